@@ -1,0 +1,5 @@
+//! Parts of the YAML module.
+
+fn main() {
+    divan::main();
+}

@@ -1,0 +1,67 @@
+//! File trees that the pipeline reads, and nothing else: every byte below
+//! `pipeline` comes out of a [`Tree`].
+//!
+//! In: a folder, an archive, a git tree, or files in memory. Out: files by
+//! their path relative to the root of the tree, with `/` between its parts and
+//! without `.` and `..`; the root itself is the empty path.
+
+mod disk;
+mod memory;
+pub mod path;
+
+use std::sync::Arc;
+
+use crate::diag::Result;
+
+pub use disk::DiskTree;
+pub use memory::MemoryTree;
+
+/// What a path names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file, or a link to one.
+    File,
+    /// A folder, or a link to one.
+    Directory,
+}
+
+/// An entry of a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its name in the folder.
+    pub name: String,
+    /// What it is, links followed.
+    pub kind: Kind,
+    /// Whether it is a symbolic link.
+    pub is_symlink: bool,
+}
+
+/// The largest file that is read, in bytes.
+pub const MAX_FILE_BYTES: u64 = 512 << 20;
+
+/// A tree of files that does not change while it is read.
+///
+/// Symbolic links are followed as long as they stay in the tree; one that
+/// leads out of it is an error where it is met.
+pub trait Tree: Send + Sync + std::fmt::Debug {
+    /// What a path names; none where there is nothing.
+    fn kind(&self, path: &str) -> Result<Option<Kind>>;
+
+    /// The content of a file.
+    ///
+    /// # Errors
+    ///
+    /// `ref/missing` where there is none, `file/unreadable` for what cannot be
+    /// read, is no file, or is larger than [`MAX_FILE_BYTES`].
+    fn read(&self, path: &str) -> Result<Arc<[u8]>>;
+
+    /// The entries of a folder, in the order of their names' bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tree::read`].
+    fn list(&self, path: &str) -> Result<Vec<Entry>>;
+
+    /// The path as users know it, for messages and findings.
+    fn display(&self, path: &str) -> String;
+}

@@ -1,0 +1,65 @@
+//! The command line: arguments to settings to one operation; the only module
+//! that prints, reads the environment, and writes output files.
+//!
+//! Each command is a file with its arguments and a function `run`, and one line
+//! in [`Command`]. Standard output is for data, standard error for talk.
+
+mod completion;
+mod man;
+mod output;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use output::Exit;
+
+/// Renders and verifies Flux GitOps repositories without a cluster and without
+/// the network
+#[derive(Debug, Parser)]
+#[command(name = "fluxwright", version, propagate_version = true)]
+#[command(max_term_width = 100, disable_help_subcommand = true)]
+#[command(
+    after_help = "Exit codes: 0 done; 1 the answer is no; 2 it could not be done, or not wholly."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Completion(completion::Args),
+    Man(man::Args),
+}
+
+/// Runs the program with these arguments, the first of them its own name.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(e) => {
+            // clap prints help to standard output and errors to standard error.
+            let code = e.exit_code();
+            return match e.print() {
+                Ok(()) if code == 0 => Exit::Done.into(),
+                Ok(()) => Exit::Failed.into(),
+                Err(e) => output::exit_of_io(&e).into(),
+            };
+        }
+    };
+    let result = match cli.command {
+        Command::Completion(args) => args.run(),
+        Command::Man(args) => args.run(),
+    };
+    match result {
+        Ok(exit) => exit.into(),
+        Err(e) => output::exit_of_io(&e).into(),
+    }
+}
+
+/// The definition of the command line, for completions and manual pages.
+fn definition() -> clap::Command {
+    use clap::CommandFactory as _;
+    Cli::command()
+}

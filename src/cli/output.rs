@@ -1,0 +1,52 @@
+//! Printing, and what the program ends with.
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+/// How a run ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// 0: done.
+    Done,
+    /// 1: the answer is no.
+    No,
+    /// 2: it could not be done, or not wholly.
+    Failed,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(match exit {
+            Exit::Done => 0,
+            Exit::No => 1,
+            Exit::Failed => 2,
+        })
+    }
+}
+
+/// Writes data to standard output.
+///
+/// # Errors
+///
+/// What the operating system says; a reader that went away is one of them, and
+/// [`exit_of_io`] forgives it.
+pub(super) fn stdout(data: &[u8]) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(data)?;
+    stdout.flush()
+}
+
+/// Writes a message to standard error, with a line break.
+pub(super) fn stderr(message: &str) {
+    // Nothing is left to tell it to.
+    let _ = writeln!(io::stderr().lock(), "{message}");
+}
+
+/// How a run ends that could not write its output.
+pub(super) fn exit_of_io(error: &io::Error) -> Exit {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        return Exit::Done;
+    }
+    stderr(&format!("error: cannot write output: {error}"));
+    Exit::Failed
+}

@@ -1,0 +1,146 @@
+//! The error type of every stage.
+
+use super::{FileId, Finding, Location, ObjectRef, Severity, SourceMap, Span};
+
+/// What a fallible step gives.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why a step could not be done: a rule id, a message, where, and what to do.
+///
+/// A step adds to an error as it travels up: [`Error::at`] gives it a place
+/// where it has none yet, [`Error::context`] says what was being done. At the
+/// border of a stage it becomes a [`Finding`].
+#[derive(Clone, Debug)]
+pub struct Error(Box<Inner>);
+
+#[derive(Clone, Debug)]
+struct Inner {
+    rule: &'static str,
+    message: String,
+    span: Span,
+    help: Option<String>,
+    context: Vec<String>,
+    object: Option<ObjectRef>,
+}
+
+impl Error {
+    /// An error of the rule `family/name`.
+    ///
+    /// Messages are phrases in lower case without a final period, with values
+    /// in backticks.
+    pub fn new(rule: &'static str, message: impl Into<String>) -> Error {
+        Error(Box::new(Inner {
+            rule,
+            message: message.into(),
+            span: Span::NONE,
+            help: None,
+            context: Vec::new(),
+            object: None,
+        }))
+    }
+
+    /// Sets the place, unless the error has one already.
+    #[must_use]
+    pub fn at(mut self, span: Span) -> Error {
+        self.0.span = self.0.span.or(span);
+        self
+    }
+
+    /// Names the file that the place is in.
+    #[must_use]
+    pub fn in_file(mut self, file: FileId) -> Error {
+        self.0.span.file = file;
+        self
+    }
+
+    /// Says what to do about it; the innermost help stays.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Error {
+        self.0.help.get_or_insert_with(|| help.into());
+        self
+    }
+
+    /// Says what was being done, from the inside out.
+    #[must_use]
+    pub fn context(mut self, what: impl Into<String>) -> Error {
+        self.0.context.push(what.into());
+        self
+    }
+
+    /// Names the Kubernetes object concerned, unless one is named already.
+    #[must_use]
+    pub fn object(mut self, object: ObjectRef) -> Error {
+        self.0.object.get_or_insert(object);
+        self
+    }
+
+    /// The rule id, `family/name`.
+    pub fn rule(&self) -> &'static str {
+        self.0.rule
+    }
+
+    /// The message alone, without context.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// Where it happened; may be none.
+    pub fn span(&self) -> Span {
+        self.0.span
+    }
+
+    /// The finding that a user sees, at severity error.
+    pub fn to_finding(&self, sources: &SourceMap) -> Finding {
+        Finding {
+            rule: self.0.rule.into(),
+            severity: Severity::Error,
+            message: self.to_string(),
+            help: self.0.help.clone(),
+            object: self.0.object.clone(),
+            location: Location::of(self.0.span, sources),
+            path: None,
+            cluster: None,
+        }
+    }
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for context in self.0.context.iter().rev() {
+            write!(f, "{context}: ")?;
+        }
+        f.write_str(&self.0.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_innermost_place_and_help_stay() {
+        let sources = SourceMap::new();
+        let inner = Span::new(sources.add("a.yaml", ""), 2, 5);
+        let outer = Span::new(sources.add("b.yaml", ""), 9, 1);
+        let error = Error::new("yaml/invalid", "no closing quote")
+            .at(inner)
+            .help("close it")
+            .context("reading a.yaml")
+            .at(outer)
+            .help("something else")
+            .context("building b");
+        assert_eq!(
+            error.to_string(),
+            "building b: reading a.yaml: no closing quote"
+        );
+        let finding = error.to_finding(&sources);
+        assert_eq!(finding.help.as_deref(), Some("close it"));
+        let location = finding.location.unwrap();
+        assert_eq!(
+            (&*location.file, location.line, location.column),
+            ("a.yaml", 2, 5)
+        );
+    }
+}

@@ -1,0 +1,252 @@
+//! Findings: what a user is told.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::{SourceMap, Span};
+
+/// How bad a finding is. Ordered: `Info < Warning < Error`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth knowing.
+    Info,
+    /// Probably not what was meant.
+    Warning,
+    /// Wrong, or could not be done.
+    Error,
+}
+
+impl Severity {
+    /// The name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Severity::Info => "info",
+            Severity::Warning => "warning",
+            Severity::Error => "error",
+        }
+    }
+}
+
+/// A Kubernetes object by what identifies it, as it is applied.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ObjectRef {
+    /// `group/version`, or `version` for the core group.
+    pub api_version: Arc<str>,
+    /// The kind.
+    pub kind: Arc<str>,
+    /// The namespace; empty for what has none.
+    pub namespace: Arc<str>,
+    /// The name.
+    pub name: Arc<str>,
+}
+
+impl std::fmt::Display for ObjectRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/", self.kind)?;
+        if !self.namespace.is_empty() {
+            write!(f, "{}/", self.namespace)?;
+        }
+        f.write_str(&self.name)
+    }
+}
+
+/// Where a finding is: a file relative to the root, and a place in it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Location {
+    /// The path relative to the repository root.
+    pub file: Arc<str>,
+    /// The line, from 1; 0 where only the file is known.
+    pub line: u32,
+    /// The column, from 1; 0 where only the file is known.
+    pub column: u32,
+}
+
+impl Location {
+    /// The location that a span stands for; none where the span is none.
+    pub fn of(span: Span, sources: &SourceMap) -> Option<Location> {
+        Some(Location {
+            file: sources.get(span.file)?.path.clone(),
+            line: span.line,
+            column: span.column,
+        })
+    }
+}
+
+/// One finding: of a rule, about an object, at a place.
+///
+/// Serialised as the JSON that `--output json` prints; its schema is
+/// `schemas/fluxwright/finding.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The rule id, `family/name`; stable between versions.
+    pub rule: Arc<str>,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+    /// The object concerned.
+    pub object: Option<ObjectRef>,
+    /// The place in the input.
+    pub location: Option<Location>,
+    /// A JSON pointer into the object.
+    pub path: Option<String>,
+    /// The cluster (entry point) concerned, where there is more than one.
+    pub cluster: Option<Arc<str>>,
+}
+
+impl Finding {
+    /// A finding of the rule `family/name`.
+    pub fn new(
+        rule: impl Into<Arc<str>>,
+        severity: Severity,
+        message: impl Into<String>,
+    ) -> Finding {
+        Finding {
+            rule: rule.into(),
+            severity,
+            message: message.into(),
+            help: None,
+            object: None,
+            location: None,
+            path: None,
+            cluster: None,
+        }
+    }
+
+    /// Sets the place that a span stands for.
+    #[must_use]
+    pub fn at(mut self, span: Span, sources: &SourceMap) -> Finding {
+        self.location = Location::of(span, sources).or(self.location);
+        self
+    }
+
+    /// Says what to do about it.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Finding {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Names the object concerned.
+    #[must_use]
+    pub fn object(mut self, object: ObjectRef) -> Finding {
+        self.object = Some(object);
+        self
+    }
+
+    /// Sets the JSON pointer into the object.
+    #[must_use]
+    pub fn path(mut self, path: impl Into<String>) -> Finding {
+        self.path = Some(path.into());
+        self
+    }
+
+    /// The total order of reports: by place, then rule, object and message,
+    /// so that the order of threads never shows.
+    fn order(&self, other: &Finding) -> std::cmp::Ordering {
+        (&self.cluster, &self.location, &self.rule, &self.object)
+            .cmp(&(&other.cluster, &other.location, &other.rule, &other.object))
+            .then_with(|| self.path.cmp(&other.path))
+            .then_with(|| self.message.cmp(&other.message))
+    }
+}
+
+/// Findings as they are collected: by each task for itself, then joined.
+#[derive(Clone, Debug, Default)]
+pub struct Findings(Vec<Finding>);
+
+impl Findings {
+    /// No findings.
+    pub fn new() -> Findings {
+        Findings::default()
+    }
+
+    /// Adds one.
+    pub fn push(&mut self, finding: Finding) {
+        self.0.push(finding);
+    }
+
+    /// Adds all of another task's.
+    pub fn extend(&mut self, other: Findings) {
+        self.0.extend(other.0);
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The findings so far, in no particular order.
+    pub fn as_slice(&self) -> &[Finding] {
+        &self.0
+    }
+
+    /// The worst severity among them.
+    pub fn worst(&self) -> Option<Severity> {
+        self.0.iter().map(|f| f.severity).max()
+    }
+
+    /// The findings in the order of reports, each once.
+    pub fn into_sorted(mut self) -> Vec<Finding> {
+        self.0.sort_by(Finding::order);
+        self.0.dedup();
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn findings_sort_by_place_and_lose_doubles() {
+        let sources = SourceMap::new();
+        let a = sources.add("b.yaml", "");
+        let b = sources.add("a.yaml", "");
+        let mut findings = Findings::new();
+        for (file, line) in [(a, 1), (b, 7), (b, 2), (b, 7)] {
+            findings.push(
+                Finding::new("yaml/invalid", Severity::Error, "x")
+                    .at(Span::new(file, line, 1), &sources),
+            );
+        }
+        let order: Vec<_> = findings
+            .into_sorted()
+            .into_iter()
+            .map(|f| {
+                let l = f.location.unwrap();
+                (l.file.to_string(), l.line)
+            })
+            .collect();
+        assert_eq!(
+            order,
+            [
+                ("a.yaml".into(), 2),
+                ("a.yaml".into(), 7),
+                ("b.yaml".into(), 1)
+            ]
+        );
+    }
+
+    #[test]
+    fn json_has_the_documented_shape() {
+        let finding = Finding::new("ref/missing", Severity::Warning, "no such file");
+        insta::assert_json_snapshot!(finding, @r#"
+        {
+          "rule": "ref/missing",
+          "severity": "warning",
+          "message": "no such file",
+          "help": null,
+          "object": null,
+          "location": null,
+          "path": null,
+          "cluster": null
+        }
+        "#);
+    }
+}

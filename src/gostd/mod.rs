@@ -1,0 +1,6 @@
+//! Go's own behaviour, where it decides bytes of our output.
+//!
+//! Each module reproduces a package of Go's standard library, or of a small
+//! library that Helm, Kustomize and Flux share, as far as it shows.
+
+pub mod strconv;

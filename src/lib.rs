@@ -1,0 +1,23 @@
+//! fluxwright renders and verifies Flux GitOps repositories without a cluster
+//! and without the network.
+//!
+//! This library is the whole program; `main.rs` only calls [`cli::run`]. The
+//! modules, from those that know least to those that know most;
+//! `docs/architecture.md` says how data flows between them and which may know
+//! which:
+//!
+//! - [`diag`]: positions, errors, findings
+//! - [`gostd`]: what Go's libraries do, where it shows in the output
+//! - [`yaml`]: nodes, parsing, emission
+//! - [`artifact`]: the trees of files that everything is read from
+//! - [`resource`]: Kubernetes objects, each file read and parsed once
+//! - [`report`]: findings for people and machines
+//! - [`cli`]: the command line
+
+pub mod artifact;
+pub mod cli;
+pub mod diag;
+pub mod gostd;
+pub mod report;
+pub mod resource;
+pub mod yaml;

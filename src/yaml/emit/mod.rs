@@ -1,0 +1,17 @@
+//! Nodes and values to text, byte for byte as the reference programs print.
+//!
+//! - [`sorted`] and [`sorted_value`]: what sigs.k8s.io/yaml prints, which is
+//!   what `kustomize build`, `flux build` and Helm's `toYaml` show: keys sorted
+//!   by go-yaml v2's natural order, comments and styles gone, lines folded at
+//!   80 columns, sequences level with their keys.
+//! - [`as_written`]: what go-yaml v3 prints of a node tree: order and styles
+//!   kept.
+
+mod emitter;
+mod order;
+mod scalar;
+mod sorted;
+mod written;
+
+pub use sorted::{sorted, sorted_value};
+pub use written::{Indent, as_written};

@@ -1,0 +1,242 @@
+//! What sigs.k8s.io/yaml prints.
+
+use std::borrow::Cow;
+
+use super::super::resolve::{Scalar as Resolved, Version, is_plain_string, resolve};
+use super::super::text::is_allowed;
+use super::super::value::{check_key, check_unique};
+use super::super::{Data, Entry, Node, Style, Tag, Value, decode};
+use super::emitter::{Config, Emitter, Scalar, Shape, Start, View};
+use super::order::natural;
+use crate::diag::{Error, Result};
+use crate::gostd::strconv;
+
+const CONFIG: Config = Config {
+    version: Version::V2,
+    indent: 2,
+    width: 80,
+    compact: true,
+};
+
+/// Appends a node to `out` as `kustomize build` prints a resource: read by
+/// go-yaml v3, turned into JSON, and that into YAML by sigs.k8s.io/yaml.
+///
+/// The text ends with a line break; no marker stands before it. Keys are
+/// sorted and strings quoted only where needed; `1.0` becomes `1`, and a
+/// timestamp its RFC 3339 form, since JSON stands between.
+///
+/// # Errors
+///
+/// `yaml/invalid` and `yaml/duplicate-key`, as [`decode`] gives them, and for
+/// characters that the second reader refuses.
+pub fn sorted(node: &Node, out: &mut String) -> Result<()> {
+    let mut indirect = false;
+    node.walk(&mut |n| indirect |= n.is_alias() || n.tag() == Tag::Merge);
+    if indirect {
+        return sorted_value(&decode(node, Version::V3)?, out);
+    }
+    print(&NodeView(node), out)
+}
+
+/// Appends plain data to `out` as `yaml.Marshal` of sigs.k8s.io/yaml prints it.
+///
+/// # Errors
+///
+/// `yaml/invalid` for characters that its reader refuses.
+pub fn sorted_value(value: &Value, out: &mut String) -> Result<()> {
+    print(&ValueView::Value(value), out)
+}
+
+fn print<V: View<Error = Error>>(view: &V, out: &mut String) -> Result<()> {
+    let mut emitter = Emitter::new(CONFIG, std::mem::take(out));
+    let result = emitter.document(view);
+    *out = emitter.out;
+    result
+}
+
+/// A string as go-yaml v2 prints it.
+fn string(text: &str) -> Result<Scalar<'_>> {
+    let text = through_json(text)?;
+    let style = if text.contains('\n') {
+        Style::Literal
+    } else if is_plain_string(&text, Version::V2) {
+        Style::Plain
+    } else {
+        Style::DoubleQuoted
+    };
+    Ok(Scalar {
+        text,
+        style,
+        tag: None,
+        anchor: None,
+    })
+}
+
+fn plain<'a>(text: impl Into<Cow<'a, str>>) -> Scalar<'a> {
+    Scalar {
+        text: text.into(),
+        style: Style::Plain,
+        tag: None,
+        anchor: None,
+    }
+}
+
+/// A number that JSON wrote, as go-yaml v2 reads and prints it.
+fn number<'a>(value: &Resolved) -> Scalar<'a> {
+    let text = match value {
+        Resolved::Int(i) => i.to_string(),
+        Resolved::Uint(u) => u.to_string(),
+        Resolved::Float(f) => {
+            let json = strconv::format_json_float(*f);
+            match resolve(&json, Version::V2) {
+                Resolved::Float(f) => strconv::format_float(f),
+                // A float without fraction is an integer after JSON.
+                read => return number(&read),
+            }
+        }
+        _ => String::new(),
+    };
+    plain(text)
+}
+
+/// What a string is after `json.Marshal` and go-yaml's reading of it.
+///
+/// # Errors
+///
+/// `yaml/invalid` for characters that JSON leaves as they are and go-yaml's
+/// reader does not take.
+fn through_json(text: &str) -> Result<Cow<'_, str>> {
+    if text.is_ascii() && !text.contains('\x7f') {
+        return Ok(text.into());
+    }
+    if let Some(bad) = text.chars().find(|c| *c >= '\x7f' && !is_allowed(*c)) {
+        return Err(Error::new(
+            "yaml/invalid",
+            format!("control character U+{:04X} is not allowed", u32::from(bad)),
+        )
+        .help("no reference program prints it either; keep such text in binaryData"));
+    }
+    if !text.contains('\u{85}') {
+        return Ok(text.into());
+    }
+    // Compat: a raw U+0085 within double quotes is a line break, and folded.
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find([' ', '\u{85}']) {
+        out.push_str(&rest[..at]);
+        let after = rest[at..].trim_start_matches([' ', '\u{85}']);
+        let run = &rest[at..rest.len() - after.len()];
+        match run.matches('\u{85}').count() {
+            0 => out.push_str(run),
+            1 => out.push(' '),
+            n => out.extend(std::iter::repeat_n('\n', n - 1)),
+        }
+        rest = after;
+    }
+    out.push_str(rest);
+    Ok(out.into())
+}
+
+/// A node without aliases and merge keys.
+#[derive(Clone, Copy)]
+struct NodeView<'a>(&'a Node);
+
+impl View for NodeView<'_> {
+    type Error = Error;
+
+    fn shape(&self) -> Result<Shape<'_, Self>> {
+        match self.0.data() {
+            Data::Scalar(text) => Ok(Shape::Scalar(self.scalar(text)?)),
+            Data::Sequence(items) => Ok(Shape::Sequence(
+                Start::default(),
+                items.iter().map(NodeView).collect(),
+            )),
+            Data::Mapping(entries) => {
+                check_unique(entries)?;
+                let mut sorted: Vec<&Entry> = entries.iter().collect();
+                for entry in &sorted {
+                    check_key(&entry.key)?;
+                }
+                sorted.sort_by(|a, b| {
+                    natural(
+                        a.key.text().unwrap_or_default(),
+                        b.key.text().unwrap_or_default(),
+                    )
+                });
+                Ok(Shape::Mapping(
+                    Start::default(),
+                    sorted
+                        .into_iter()
+                        .map(|e| (NodeView(&e.key), NodeView(&e.value)))
+                        .collect(),
+                ))
+            }
+            Data::Alias(_) => Ok(Shape::Scalar(plain("null"))),
+        }
+    }
+}
+
+impl<'a> NodeView<'a> {
+    fn scalar(self, text: &'a str) -> Result<Scalar<'a>> {
+        let node = self.0;
+        if node.tag() == Tag::Str {
+            return string(text).map_err(|e| e.at(node.span()));
+        }
+        match decode(node, Version::V3)? {
+            Value::Bool(b) => Ok(plain(if b { "true" } else { "false" })),
+            Value::Int(i) => Ok(number(&Resolved::Int(i))),
+            Value::Uint(u) => Ok(number(&Resolved::Uint(u))),
+            Value::Float(f) => Ok(number(&Resolved::Float(f))),
+            Value::String(text) => {
+                let Scalar { text, style, .. } = string(&text)?;
+                Ok(Scalar {
+                    text: text.into_owned().into(),
+                    style,
+                    tag: None,
+                    anchor: None,
+                })
+            }
+            Value::Null | Value::Sequence(_) | Value::Mapping(_) => Ok(plain("null")),
+        }
+    }
+}
+
+/// Plain data.
+enum ValueView<'a> {
+    Key(&'a str),
+    Value(&'a Value),
+}
+
+impl View for ValueView<'_> {
+    type Error = Error;
+
+    fn shape(&self) -> Result<Shape<'_, Self>> {
+        let value = match self {
+            ValueView::Key(text) => return Ok(Shape::Scalar(string(text)?)),
+            ValueView::Value(value) => value,
+        };
+        Ok(match value {
+            Value::Null => Shape::Scalar(plain("null")),
+            Value::Bool(b) => Shape::Scalar(plain(if *b { "true" } else { "false" })),
+            Value::Int(i) => Shape::Scalar(number(&Resolved::Int(*i))),
+            Value::Uint(u) => Shape::Scalar(number(&Resolved::Uint(*u))),
+            Value::Float(f) => Shape::Scalar(number(&Resolved::Float(*f))),
+            Value::String(text) => Shape::Scalar(string(text)?),
+            Value::Sequence(items) => Shape::Sequence(
+                Start::default(),
+                items.iter().map(ValueView::Value).collect(),
+            ),
+            Value::Mapping(map) => {
+                let mut sorted: Vec<_> = map.iter().collect();
+                sorted.sort_by(|a, b| natural(a.0, b.0));
+                Shape::Mapping(
+                    Start::default(),
+                    sorted
+                        .into_iter()
+                        .map(|(k, v)| (ValueView::Key(k), ValueView::Value(v)))
+                        .collect(),
+                )
+            }
+        })
+    }
+}

@@ -1,0 +1,36 @@
+//! YAML as go-yaml and its users read and write it.
+//!
+//! In: bytes of a file. Out: [`Document`]s of [`Node`]s, which keep everything
+//! that was written (order, styles, tags, anchors, comments) and know the file
+//! and line they came from; and back to bytes, as either of the two emitters
+//! that the reference programs use prints them.
+//!
+//! - [`text`] turns bytes into text, as go-yaml's reader takes them,
+//! - [`parse`] reads documents; `events` is the only user of the parser crate,
+//! - [`Node`] is the tree, cheap to copy and shared until it is changed,
+//! - [`resolve`] gives plain scalars their kind, as go-yaml v2 and v3 do,
+//! - [`Value`] is plain data, what a node means,
+//! - [`emit`] writes: sorted as sigs.k8s.io/yaml does, or as kyaml does.
+//!
+//! Versions reproduced: go.yaml.in/yaml v2.4.2 and v3.0.3, sigs.k8s.io/yaml
+//! v1.5.0, as kustomize 5.8.1 and Flux 2.9 are built with.
+
+mod compose;
+pub mod emit;
+mod events;
+mod json;
+mod node;
+pub mod resolve;
+pub mod text;
+mod value;
+
+pub use compose::{Document, parse, parse_one};
+pub use json::{to_json, write_json_string};
+pub use node::{Comments, Data, Entry, Node, Style, Tag};
+pub use value::{Map, Value, decode};
+
+/// How deep collections may nest, aliases followed.
+///
+/// go-yaml stops at 10,000 levels; nothing that Kubernetes takes comes near
+/// either number, and recursion over a node never overflows a thread's stack.
+pub const MAX_DEPTH: usize = 512;

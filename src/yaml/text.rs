@@ -1,0 +1,133 @@
+//! Bytes to text, as go-yaml's reader (`readerc.go`) takes them.
+
+use std::borrow::Cow;
+
+use crate::diag::{Error, FileId, Result, Span};
+
+/// Decodes the bytes of a YAML file: UTF-8, or UTF-16 with a byte-order mark.
+///
+/// # Errors
+///
+/// `yaml/invalid` for bytes that are no text in that encoding and for the
+/// control characters that YAML excludes, with their place; the caller says
+/// in which file (`Error::in_file`).
+pub fn decode(bytes: &[u8]) -> Result<Cow<'_, str>> {
+    let text = match bytes {
+        [0xFF, 0xFE, rest @ ..] => Cow::Owned(utf16(rest, u16::from_le_bytes)?),
+        [0xFE, 0xFF, rest @ ..] => Cow::Owned(utf16(rest, u16::from_be_bytes)?),
+        [0xEF, 0xBB, 0xBF, rest @ ..] => Cow::Borrowed(utf8(rest)?),
+        _ => Cow::Borrowed(utf8(bytes)?),
+    };
+    if let Some(offset) = forbidden(&text) {
+        let c = text[offset..].chars().next().unwrap_or_default();
+        return Err(Error::new(
+            "yaml/invalid",
+            format!("control character U+{:04X} is not allowed", u32::from(c)),
+        )
+        .at(place(&text.as_bytes()[..offset]))
+        .help("write it as an escape in double quotes, or remove it"));
+    }
+    Ok(text)
+}
+
+fn utf8(bytes: &[u8]) -> Result<&str> {
+    std::str::from_utf8(bytes).map_err(|e| {
+        Error::new("yaml/invalid", "invalid UTF-8")
+            .at(place(&bytes[..e.valid_up_to()]))
+            .help("YAML is text: keep binary content out, or in base64")
+    })
+}
+
+fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String> {
+    let mut units = Vec::with_capacity(bytes.len() / 2);
+    for pair in bytes.chunks(2) {
+        let &[a, b] = pair else {
+            return Err(
+                Error::new("yaml/invalid", "incomplete UTF-16 character").at(Span::new(
+                    FileId::default(),
+                    1,
+                    1,
+                )),
+            );
+        };
+        units.push(unit([a, b]));
+    }
+    String::from_utf16(&units).map_err(|_| {
+        Error::new("yaml/invalid", "unpaired UTF-16 surrogate").at(Span::new(
+            FileId::default(),
+            1,
+            1,
+        ))
+    })
+}
+
+/// The offset of the first character that YAML does not allow.
+fn forbidden(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    // Most files have none of these bytes at all: find that out quickly.
+    let suspicious = |&b: &u8| {
+        b < 0x20 && !matches!(b, b'\t' | b'\n' | b'\r') || matches!(b, 0x7F | 0xC2 | 0xEF)
+    };
+    let start = bytes.iter().position(suspicious)?;
+    text.char_indices()
+        .skip_while(|(i, _)| *i < start)
+        .find(|(_, c)| !is_allowed(*c))
+        .map(|(i, _)| i)
+}
+
+/// Whether YAML lets this character stand unescaped.
+pub(super) fn is_allowed(c: char) -> bool {
+    matches!(c,
+        '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{A0}'..='\u{D7FF}'
+        | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
+}
+
+/// The place behind these bytes.
+fn place(before: &[u8]) -> Span {
+    let line = before.iter().filter(|b| **b == b'\n').count();
+    let start = before
+        .iter()
+        .rposition(|b| *b == b'\n')
+        .map_or(0, |i| i + 1);
+    let column = String::from_utf8_lossy(&before[start..]).chars().count();
+    Span::new(
+        FileId::default(),
+        u32::try_from(line + 1).unwrap_or(u32::MAX),
+        u32::try_from(column + 1).unwrap_or(u32::MAX),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(bytes: &[u8]) -> std::result::Result<String, (String, u32, u32)> {
+        decode(bytes)
+            .map(Cow::into_owned)
+            .map_err(|e| (e.message().to_owned(), e.span().line, e.span().column))
+    }
+
+    #[test]
+    fn encodings() {
+        assert_eq!(check(b"a: b").unwrap(), "a: b");
+        assert_eq!(check(b"\xEF\xBB\xBFa: b").unwrap(), "a: b");
+        assert_eq!(check(b"\xFF\xFEa\0:\0").unwrap(), "a:");
+        assert_eq!(check(b"\xFE\xFF\0a\0:").unwrap(), "a:");
+    }
+
+    #[test]
+    fn what_is_refused_has_a_place() {
+        assert_eq!(
+            check(b"a: b\nc: \xC3(").unwrap_err(),
+            ("invalid UTF-8".into(), 2, 4)
+        );
+        assert_eq!(
+            check("ä: \0".as_bytes()).unwrap_err(),
+            ("control character U+0000 is not allowed".into(), 1, 4)
+        );
+        assert!(check(b"a\x7f").is_err());
+        assert!(check("a\u{80}".as_bytes()).is_err());
+        assert!(check("a\u{85}b\u{FFFD}".as_bytes()).is_ok());
+        assert!(check(b"\xFF\xFEa").is_err());
+    }
+}

@@ -1,0 +1,9 @@
+//! All integration tests in one binary: one link, one place to look.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "tests may panic, and read and write files"
+)]
+
+mod layering;
