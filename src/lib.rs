@@ -10,6 +10,7 @@
 //! - [`gostd`]: what Go's libraries do, where it shows in the output
 //! - [`yaml`]: nodes, parsing, emission
 //! - [`artifact`]: the trees of files that everything is read from
+//! - [`schema`]: what Kubernetes and Flux objects look like
 //! - [`resource`]: Kubernetes objects, each file read and parsed once
 //! - [`report`]: findings for people and machines
 //! - [`cli`]: the command line
@@ -20,4 +21,5 @@ pub mod diag;
 pub mod gostd;
 pub mod report;
 pub mod resource;
+pub mod schema;
 pub mod yaml;

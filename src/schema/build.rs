@@ -1,0 +1,223 @@
+//! Writing packs: every part once.
+
+use foldhash::HashMap;
+use std::collections::BTreeMap;
+
+use super::pack::{HEADER_WORDS, MAGIC, Pack, Scope, Slot, VARIANT_WORDS};
+use crate::diag::{Error, Result};
+
+/// Where a schema lies in the pack that is being made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SchemaId(u32);
+
+/// A schema before it is stored.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Draft {
+    flags: u32,
+    slots: BTreeMap<u32, u32>,
+}
+
+impl Draft {
+    pub(super) fn flag(&mut self, flag: u32) {
+        self.flags |= flag;
+    }
+
+    pub(super) fn set(&mut self, slot: Slot, word: u32) {
+        self.slots.insert(slot as u32, word);
+    }
+
+    pub(super) fn set_schema(&mut self, slot: Slot, schema: SchemaId) {
+        self.set(slot, schema.0);
+    }
+}
+
+/// Collects schemas, kinds and definitions, and makes a [`Pack`] of them.
+///
+/// Equal texts, lists and schemas are stored once, so that what versions and
+/// kinds have in common costs nothing. The same calls give the same bytes.
+#[derive(Debug)]
+pub struct Builder {
+    words: Vec<u32>,
+    text: String,
+    offsets: Vec<u32>,
+    texts: HashMap<Box<str>, u32>,
+    /// Runs of words to the index where they lie.
+    stored: HashMap<Box<[u32]>, u32>,
+    kinds: BTreeMap<String, BTreeMap<String, Vec<Known>>>,
+    definitions: BTreeMap<String, u32>,
+}
+
+/// A kind in a range of versions.
+#[derive(Debug)]
+struct Known {
+    first: u32,
+    last: u32,
+    schema: u32,
+    scope: u32,
+}
+
+impl Default for Builder {
+    fn default() -> Builder {
+        Builder::new()
+    }
+}
+
+impl Builder {
+    /// An empty one.
+    pub fn new() -> Builder {
+        Builder {
+            words: vec![0; HEADER_WORDS],
+            text: String::new(),
+            offsets: vec![0],
+            texts: HashMap::default(),
+            stored: HashMap::default(),
+            kinds: BTreeMap::new(),
+            definitions: BTreeMap::new(),
+        }
+    }
+
+    /// The number of a text.
+    pub(super) fn text(&mut self, text: &str) -> u32 {
+        if let Some(&number) = self.texts.get(text) {
+            return number;
+        }
+        let number = index(self.offsets.len() - 1);
+        self.text.push_str(text);
+        self.offsets.push(index(self.text.len()));
+        self.texts.insert(text.into(), number);
+        number
+    }
+
+    fn store(&mut self, words: &[u32]) -> u32 {
+        if let Some(&at) = self.stored.get(words) {
+            return at;
+        }
+        let at = index(self.words.len());
+        self.words.extend_from_slice(words);
+        self.stored.insert(words.into(), at);
+        at
+    }
+
+    /// The index of a list.
+    pub(super) fn list(&mut self, items: &[u32]) -> u32 {
+        let mut words = Vec::with_capacity(items.len() + 1);
+        words.push(index(items.len()));
+        words.extend_from_slice(items);
+        self.store(&words)
+    }
+
+    /// The index of a list of texts.
+    pub(super) fn texts<'t>(&mut self, texts: impl IntoIterator<Item = &'t str>) -> u32 {
+        let numbers: Vec<u32> = texts.into_iter().map(|t| self.text(t)).collect();
+        self.list(&numbers)
+    }
+
+    /// The index of a list of names and schemas.
+    pub(super) fn properties(&mut self, properties: &BTreeMap<&str, SchemaId>) -> u32 {
+        let mut words = Vec::with_capacity(properties.len() * 2);
+        for (name, schema) in properties {
+            words.extend([self.text(name), schema.0]);
+        }
+        self.list(&words)
+    }
+
+    /// Stores a schema.
+    pub(super) fn schema(&mut self, draft: &Draft) -> SchemaId {
+        let mask = draft.slots.keys().fold(0, |mask, slot| mask | 1 << slot);
+        let mut words = vec![draft.flags, mask];
+        words.extend(draft.slots.values());
+        SchemaId(self.store(&words))
+    }
+
+    /// Gives a name to a schema, for references; the name must be new.
+    pub(super) fn define(&mut self, name: &str, schema: SchemaId) {
+        self.definitions.insert(name.to_owned(), schema.0);
+    }
+
+    /// Says that a minor version of the product has this kind. Versions come
+    /// in their order; those that have the same are joined.
+    pub fn kind(
+        &mut self,
+        api_version: &str,
+        kind: &str,
+        minor: u32,
+        schema: Option<SchemaId>,
+        scope: Option<Scope>,
+    ) {
+        let schema = schema.map_or(0, |s| s.0);
+        let scope = match scope {
+            None => 0,
+            Some(Scope::Namespaced) => 1,
+            Some(Scope::Cluster) => 2,
+        };
+        let variants = self
+            .kinds
+            .entry(api_version.to_owned())
+            .or_default()
+            .entry(kind.to_owned())
+            .or_default();
+        match variants.last_mut() {
+            Some(last)
+                if (last.schema, last.scope) == (schema, scope) && last.last + 1 >= minor =>
+            {
+                last.last = minor;
+            }
+            _ => variants.push(Known {
+                first: minor,
+                last: minor,
+                schema,
+                scope,
+            }),
+        }
+    }
+
+    /// Makes the pack.
+    ///
+    /// # Errors
+    ///
+    /// `schema/pack` for more than 32 bits can count.
+    pub fn finish(mut self) -> Result<Pack> {
+        let mut versions = Vec::new();
+        for (api_version, kinds) in std::mem::take(&mut self.kinds) {
+            let mut rows = Vec::new();
+            for (kind, variants) in kinds {
+                let words: Vec<u32> = variants
+                    .iter()
+                    .flat_map(|v| [v.first, v.last, v.schema, v.scope])
+                    .collect();
+                debug_assert_eq!(words.len() % VARIANT_WORDS as usize, 0);
+                rows.extend([self.text(&kind), self.list(&words)]);
+            }
+            versions.extend([self.text(&api_version), self.list(&rows)]);
+        }
+        let versions = self.list(&versions);
+        let mut rows = Vec::new();
+        for (name, schema) in std::mem::take(&mut self.definitions) {
+            rows.extend([self.text(&name), schema]);
+        }
+        let definitions = self.list(&rows);
+        let offsets = std::mem::take(&mut self.offsets);
+        let offsets = self.list(&offsets);
+        let header = [
+            MAGIC,
+            index(self.words.len()),
+            offsets,
+            versions,
+            definitions,
+        ];
+        self.words.splice(..HEADER_WORDS, header);
+        if self.words.len() >= TOO_MANY as usize || self.text.len() >= TOO_MANY as usize {
+            return Err(Error::new("schema/pack", "the schemas are too large")
+                .help("give fewer or smaller CustomResourceDefinitions"));
+        }
+        Ok(Pack::of_parts(&self.words, self.text))
+    }
+}
+
+/// More words or bytes than a pack may have.
+const TOO_MANY: u32 = u32::MAX / 4;
+
+/// An index or offset; one that is too large is found by [`Builder::finish`].
+fn index(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
+}
