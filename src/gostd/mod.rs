@@ -3,4 +3,6 @@
 //! Each module reproduces a package of Go's standard library, or of a small
 //! library that Helm, Kustomize and Flux share, as far as it shows.
 
+pub mod regexp;
 pub mod strconv;
+pub mod unicode;
