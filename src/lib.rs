@@ -12,12 +12,14 @@
 //! - [`artifact`]: the trees of files that everything is read from
 //! - [`schema`]: what Kubernetes and Flux objects look like
 //! - [`resource`]: Kubernetes objects, each file read and parsed once
+//! - [`flux`]: Flux's own objects and what its controllers do with them
 //! - [`report`]: findings for people and machines
 //! - [`cli`]: the command line
 
 pub mod artifact;
 pub mod cli;
 pub mod diag;
+pub mod flux;
 pub mod gostd;
 pub mod report;
 pub mod resource;
