@@ -1,13 +1,14 @@
 //! Flux's own objects, and what its controllers do with them.
 //!
 //! In: objects as they are rendered, and the trees of their sources. Out: for
-//! each Kustomization the kustomization to build, the objects as
+//! each Kustomization the kustomization to build ([`generate`]), the objects as
 //! they leave it ([`metadata`]), and the order in which they are
 //! applied ([`order`]). Pure: which object is built when, and from which source,
 //! is `pipeline`'s business.
 
 pub mod api;
 mod fields;
+pub mod generate;
 pub mod metadata;
 pub mod order;
 mod version;
