@@ -12,15 +12,19 @@
 //! - [`artifact`]: the trees of files that everything is read from
 //! - [`schema`]: what Kubernetes and Flux objects look like
 //! - [`resource`]: Kubernetes objects, each file read and parsed once
+//! - [`config`]: what a repository says of itself
 //! - [`flux`]: Flux's own objects and what its controllers do with them
+//! - [`pipeline`]: the order of the stages
 //! - [`report`]: findings for people and machines
 //! - [`cli`]: the command line
 
 pub mod artifact;
 pub mod cli;
+pub mod config;
 pub mod diag;
 pub mod flux;
 pub mod gostd;
+pub mod pipeline;
 pub mod report;
 pub mod resource;
 pub mod schema;

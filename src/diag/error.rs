@@ -84,6 +84,11 @@ impl Error {
         &self.0.message
     }
 
+    /// What to do about it.
+    pub fn help_text(&self) -> Option<&str> {
+        self.0.help.as_deref()
+    }
+
     /// Where it happened; may be none.
     pub fn span(&self) -> Span {
         self.0.span

@@ -8,8 +8,10 @@
 
 mod error;
 mod finding;
+mod nearest;
 mod source;
 
 pub use error::{Error, Result};
 pub use finding::{Finding, Findings, Location, ObjectRef, Severity};
+pub use nearest::nearest;
 pub use source::{FileId, SourceFile, SourceMap, Span};

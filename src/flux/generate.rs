@@ -9,7 +9,7 @@
 use crate::artifact::{Kind, path};
 use crate::diag::{Error, Findings, Finding, Result, Severity, Span};
 use crate::resource::Files;
-use crate::yaml::{self, Entry, Node, Style};
+use crate::yaml::{self, Node, Style};
 
 use super::FluxVersion;
 use super::api::{Image, Kustomization};

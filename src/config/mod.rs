@@ -1,0 +1,151 @@
+//! `.fluxwright.yaml`: what a repository says of itself.
+//!
+//! In: the text of the file. Out: [`Config`], every key known and of its kind.
+//! Its JSON schema is `schemas/fluxwright/config.json`.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::diag::{Error, FileId, Result, Span, nearest};
+
+/// The name of the file, at the root of the repository.
+pub const FILE_NAME: &str = ".fluxwright.yaml";
+
+/// The content of `.fluxwright.yaml`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Config {
+    /// Folders that are bootstrapped, relative to the root; found by
+    /// themselves where none are named.
+    pub entries: Vec<Entry>,
+    /// The version of Flux in the clusters, `2.9`.
+    pub flux_version: Option<String>,
+    /// The version of Kubernetes in the clusters, `1.37.0`.
+    pub kubernetes_version: Option<String>,
+    /// API versions that the clusters serve besides their own.
+    pub api_versions: Vec<String>,
+    /// Values of variables that only the clusters know, for the objects of
+    /// `substituteFrom` that are not in the repository in clear.
+    pub substitute: BTreeMap<String, String>,
+}
+
+/// A folder that is bootstrapped.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Entry {
+    /// The folder, relative to the root.
+    pub path: String,
+    /// Its name in reports and in the output; its last part where none is
+    /// given.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// As in [`Config`], for this cluster.
+    #[serde(default)]
+    pub flux_version: Option<String>,
+    /// As in [`Config`], for this cluster.
+    #[serde(default)]
+    pub kubernetes_version: Option<String>,
+    /// As in [`Config`], for this cluster; wins over the common ones.
+    #[serde(default)]
+    pub substitute: BTreeMap<String, String>,
+}
+
+impl Config {
+    /// Reads the file.
+    ///
+    /// # Errors
+    ///
+    /// `config/invalid` with the place: no YAML, an unknown key (with the
+    /// nearest known one), a value of the wrong kind.
+    pub fn parse(text: &str, file: FileId) -> Result<Config> {
+        if text.trim().is_empty() {
+            return Ok(Config::default());
+        }
+        serde_yaml::from_str(text).map_err(|e| error(&e, file))
+    }
+}
+
+fn error(error: &serde_yaml::Error, file: FileId) -> Error {
+    let message = error.to_string();
+    let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let (message, span) = match error.location() {
+        Some(at) => {
+            let suffix = format!(" at line {} column {}", at.line(), at.column());
+            (
+                message.replace(&suffix, ""),
+                Span::new(file, number(at.line()), number(at.column())),
+            )
+        }
+        None => (message, Span::new(file, 1, 1)),
+    };
+    let unknown = message
+        .split_once("unknown field `")
+        .and_then(|(_, rest)| rest.split_once('`'));
+    let Some((name, rest)) = unknown else {
+        return Error::new("config/invalid", message).at(span);
+    };
+    let known: Vec<&str> = rest.split('`').skip(1).step_by(2).collect();
+    let help = match nearest(name, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("known keys are `{}`", known.join("`, `")),
+    };
+    Error::new("config/invalid", format!("unknown key `{name}`"))
+        .at(span)
+        .help(help)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn refused(text: &str, message: &str, line: u32, help: Option<&str>) {
+        let error = Config::parse(text, FileId::default()).unwrap_err();
+        assert_eq!(error.rule(), "config/invalid");
+        assert_eq!(error.message(), message);
+        assert_eq!(error.span().line, line);
+        assert_eq!(error.help_text(), help);
+    }
+
+    #[test]
+    fn every_key_is_read() {
+        let config = Config::parse(
+            "fluxVersion: '2.8'\nkubernetesVersion: 1.36.0\napiVersions: [a/v1]\nsubstitute:\n  \
+             A: b\nentries:\n- path: clusters/a\n- path: clusters/b\n  name: blue\n  fluxVersion: \
+             '2.9'\n",
+            FileId::default(),
+        )
+        .unwrap();
+        assert_eq!(config.flux_version.as_deref(), Some("2.8"));
+        assert_eq!(config.kubernetes_version.as_deref(), Some("1.36.0"));
+        assert_eq!(config.api_versions, ["a/v1"]);
+        assert_eq!(config.substitute["A"], "b");
+        assert_eq!(config.entries[1].name.as_deref(), Some("blue"));
+        assert_eq!(config.entries[1].flux_version.as_deref(), Some("2.9"));
+        let nothing = Config::parse("# nothing yet\n", FileId::default()).unwrap();
+        assert_eq!(nothing, Config::default());
+    }
+
+    #[test]
+    fn what_is_wrong_has_a_place_and_help() {
+        refused(
+            "fluxversion: '2.9'\n",
+            "unknown key `fluxversion`",
+            1,
+            Some("did you mean `fluxVersion`?"),
+        );
+        refused(
+            "apiVersions: []\nentries:\n- path: a\n  nmae: b\n",
+            "unknown key `nmae`",
+            4,
+            Some("did you mean `name`?"),
+        );
+        refused(
+            "entries:\n- name: b\n",
+            "entries[0]: missing field `path`",
+            2,
+            None,
+        );
+    }
+}

@@ -1,0 +1,408 @@
+//! Entry points: the folders that are bootstrapped, one for each cluster.
+//!
+//! In: the tree of the repository. Out: entries in the order of their folders.
+//! Found in this order: the folders that `.fluxwright.yaml` names; those that a
+//! `gotk-sync.yaml` or a FluxInstance syncs; else the folders whose Flux
+//! Kustomizations no other Kustomization's path reaches.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::artifact::{Kind, path};
+use crate::config::Config;
+use crate::diag::{Error, Result};
+use crate::flux::api::{self, SourceRef};
+use crate::resource::{Files, ResId};
+use crate::yaml::Node;
+
+/// A folder that is bootstrapped.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Its name in reports, `--entry` and the output folder.
+    pub name: Arc<str>,
+    /// The folder in the tree.
+    pub folder: String,
+    /// The source that the repository itself is to this cluster, where the
+    /// bootstrap files say so.
+    pub source: Option<SourceRef>,
+    /// The Kustomization that a FluxInstance makes, where there is one.
+    pub made: Option<Node>,
+}
+
+/// Finds the entry points of a repository.
+///
+/// # Errors
+///
+/// `ref/missing` for a named folder that is not there, and where nothing is
+/// found that Flux would sync.
+pub fn find(files: &Files, config: &Config) -> Result<Vec<Entry>> {
+    let mut entries: Vec<Entry> = if config.entries.is_empty() {
+        let scan = Scan::of(files, "")?;
+        let bootstrapped = scan.bootstrapped();
+        if bootstrapped.is_empty() {
+            scan.roots()
+        } else {
+            bootstrapped
+        }
+    } else {
+        config
+            .entries
+            .iter()
+            .map(|entry| {
+                let mut found = at(files, &entry.path)?;
+                if let Some(name) = &entry.name {
+                    found.name = name.as_str().into();
+                }
+                Ok(found)
+            })
+            .collect::<Result<_>>()?
+    };
+    if entries.is_empty() {
+        return Err(Error::new(
+            "ref/missing",
+            format!("no entry point was found in `{}`", files.display("")),
+        )
+        .help(
+            "name the folder that is bootstrapped, as in `fluxwright build clusters/production`, \
+             or list it under `entries` in .fluxwright.yaml",
+        ));
+    }
+    entries.sort_by(|a, b| a.folder.cmp(&b.folder));
+    entries.dedup_by(|a, b| a.folder == b.folder);
+    distinguish(&mut entries);
+    Ok(entries)
+}
+
+/// The entry point that is a given folder.
+///
+/// # Errors
+///
+/// `ref/missing` where it is not there.
+pub fn at(files: &Files, written: &str) -> Result<Entry> {
+    let folder = path::join("", written).filter(|folder| {
+        matches!(files.kind(folder), Ok(Some(Kind::Directory)))
+    });
+    let Some(folder) = folder else {
+        return Err(
+            Error::new("ref/missing", format!("no such folder: `{written}`"))
+                .help("entry points are folders, relative to the root of the repository"),
+        );
+    };
+    let bootstrapped = Scan::of(files, &folder)?.bootstrapped();
+    let known = bootstrapped.into_iter().find(|e| e.folder == folder);
+    Ok(known.unwrap_or_else(|| Entry::plain(folder, None)))
+}
+
+/// Gives entries of the same name longer ones.
+fn distinguish(entries: &mut [Entry]) {
+    let mut counts: BTreeMap<Arc<str>, usize> = BTreeMap::new();
+    for entry in entries.iter() {
+        *counts.entry(entry.name.clone()).or_default() += 1;
+    }
+    for entry in entries {
+        if counts.get(&entry.name).is_some_and(|n| *n > 1) {
+            entry.name = entry.folder.replace('/', "_").into();
+        }
+    }
+}
+
+impl Entry {
+    fn plain(folder: String, source: Option<SourceRef>) -> Entry {
+        let name = match path::name(&folder) {
+            "" => "root",
+            // `clusters/production/flux-system` is production.
+            "flux-system" => match path::parent(&folder).map(path::name) {
+                None | Some("") => "flux-system",
+                Some(parent) => parent,
+            },
+            name => name,
+        };
+        Entry {
+            name: name.into(),
+            folder,
+            source,
+            made: None,
+        }
+    }
+}
+
+/// A Flux object found in a file.
+struct Found {
+    folder: String,
+    file: String,
+    object: Node,
+}
+
+/// What the YAML files of a tree hold of Flux.
+struct Scan {
+    kustomizations: Vec<Found>,
+    instances: Vec<Found>,
+}
+
+impl Scan {
+    /// Looks through a folder and all below.
+    fn of(files: &Files, folder: &str) -> Result<Scan> {
+        let mut scan = Scan {
+            kustomizations: Vec::new(),
+            instances: Vec::new(),
+        };
+        scan.folder(files, folder)?;
+        Ok(scan)
+    }
+
+    fn folder(&mut self, files: &Files, folder: &str) -> Result<()> {
+        for entry in files.list(folder)? {
+            let at = if folder.is_empty() {
+                entry.name.clone()
+            } else {
+                format!("{folder}/{}", entry.name)
+            };
+            if entry.is_symlink || entry.name.starts_with('.') {
+                continue;
+            }
+            match entry.kind {
+                Kind::Directory => self.folder(files, &at)?,
+                Kind::File => {
+                    let yaml = [".yaml", ".yml"].iter().any(|e| entry.name.ends_with(e));
+                    if yaml {
+                        self.file(files, folder, &at, &entry.name);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks into a file; what cannot be read is the build's to tell.
+    fn file(&mut self, files: &Files, folder: &str, at: &str, name: &str) {
+        // Parse only files that can hold what is looked for.
+        let Ok(bytes) = files.bytes(at) else { return };
+        let holds = |needle: &str| memchr::memmem::find(&bytes, needle.as_bytes()).is_some();
+        if !holds("kustomize.toolkit.fluxcd.io/") && !holds("FluxInstance") {
+            return;
+        }
+        let Ok(documents) = files.documents(at) else {
+            return;
+        };
+        for document in documents.iter() {
+            let id = ResId::of(&document.root);
+            let found = || Found {
+                folder: folder.to_owned(),
+                file: name.to_owned(),
+                object: document.root.clone(),
+            };
+            if api::is_kustomization(&id.gvk) {
+                self.kustomizations.push(found());
+            } else if &*id.gvk.kind == "FluxInstance"
+                && &*id.gvk.group == "fluxcd.controlplane.io"
+            {
+                self.instances.push(found());
+            }
+        }
+    }
+
+    /// Entries that bootstrap files name.
+    fn bootstrapped(&self) -> Vec<Entry> {
+        let mut entries = Vec::new();
+        for found in &self.kustomizations {
+            if found.file != "gotk-sync.yaml" {
+                continue;
+            }
+            let folder = sync_path(&found.object, &["spec", "path"]);
+            entries.push(Entry::plain(folder, source_of(&found.object)));
+        }
+        for found in &self.instances {
+            let Some(sync) = found.object.at_path(&["spec", "sync"]) else {
+                continue;
+            };
+            let folder = sync_path(&found.object, &["spec", "sync", "path"]);
+            let id = ResId::of(&found.object);
+            let name: Arc<str> = match sync.get("name").and_then(Node::shared_text) {
+                Some(name) => name.clone(),
+                None => id.namespace.clone(),
+            };
+            let source = SourceRef {
+                kind: sync
+                    .get("kind")
+                    .and_then(Node::shared_text)
+                    .cloned()
+                    .unwrap_or_else(|| "GitRepository".into()),
+                namespace: id.namespace.clone(),
+                name: name.clone(),
+            };
+            let mut entry = Entry::plain(folder, Some(source.clone()));
+            entry.made = Some(made_by_instance(&source, sync, &entry.folder));
+            entries.push(entry);
+        }
+        entries
+    }
+
+    /// Folders with Kustomizations that no other Kustomization's path reaches.
+    fn roots(&self) -> Vec<Entry> {
+        let folders: BTreeSet<&str> = self
+            .kustomizations
+            .iter()
+            .map(|f| f.folder.as_str())
+            .collect();
+        folders
+            .iter()
+            .filter(|folder| {
+                // A Kustomization that lies outside of what it applies.
+                let reached = self.kustomizations.iter().any(|k| {
+                    let path = sync_path(&k.object, &["spec", "path"]);
+                    !path::is_within(&k.folder, &path) && path::is_within(folder, &path)
+                });
+                !reached
+            })
+            .map(|folder| Entry::plain((*folder).to_owned(), None))
+            .collect()
+    }
+}
+
+/// The path of a sync, relative to the root.
+fn sync_path(object: &Node, at: &[&str]) -> String {
+    let written = object.at_path(at).and_then(Node::text).unwrap_or_default();
+    path::join("", written.trim_start_matches('/')).unwrap_or_default()
+}
+
+fn source_of(kustomization: &Node) -> Option<SourceRef> {
+    let source = kustomization.at_path(&["spec", "sourceRef"])?;
+    let id = ResId::of(kustomization);
+    let text = |key| source.get(key).and_then(Node::shared_text).cloned();
+    Some(SourceRef {
+        kind: text("kind")?,
+        namespace: text("namespace").unwrap_or(id.namespace),
+        name: text("name")?,
+    })
+}
+
+/// The Kustomization that flux-operator makes for `spec.sync`.
+fn made_by_instance(source: &SourceRef, sync: &Node, folder: &str) -> Node {
+    let span = sync.span();
+    let text = |value: &str| Node::string(value, span);
+    let map = |entries: &[(&str, Node)]| {
+        let mut node = Node::mapping(Vec::new(), span);
+        for (key, value) in entries {
+            node.set(key, value.clone());
+        }
+        node
+    };
+    let path = sync.get("path").cloned().unwrap_or_else(|| text(folder));
+    map(&[
+        ("apiVersion", text("kustomize.toolkit.fluxcd.io/v1")),
+        ("kind", text("Kustomization")),
+        (
+            "metadata",
+            map(&[
+                ("name", text(&source.name)),
+                ("namespace", text(&source.namespace)),
+            ]),
+        ),
+        (
+            "spec",
+            map(&[
+                ("path", path),
+                ("prune", Node::bool(true, span)),
+                (
+                    "sourceRef",
+                    map(&[("kind", text(&source.kind)), ("name", text(&source.name))]),
+                ),
+            ]),
+        ),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::artifact::MemoryTree;
+    use crate::diag::SourceMap;
+
+    fn files(content: &[(&str, &str)]) -> Files {
+        let mut tree = MemoryTree::new("");
+        for (path, text) in content {
+            tree.insert(*path, text.as_bytes());
+        }
+        Files::new(Arc::new(tree), Arc::new(SourceMap::new()))
+    }
+
+    fn kustomization(name: &str, path: &str) -> String {
+        format!(
+            "---\napiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata:\n  \
+             name: {name}\n  namespace: flux-system\nspec:\n  path: {path}\n  sourceRef:\n    \
+             kind: GitRepository\n    name: fleet\n"
+        )
+    }
+
+    fn names(files: &Files, config: &str) -> Vec<(String, String)> {
+        let config = Config::parse(config, crate::diag::FileId::default()).unwrap();
+        find(files, &config)
+            .unwrap()
+            .into_iter()
+            .map(|e| (e.name.to_string(), e.folder))
+            .collect()
+    }
+
+    #[test]
+    fn bootstrap_files_name_the_folders() {
+        let sync = kustomization("flux-system", "./clusters/blue");
+        let files = files(&[
+            ("clusters/blue/flux-system/gotk-sync.yaml", &sync),
+            ("clusters/blue/apps.yaml", &kustomization("apps", "./apps")),
+        ]);
+        assert_eq!(names(&files, ""), [("blue".into(), "clusters/blue".into())]);
+        let entries = find(&files, &Config::default()).unwrap();
+        assert_eq!(
+            entries[0].source.as_ref().unwrap().to_string(),
+            "GitRepository/flux-system/fleet"
+        );
+    }
+
+    #[test]
+    fn an_instance_makes_a_kustomization() {
+        let files = files(&[(
+            "bootstrap/instance.yaml",
+            "apiVersion: fluxcd.controlplane.io/v1\nkind: FluxInstance\nmetadata:\n  name: flux\n  \
+             namespace: flux-system\nspec:\n  sync:\n    kind: OCIRepository\n    url: \
+             oci://registry.example/fleet\n    path: clusters/green\n",
+        )]);
+        let entries = find(&files, &Config::default()).unwrap();
+        assert_eq!(entries[0].folder, "clusters/green");
+        let made = entries[0].made.as_ref().unwrap();
+        assert_eq!(ResId::of(made).name, "flux-system".into());
+        assert_eq!(
+            entries[0].source.as_ref().unwrap().to_string(),
+            "OCIRepository/flux-system/flux-system"
+        );
+    }
+
+    #[test]
+    fn else_roots_are_what_nothing_reaches() {
+        let files = files(&[
+            ("kubernetes/flux/cluster.yaml", &kustomization("apps", "./kubernetes/apps")),
+            ("kubernetes/apps/web/ks.yaml", &kustomization("web", "./kubernetes/apps/web/app")),
+        ]);
+        assert_eq!(
+            names(&files, ""),
+            [("flux".into(), "kubernetes/flux".into())]
+        );
+    }
+
+    #[test]
+    fn the_configuration_wins_and_names_are_told_apart() {
+        let files = files(&[("a/prod/x.yaml", ""), ("b/prod/x.yaml", ""), ("c/x.yaml", "")]);
+        assert_eq!(
+            names(&files, "entries: [{path: b/prod}, {path: ./a/prod/}, {path: c, name: see}]"),
+            [
+                ("a_prod".into(), "a/prod".into()),
+                ("b_prod".into(), "b/prod".into()),
+                ("see".into(), "c".into())
+            ]
+        );
+        let missing = Config::parse("entries: [{path: d}]", crate::diag::FileId::default());
+        let error = find(&files, &missing.unwrap()).unwrap_err();
+        assert_eq!(error.to_string(), "no such folder: `d`");
+        let error = find(&files, &Config::default()).unwrap_err();
+        assert_eq!(error.to_string(), "no entry point was found in `.`");
+    }
+}
