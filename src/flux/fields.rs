@@ -37,7 +37,10 @@ impl<'a> Fields<'a> {
 
     /// A field that is there and no null.
     pub(super) fn get(&self, field: &str) -> Option<&'a Node> {
-        self.node.get(field).map(Node::target).filter(|n| !n.is_null())
+        self.node
+            .get(field)
+            .map(Node::target)
+            .filter(|n| !n.is_null())
     }
 
     fn wrong(&self, field: &str, node: &Node, wanted: &str) -> Error {
@@ -75,7 +78,10 @@ impl<'a> Fields<'a> {
     /// The text of a string; empty where it is missing.
     pub(super) fn text(&self, field: &str) -> Result<Arc<str>> {
         let node = self.string(field)?;
-        Ok(node.and_then(Node::shared_text).cloned().unwrap_or_default())
+        Ok(node
+            .and_then(Node::shared_text)
+            .cloned()
+            .unwrap_or_default())
     }
 
     /// The text of a string that must be there.

@@ -7,7 +7,7 @@
 //! Compat: fluxcd/pkg `kustomize/kustomize_generator.go`.
 
 use crate::artifact::{Kind, path};
-use crate::diag::{Error, Findings, Finding, Result, Severity, Span};
+use crate::diag::{Error, Finding, Findings, Result, Severity, Span};
 use crate::resource::Files;
 use crate::yaml::{self, Node, Style};
 
@@ -246,8 +246,18 @@ fn merge(
             root.set(field, value.clone());
         }
     }
-    append(root, "patches", spec.patches.iter().map(|p| entry_of(p.patch.clone(), p.target.as_ref())));
-    append(root, "components", components(files, folder, spec, findings)?);
+    append(
+        root,
+        "patches",
+        spec.patches
+            .iter()
+            .map(|p| entry_of(p.patch.clone(), p.target.as_ref())),
+    );
+    append(
+        root,
+        "components",
+        components(files, folder, spec, findings)?,
+    );
     append(
         root,
         "patchesStrategicMerge",
@@ -543,7 +553,14 @@ mod tests {
         let refused = |spec: &Kustomization, folder: &str| {
             let none = |_: &str, _| false;
             let mut findings = Findings::new();
-            let error = generate(&files, folder, spec, FluxVersion::NEWEST, &none, &mut findings);
+            let error = generate(
+                &files,
+                folder,
+                spec,
+                FluxVersion::NEWEST,
+                &none,
+                &mut findings,
+            );
             let error = error.unwrap_err();
             (error.rule(), error.to_string(), error.span().line)
         };

@@ -32,7 +32,11 @@ pub fn set_owner(object: &mut Node, name: &Node, namespace: &Node) {
 /// Compat: fluxcd/pkg `ssa/utils/meta.go`: labels are read as strings all
 /// together, so that an object with one label of another kind loses all of its
 /// own (fact 111). The same for annotations.
-pub fn set_common(object: &mut Node, labels: &[(Arc<str>, Node)], annotations: &[(Arc<str>, Node)]) {
+pub fn set_common(
+    object: &mut Node,
+    labels: &[(Arc<str>, Node)],
+    annotations: &[(Arc<str>, Node)],
+) {
     for (field, values) in [("labels", labels), ("annotations", annotations)] {
         let Some((_, first)) = values.first() else {
             continue;
@@ -113,7 +117,10 @@ mod tests {
         let team = [(Arc::from("team"), owner("x"))];
         let mut node = object("metadata:\n  labels:\n    team: y\n    a: b\n");
         set_common(&mut node, &team, &[]);
-        assert_eq!(print(&node), "metadata:\n  labels:\n    a: b\n    team: x\n");
+        assert_eq!(
+            print(&node),
+            "metadata:\n  labels:\n    a: b\n    team: x\n"
+        );
 
         let mut node = object("metadata:\n  labels:\n    n: 1\n    a: b\n");
         set_common(&mut node, &team, &[]);

@@ -110,7 +110,12 @@ mod tests {
     fn expected() -> Vec<ResId> {
         let rbac = "rbac.authorization.k8s.io/v1";
         vec![
-            id("apiextensions.k8s.io/v1", "CustomResourceDefinition", "", "x"),
+            id(
+                "apiextensions.k8s.io/v1",
+                "CustomResourceDefinition",
+                "",
+                "x",
+            ),
             id("v1", "Namespace", "", "a"),
             id("v1", "Namespace", "", "b"),
             id(rbac, "ClusterRole", "", "x"),
@@ -149,8 +154,18 @@ mod tests {
             id("helm.toolkit.fluxcd.io/v2", "HelmRelease", "x", "x"),
             id("networking.k8s.io/v1", "Ingress", "x", "x"),
             id("networking.k8s.io/v1", "NetworkPolicy", "x", "x"),
-            id("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", "", "x"),
-            id("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", "", "x"),
+            id(
+                "admissionregistration.k8s.io/v1",
+                "MutatingWebhookConfiguration",
+                "",
+                "x",
+            ),
+            id(
+                "admissionregistration.k8s.io/v1",
+                "ValidatingWebhookConfiguration",
+                "",
+                "x",
+            ),
         ]
     }
 
@@ -159,7 +174,10 @@ mod tests {
         let custom = [("rbac.authorization.k8s.io".to_owned(), "Role".to_owned())];
         let mut want = expected();
         // A namespace of another group is no definition, but ranks as one.
-        let odd = want.iter().position(|i| &*i.gvk.group == "example.com").unwrap();
+        let odd = want
+            .iter()
+            .position(|i| &*i.gvk.group == "example.com")
+            .unwrap();
         let namespace = want.remove(odd);
         let first = want
             .iter()

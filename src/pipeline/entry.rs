@@ -79,9 +79,8 @@ pub fn find(files: &Files, config: &Config) -> Result<Vec<Entry>> {
 ///
 /// `ref/missing` where it is not there.
 pub fn at(files: &Files, written: &str) -> Result<Entry> {
-    let folder = path::join("", written).filter(|folder| {
-        matches!(files.kind(folder), Ok(Some(Kind::Directory)))
-    });
+    let folder = path::join("", written)
+        .filter(|folder| matches!(files.kind(folder), Ok(Some(Kind::Directory))));
     let Some(folder) = folder else {
         return Err(
             Error::new("ref/missing", format!("no such folder: `{written}`"))
@@ -193,8 +192,7 @@ impl Scan {
             };
             if api::is_kustomization(&id.gvk) {
                 self.kustomizations.push(found());
-            } else if &*id.gvk.kind == "FluxInstance"
-                && &*id.gvk.group == "fluxcd.controlplane.io"
+            } else if &*id.gvk.kind == "FluxInstance" && &*id.gvk.group == "fluxcd.controlplane.io"
             {
                 self.instances.push(found());
             }
@@ -379,8 +377,14 @@ mod tests {
     #[test]
     fn else_roots_are_what_nothing_reaches() {
         let files = files(&[
-            ("kubernetes/flux/cluster.yaml", &kustomization("apps", "./kubernetes/apps")),
-            ("kubernetes/apps/web/ks.yaml", &kustomization("web", "./kubernetes/apps/web/app")),
+            (
+                "kubernetes/flux/cluster.yaml",
+                &kustomization("apps", "./kubernetes/apps"),
+            ),
+            (
+                "kubernetes/apps/web/ks.yaml",
+                &kustomization("web", "./kubernetes/apps/web/app"),
+            ),
         ]);
         assert_eq!(
             names(&files, ""),
@@ -390,9 +394,16 @@ mod tests {
 
     #[test]
     fn the_configuration_wins_and_names_are_told_apart() {
-        let files = files(&[("a/prod/x.yaml", ""), ("b/prod/x.yaml", ""), ("c/x.yaml", "")]);
+        let files = files(&[
+            ("a/prod/x.yaml", ""),
+            ("b/prod/x.yaml", ""),
+            ("c/x.yaml", ""),
+        ]);
         assert_eq!(
-            names(&files, "entries: [{path: b/prod}, {path: ./a/prod/}, {path: c, name: see}]"),
+            names(
+                &files,
+                "entries: [{path: b/prod}, {path: ./a/prod/}, {path: c, name: see}]"
+            ),
             [
                 ("a_prod".into(), "a/prod".into()),
                 ("b_prod".into(), "b/prod".into()),

@@ -394,7 +394,11 @@ mod tests {
 
     #[test]
     fn wrong_kinds_name_field_and_place() {
-        refused("  path: 5\n", "`spec.path` must be a string, not a number", 8);
+        refused(
+            "  path: 5\n",
+            "`spec.path` must be a string, not a number",
+            8,
+        );
         refused(
             "  images:\n  - name: a\n    newTag: 1.0\n",
             "`spec.images[0].newTag` must be a string, not a number",
@@ -410,7 +414,11 @@ mod tests {
             "`spec.postBuild.substitute.A` must be a string, not a boolean",
             10,
         );
-        refused("  prune: \"yes\"\n", "`spec.prune` must be true or false, not a string", 8);
+        refused(
+            "  prune: \"yes\"\n",
+            "`spec.prune` must be true or false, not a string",
+            8,
+        );
     }
 
     #[test]

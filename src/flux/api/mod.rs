@@ -202,11 +202,7 @@ pub const KINDS: &[Kind] = &[
     Kind {
         group: NOTIFICATION,
         name: "Receiver",
-        versions: &[
-            current("v1", 0),
-            old("v1beta2", 0, 9),
-            old("v1beta1", 0, 7),
-        ],
+        versions: &[current("v1", 0), old("v1beta2", 0, 9), old("v1beta1", 0, 7)],
     },
 ];
 
@@ -299,7 +295,10 @@ mod tests {
     #[test]
     fn old_versions_are_told_per_kind() {
         let new = FluxVersion::NEWEST;
-        assert_eq!(told("kustomize.toolkit.fluxcd.io/v1", "Kustomization", new), None);
+        assert_eq!(
+            told("kustomize.toolkit.fluxcd.io/v1", "Kustomization", new),
+            None
+        );
         assert_eq!(
             told("kustomize.toolkit.fluxcd.io/v1beta2", "Kustomization", new),
             Some((
@@ -315,7 +314,11 @@ mod tests {
             "write `apiVersion: notification.toolkit.fluxcd.io/v1beta3`"
         );
         assert_eq!(
-            told("image.toolkit.fluxcd.io/v1", "ImagePolicy", FluxVersion::V2_6),
+            told(
+                "image.toolkit.fluxcd.io/v1",
+                "ImagePolicy",
+                FluxVersion::V2_6
+            ),
             Some((
                 "ImagePolicy `v1` is served since Flux 2.7, not by 2.6".into(),
                 "write `apiVersion: image.toolkit.fluxcd.io/v1`".into()
