@@ -2,13 +2,14 @@
 //!
 //! In: objects as they are rendered, and the trees of their sources. Out: for
 //! each Kustomization the kustomization to build ([`generate`]), the objects as
-//! they leave it ([`metadata`]), and the order in which they are
+//! they leave it ([`metadata`], [`ignore`]), and the order in which they are
 //! applied ([`order`]). Pure: which object is built when, and from which source,
 //! is `pipeline`'s business.
 
 pub mod api;
 mod fields;
 pub mod generate;
+pub mod ignore;
 pub mod metadata;
 pub mod order;
 mod version;

@@ -2,10 +2,12 @@
 //!
 //! In: a [`Tree`](crate::artifact::Tree). Out: documents, each file read and
 //! parsed once ([`Files`]), and the names that tell objects apart ([`Gvk`],
-//! [`ResId`]).
+//! [`ResId`]) or choose among them ([`Selector`]).
 
 mod files;
 mod id;
+mod selector;
 
 pub use files::{Files, Text};
 pub use id::{Gvk, ResId};
+pub use selector::Selector;

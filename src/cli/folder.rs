@@ -1,0 +1,186 @@
+//! Output folders, replaced as a whole.
+//!
+//! The new content is written beside the folder and put in its place when it is
+//! whole, so that an interrupted run leaves what was there.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this is what writes output folders"
+)]
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use crate::diag::{Error, Result};
+use crate::pipeline::index::{INDEX_NAME, OutputFiles, FORMAT};
+
+/// Replaces the content of a folder by these files.
+///
+/// # Errors
+///
+/// `output/refused` for a folder that holds something else than an earlier
+/// output, `output/failed` for what cannot be written.
+pub(super) fn replace(folder: &Path, files: &OutputFiles) -> Result<()> {
+    check_ours(folder)?;
+    let failed = |what: &str, path: &Path, e: &io::Error| {
+        Error::new(
+            "output/failed",
+            format!("cannot {what} `{}`: {}", path.display(), e.kind()),
+        )
+    };
+    let absolute = std::path::absolute(folder).map_err(|e| failed("find", folder, &e))?;
+    let parent = absolute.parent().unwrap_or(Path::new("/"));
+    fs::create_dir_all(parent).map_err(|e| failed("create", parent, &e))?;
+    let beside = tempfile::Builder::new()
+        .prefix(".fluxwright-")
+        .tempdir_in(parent)
+        .map_err(|e| failed("write to", parent, &e))?;
+    for (path, content) in files {
+        let target = beside.path().join(path);
+        write(&target, content).map_err(|e| failed("write", &target, &e))?;
+    }
+    swap(beside.path(), &absolute).map_err(|e| failed("replace", folder, &e))
+}
+
+fn write(target: &Path, content: &[u8]) -> io::Result<()> {
+    if let Some(parent) = target.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    let mut file = fs::File::create_new(target)?;
+    file.write_all(content)
+}
+
+/// Puts `new` where `old` is; what was there is left in `new`.
+fn swap(new: &Path, old: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    // The folder is readable to those who could read the one before.
+    let mode = fs::metadata(old).map(|m| m.permissions());
+    if let Ok(mode) = mode {
+        fs::set_permissions(new, mode)?;
+    } else {
+        readable(new)?;
+        return fs::rename(new, old);
+    }
+    if renameat_with(CWD, new, CWD, old, RenameFlags::EXCHANGE).is_ok() {
+        return Ok(());
+    }
+    // File systems without an exchange: two steps, and the first undone if
+    // the second fails.
+    let mut aside = new.as_os_str().to_owned();
+    aside.push("-old");
+    let aside = PathBuf::from(aside);
+    fs::rename(old, &aside)?;
+    if let Err(e) = fs::rename(new, old) {
+        let _ = fs::rename(&aside, old);
+        return Err(e);
+    }
+    fs::remove_dir_all(&aside)
+}
+
+/// Gives a new folder the permissions that `mkdir` would.
+fn readable(folder: &Path) -> io::Result<()> {
+    let probe = folder.join(".mode");
+    fs::create_dir(&probe)?;
+    let mode = fs::metadata(&probe)?.permissions();
+    fs::remove_dir(&probe)?;
+    fs::set_permissions(folder, mode)
+}
+
+/// Refuses a folder that is neither empty nor an earlier output.
+fn check_ours(folder: &Path) -> Result<()> {
+    let refused = |why: &str| {
+        Err(Error::new(
+            "output/refused",
+            format!("`{}` {why}", folder.display()),
+        )
+        .help("name a new folder, an empty one, or one that fluxwright wrote"))
+    };
+    let mut entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(_) => return refused("is no folder that can be read"),
+    };
+    if entries.next().is_none() {
+        return Ok(());
+    }
+    let ours = fs::read(folder.join(INDEX_NAME))
+        .ok()
+        .and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok())
+        .is_some_and(|index| index.get("format").and_then(|s| s.as_str()) == Some(FORMAT));
+    if ours {
+        Ok(())
+    } else {
+        refused("holds files that fluxwright did not write")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(list: &[&str]) -> OutputFiles {
+        let index = format!("{{\"format\": \"{FORMAT}\"}}");
+        let mut files: OutputFiles = list
+            .iter()
+            .map(|p| ((*p).to_owned(), p.as_bytes().into()))
+            .collect();
+        files.insert(INDEX_NAME.to_owned(), index.into_bytes().into());
+        files
+    }
+
+    fn tree(folder: &Path) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut open = vec![folder.to_owned()];
+        while let Some(folder) = open.pop() {
+            for entry in fs::read_dir(&folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    open.push(path);
+                } else {
+                    found.push(path.display().to_string());
+                }
+            }
+        }
+        let prefix = format!("{}/", folder.display());
+        let mut found: Vec<_> = found
+            .into_iter()
+            .map(|p| p.replace(&prefix, ""))
+            .collect();
+        found.sort();
+        found
+    }
+
+    #[test]
+    fn stale_files_go_and_nothing_is_left_beside() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = temporary.path().join("deep/out");
+        replace(&folder, &files(&["a/b.yaml", "c.yaml"])).unwrap();
+        assert_eq!(tree(&folder), ["a/b.yaml", "c.yaml", "index.json"]);
+        replace(&folder, &files(&["a/d.yaml"])).unwrap();
+        assert_eq!(tree(&folder), ["a/d.yaml", "index.json"]);
+        let beside = fs::read_dir(folder.parent().unwrap()).unwrap().count();
+        assert_eq!(beside, 1);
+    }
+
+    #[test]
+    fn other_people_s_files_stay() {
+        let temporary = tempfile::tempdir().unwrap();
+        fs::write(temporary.path().join("notes.txt"), "mine").unwrap();
+        let error = replace(temporary.path(), &files(&["a"])).unwrap_err();
+        assert_eq!(error.rule(), "output/refused");
+        assert!(error.help_text().is_some());
+        assert_eq!(tree(temporary.path()), ["notes.txt"]);
+        fs::write(temporary.path().join("index.json"), "{}").unwrap();
+        assert!(replace(temporary.path(), &files(&["a"])).is_err());
+        let file = temporary.path().join("notes.txt");
+        assert!(replace(&file, &files(&["a"])).is_err());
+    }
+
+    #[test]
+    fn an_empty_folder_is_taken() {
+        let temporary = tempfile::tempdir().unwrap();
+        replace(temporary.path(), &files(&["a"])).unwrap();
+        assert_eq!(tree(temporary.path()), ["a", "index.json"]);
+    }
+}

@@ -1,0 +1,161 @@
+//! What a build gives: for each entry point a cluster, for each Flux object in
+//! it what that object applies.
+
+use std::sync::{Arc, OnceLock};
+
+use sha2::{Digest, Sha256};
+
+use crate::diag::{Error, Result};
+use crate::flux::api::SourceRef;
+use crate::resource::ResId;
+use crate::yaml::{Node, emit};
+
+use super::Entry;
+
+/// A Kubernetes object as it is applied.
+#[derive(Clone, Debug)]
+pub struct Object {
+    /// What identifies it.
+    pub id: ResId,
+    /// The object; every node knows the place it came from.
+    pub node: Node,
+    text: OnceLock<Result<Printed>>,
+}
+
+/// An object as text.
+#[derive(Clone, Debug)]
+pub struct Printed {
+    /// YAML as Flux's programs print it, without marker.
+    pub text: Arc<str>,
+    /// The SHA-256 of the text, in hexadecimal.
+    pub sha256: Arc<str>,
+}
+
+impl Object {
+    /// An object.
+    pub fn new(node: Node) -> Object {
+        Object {
+            id: ResId::of(&node),
+            node,
+            text: OnceLock::new(),
+        }
+    }
+
+    /// The object as text; printed once.
+    ///
+    /// # Errors
+    ///
+    /// As [`emit::sorted`].
+    pub fn printed(&self) -> Result<&Printed> {
+        self.text
+            .get_or_init(|| {
+                let mut text = String::new();
+                emit::sorted(&self.node, &mut text)
+                    .map_err(|e| e.object(self.id.to_object_ref()))?;
+                Ok(Printed {
+                    sha256: sha256(text.as_bytes()),
+                    text: text.into(),
+                })
+            })
+            .as_ref()
+            .map_err(Error::clone)
+    }
+}
+
+/// The SHA-256 of bytes, in hexadecimal.
+pub fn sha256(bytes: &[u8]) -> Arc<str> {
+    hex::encode(Sha256::digest(bytes)).into()
+}
+
+/// What kind of Flux object applies something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum UnitKind {
+    /// A Kustomization.
+    Kustomization,
+    /// A HelmRelease.
+    HelmRelease,
+}
+
+impl UnitKind {
+    /// The folder of its files in the output.
+    pub fn folder(self) -> &'static str {
+        match self {
+            UnitKind::Kustomization => "kustomization",
+            UnitKind::HelmRelease => "helmrelease",
+        }
+    }
+}
+
+/// A Flux object that applies others, and what it applies.
+#[derive(Clone, Debug)]
+pub struct Unit {
+    /// What kind it is.
+    pub kind: UnitKind,
+    /// What identifies it.
+    pub id: ResId,
+    /// The Flux object, as its parent renders it.
+    pub object: Node,
+    /// The Kustomization that renders it; none for one that is bootstrapped.
+    pub parent: Option<ResId>,
+    /// Where its content comes from.
+    pub source: Option<SourceUse>,
+    /// `spec.suspend`.
+    pub suspended: bool,
+    /// It applies to another cluster (`spec.kubeConfig`).
+    pub remote: bool,
+    /// What it applies, in the order in which it does, or why it cannot.
+    pub outcome: Result<Vec<Object>>,
+}
+
+/// A source as a unit uses it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceUse {
+    /// The source.
+    pub source: SourceRef,
+    /// How it is at hand.
+    pub origin: SourceOrigin,
+}
+
+/// How a source is at hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SourceOrigin {
+    /// The repository's own working tree.
+    Repository,
+    /// The user gave it: not verified.
+    Local {
+        /// The path as the user wrote it.
+        path: String,
+    },
+    /// It is not at hand.
+    Unavailable,
+}
+
+/// All that one entry point leads to.
+#[derive(Clone, Debug)]
+pub struct Cluster {
+    /// The entry point.
+    pub entry: Entry,
+    /// Flux objects and what they apply: Kustomizations first, each sort by
+    /// namespace and name.
+    pub units: Vec<Unit>,
+    /// Objects of the entry folder that no Kustomization applies: applied by
+    /// hand, at bootstrap.
+    pub bootstrap: Vec<Object>,
+}
+
+impl Cluster {
+    /// The unit with this kind, namespace and name.
+    pub fn unit(&self, kind: UnitKind, namespace: &str, name: &str) -> Option<&Unit> {
+        self.units
+            .iter()
+            .find(|u| u.kind == kind && &*u.id.namespace == namespace && &*u.id.name == name)
+    }
+
+    /// The objects of all units that could be rendered, with their units.
+    pub fn objects(&self) -> impl Iterator<Item = (&Unit, &Object)> {
+        self.units.iter().flat_map(|unit| {
+            let objects = unit.outcome.as_deref().unwrap_or_default();
+            objects.iter().map(move |object| (unit, object))
+        })
+    }
+}

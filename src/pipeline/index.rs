@@ -1,0 +1,232 @@
+//! Files of the output and `index.json`, which says what they are.
+//!
+//! In: clusters. Out: paths with their bytes, the last of them the index; pure,
+//! so that the command line only has to write them. The schema of the index is
+//! `schemas/fluxwright/index.json`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use serde::Serialize;
+
+use super::cluster::{Cluster, Object, SourceOrigin, Unit, sha256};
+use crate::diag::{Error, Location, ObjectRef, Result, SourceMap};
+
+/// The name of the index.
+pub const INDEX_NAME: &str = "index.json";
+
+/// What the index calls itself and its version, so that a folder can be told to
+/// be ours.
+pub const FORMAT: &str = "fluxwright.index/v1";
+
+/// The files of an output folder by their path in it.
+pub type OutputFiles = BTreeMap<String, Arc<[u8]>>;
+
+/// The versions that a build took for granted.
+#[derive(Clone, Debug)]
+pub struct Versions {
+    /// Flux, `2.9`.
+    pub flux: String,
+    /// Kubernetes, `1.37.0`.
+    pub kubernetes: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Index<'a> {
+    format: &'static str,
+    flux_version: &'a str,
+    kubernetes_version: &'a str,
+    entries: Vec<IndexEntry<'a>>,
+    digest: String,
+}
+
+#[derive(Serialize)]
+struct IndexEntry<'a> {
+    name: &'a str,
+    path: &'a str,
+    files: Vec<IndexFile<'a>>,
+    failed: Vec<Failed>,
+}
+
+#[derive(Serialize)]
+struct IndexFile<'a> {
+    path: String,
+    sha256: Arc<str>,
+    object: ObjectRef,
+    parent: Option<ObjectRef>,
+    suspended: bool,
+    source: Option<IndexSource<'a>>,
+    objects: Vec<IndexObject>,
+}
+
+#[derive(Serialize)]
+struct IndexSource<'a> {
+    kind: &'a str,
+    namespace: &'a str,
+    name: &'a str,
+    /// What the lockfile pins; null for the working tree and local sources.
+    revision: Option<String>,
+    digest: Option<String>,
+    /// Who signed it, as far as that was proven.
+    verified: Option<String>,
+    /// The path that `--local-sources` gave for it.
+    local: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct IndexObject {
+    #[serde(flatten)]
+    id: ObjectRef,
+    sha256: Arc<str>,
+}
+
+#[derive(Serialize)]
+struct Failed {
+    object: ObjectRef,
+    rule: &'static str,
+    message: String,
+    location: Option<Location>,
+}
+
+/// The files that a build writes.
+///
+/// With several clusters, the files of each lie in a folder of its name.
+///
+/// # Errors
+///
+/// Nothing fails as a whole: what cannot be printed, or has a name that is no
+/// file name, is among the failed, and given back as errors.
+pub fn output_files(
+    clusters: &[Cluster],
+    versions: &Versions,
+    sources: &SourceMap,
+) -> (OutputFiles, Vec<Error>) {
+    let mut output = OutputFiles::new();
+    let mut errors = Vec::new();
+    let mut entries = Vec::new();
+    let mut digests = String::new();
+    for cluster in clusters {
+        let prefix = if clusters.len() > 1 {
+            format!("{}/", cluster.entry.name)
+        } else {
+            String::new()
+        };
+        let written: Vec<(&Unit, Result<(String, Vec<u8>, Vec<IndexObject>)>)> = cluster
+            .units
+            .par_iter()
+            .map(|unit| (unit, file_of(unit, &prefix)))
+            .collect();
+        let mut files = Vec::new();
+        let mut failed = Vec::new();
+        for (unit, result) in written {
+            match result {
+                Ok((path, bytes, objects)) => {
+                    let sha256 = sha256(&bytes);
+                    digests.push_str(&format!("{sha256}  {path}\n"));
+                    files.push(IndexFile {
+                        path: path.clone(),
+                        sha256,
+                        object: unit.id.to_object_ref(),
+                        parent: unit.parent.as_ref().map(|p| p.to_object_ref()),
+                        suspended: unit.suspended,
+                        source: unit.source.as_ref().map(|s| IndexSource {
+                            kind: &s.source.kind,
+                            namespace: &s.source.namespace,
+                            name: &s.source.name,
+                            revision: None,
+                            digest: None,
+                            verified: None,
+                            local: match &s.origin {
+                                SourceOrigin::Local { path } => Some(path),
+                                _ => None,
+                            },
+                        }),
+                        objects,
+                    });
+                    output.insert(path, bytes.into());
+                }
+                Err(e) => {
+                    failed.push(Failed {
+                        object: unit.id.to_object_ref(),
+                        rule: e.rule(),
+                        message: e.to_string(),
+                        location: Location::of(e.span(), sources),
+                    });
+                    if unit.outcome.is_ok() {
+                        errors.push(e);
+                    }
+                }
+            }
+        }
+        entries.push(IndexEntry {
+            name: &cluster.entry.name,
+            path: &cluster.entry.folder,
+            files,
+            failed,
+        });
+    }
+    let index = Index {
+        format: FORMAT,
+        flux_version: &versions.flux,
+        kubernetes_version: &versions.kubernetes,
+        entries,
+        digest: format!("sha256:{}", sha256(digests.as_bytes())),
+    };
+    let mut text = serde_json::to_string_pretty(&index).unwrap_or_default();
+    text.push('\n');
+    output.insert(INDEX_NAME.to_owned(), text.into_bytes().into());
+    (output, errors)
+}
+
+/// Path, bytes and objects of a unit's file.
+fn file_of(unit: &Unit, prefix: &str) -> Result<(String, Vec<u8>, Vec<IndexObject>)> {
+    let objects = unit.outcome.as_ref().map_err(Error::clone)?;
+    let (namespace, name) = (file_name(unit, &unit.id.namespace)?, file_name(unit, &unit.id.name)?);
+    let path = format!("{prefix}{}/{namespace}/{name}.yaml", unit.kind.folder());
+    let mut bytes = Vec::new();
+    let mut listed = Vec::with_capacity(objects.len());
+    write_objects(objects, &mut bytes)?;
+    for object in objects {
+        listed.push(IndexObject {
+            id: object.id.to_object_ref(),
+            sha256: object.printed()?.sha256.clone(),
+        });
+    }
+    Ok((path, bytes, listed))
+}
+
+/// Appends objects as a YAML stream.
+///
+/// # Errors
+///
+/// As [`Object::printed`].
+pub fn write_objects(objects: &[Object], out: &mut Vec<u8>) -> Result<()> {
+    for object in objects {
+        out.extend_from_slice(b"---\n");
+        out.extend_from_slice(object.printed()?.text.as_bytes());
+    }
+    Ok(())
+}
+
+/// A namespace or name as part of a path.
+fn file_name<'a>(unit: &Unit, text: &'a str) -> Result<&'a str> {
+    let plain = !text.is_empty()
+        && text.len() <= 253
+        && text != "."
+        && text != ".."
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'));
+    if plain {
+        return Ok(text);
+    }
+    Err(Error::new(
+        "schema/invalid",
+        format!("`{text}` is no name that Kubernetes would take"),
+    )
+    .at(unit.object.span())
+    .object(unit.id.to_object_ref())
+    .help("names are lower-case letters, digits, hyphens and points"))
+}
