@@ -38,7 +38,11 @@ impl IgnoreRules {
     /// `schema/invalid`, with the place, for what is no pointer, pattern or
     /// selector.
     pub fn read(entries: &[Node]) -> Result<IgnoreRules> {
-        entries.iter().map(Rule::read).collect::<Result<_>>().map(IgnoreRules)
+        entries
+            .iter()
+            .map(Rule::read)
+            .collect::<Result<_>>()
+            .map(IgnoreRules)
     }
 
     /// Takes the ignored fields out of an object.
@@ -59,7 +63,10 @@ impl Rule {
         let pointers = fields.strings("paths")?.into_iter().map(pointer);
         Ok(Rule {
             pointers: pointers.collect::<Result<_>>()?,
-            target: fields.mapping("target")?.map(|t| Target::read(&t)).transpose()?,
+            target: fields
+                .mapping("target")?
+                .map(|t| Target::read(&t))
+                .transpose()?,
         })
     }
 }
@@ -122,12 +129,11 @@ impl Target {
 fn pointer(node: &Node) -> Result<Vec<String>> {
     let text = node.text().unwrap_or_default();
     let Some(rest) = text.strip_prefix('/') else {
-        return Err(Error::new(
-            "schema/invalid",
-            format!("`{text}` is no JSON pointer"),
-        )
-        .at(node.span())
-        .help("a JSON pointer begins with `/`, as in `/spec/replicas`"));
+        return Err(
+            Error::new("schema/invalid", format!("`{text}` is no JSON pointer"))
+                .at(node.span())
+                .help("a JSON pointer begins with `/`, as in `/spec/replicas`"),
+        );
     };
     Ok(rest
         .split('/')
@@ -204,11 +210,21 @@ mod tests {
     #[test]
     fn targets_choose() {
         let whole = apply("[]", DEPLOYMENT);
-        for target in ["kind: Deploy", "labelSelector: app=db", "name: .*b2", "namespace: x"] {
+        for target in [
+            "kind: Deploy",
+            "labelSelector: app=db",
+            "name: .*b2",
+            "namespace: x",
+        ] {
             let rules = format!("- paths: [/spec/replicas]\n  target:\n    {target}\n");
             assert_eq!(apply(&rules, DEPLOYMENT), whole, "{target}");
         }
-        for target in ["kind: Deploy.*", "labelSelector: app=web", "group: apps", "{}"] {
+        for target in [
+            "kind: Deploy.*",
+            "labelSelector: app=web",
+            "group: apps",
+            "{}",
+        ] {
             let rules = format!("- paths: [/spec/replicas]\n  target:\n    {target}\n");
             assert_ne!(apply(&rules, DEPLOYMENT), whole, "{target}");
         }

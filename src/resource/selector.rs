@@ -218,7 +218,8 @@ fn check_key(key: &str) -> Result<(), String> {
     let good = !name.is_empty()
         && is_name(name)
         && prefix.is_none_or(|p| !p.is_empty() && p.len() <= 253 && p.bytes().all(dns));
-    good.then_some(()).ok_or_else(|| format!("`{key}` is no label key"))
+    good.then_some(())
+        .ok_or_else(|| format!("`{key}` is no label key"))
 }
 
 fn check_value(value: &str) -> Result<(), String> {
@@ -251,13 +252,31 @@ mod tests {
     fn requirements_all_hold() {
         let labels = [("app", "web"), ("tier", "a"), ("n", "5")];
         for yes in [
-            "", "app", "!x", "app=web", "app == web", "app!=db", "x!=y", "tier in (a, b)",
-            "tier notin (c)", "x notin (c)", "n>4,n<6", "app=web , tier in (a)", "x notin ()",
+            "",
+            "app",
+            "!x",
+            "app=web",
+            "app == web",
+            "app!=db",
+            "x!=y",
+            "tier in (a, b)",
+            "tier notin (c)",
+            "x notin (c)",
+            "n>4,n<6",
+            "app=web , tier in (a)",
+            "x notin ()",
         ] {
             assert!(selects(yes, &labels), "{yes}");
         }
         for no in [
-            "x", "!app", "app=db", "app=", "tier in (b,c)", "tier notin (a)", "n>5", "app>1",
+            "x",
+            "!app",
+            "app=db",
+            "app=",
+            "tier in (b,c)",
+            "tier notin (a)",
+            "n>5",
+            "app>1",
             "app,x",
         ] {
             assert!(!selects(no, &labels), "{no}");
@@ -269,7 +288,10 @@ mod tests {
     fn what_is_no_selector_is_said() {
         for (text, message) in [
             ("=a", "expected a key, found `=`"),
-            ("a b", "expected an operator (`=`, `!=`, `in`, `notin`, `<`, `>`), found `b`"),
+            (
+                "a b",
+                "expected an operator (`=`, `!=`, `in`, `notin`, `<`, `>`), found `b`",
+            ),
             ("a in b", "expected `(`, found `b`"),
             ("a in (b", "expected `,` or `)`, found the end"),
             ("a>b", "`b` is no integer, which `<` and `>` compare with"),
