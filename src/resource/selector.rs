@@ -78,8 +78,7 @@ impl std::fmt::Display for Token<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Token::End => f.write_str("the end"),
-            Token::Sign(text) => write!(f, "`{text}`"),
-            Token::Word(text) => write!(f, "`{text}`"),
+            Token::Sign(text) | Token::Word(text) => write!(f, "`{text}`"),
         }
     }
 }
