@@ -4,5 +4,6 @@
 //! library that Helm, Kustomize and Flux share, as far as it shows.
 
 pub mod regexp;
+pub mod semver;
 pub mod strconv;
 pub mod unicode;

@@ -27,6 +27,22 @@ pub fn is_digit(c: char) -> bool {
     holds(DIGITS.get_or_init(|| category(r"\p{Nd}")), c)
 }
 
+/// `unicode.IsPrint`, `strconv.IsPrint`: letters, marks, numbers, punctuation,
+/// symbols, and of the blanks the ASCII one.
+pub fn is_print(c: char) -> bool {
+    static PRINTABLE: OnceLock<Ranges> = OnceLock::new();
+    match c {
+        ' '..='~' | '\u{a1}'..='\u{ac}' | '\u{ae}'..='\u{2ff}' | '가'..='힣' | '一'..='鿿' => {
+            true
+        }
+        '\0'..='\u{ff}' => false,
+        _ => holds(
+            PRINTABLE.get_or_init(|| category(r"[\p{L}\p{M}\p{N}\p{P}\p{S}]")),
+            c,
+        ),
+    }
+}
+
 fn holds(ranges: &Ranges, c: char) -> bool {
     let after = ranges.partition_point(|&(low, _)| low <= c);
     after
