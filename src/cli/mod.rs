@@ -5,6 +5,7 @@
 //! in [`Command`]. Standard output is for data, standard error for talk.
 
 mod completion;
+mod get;
 mod man;
 mod output;
 
@@ -31,6 +32,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Completion(completion::Args),
+    Get(get::Args),
     Man(man::Args),
 }
 
@@ -50,6 +52,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let result = match cli.command {
         Command::Completion(args) => args.run(),
+        Command::Get(args) => args.run(),
         Command::Man(args) => args.run(),
     };
     match result {

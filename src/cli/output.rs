@@ -3,6 +3,9 @@
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
+use crate::diag::{Error, SourceMap};
+use crate::report::human;
+
 /// How a run ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -40,6 +43,12 @@ pub(super) fn stdout(data: &[u8]) -> io::Result<()> {
 pub(super) fn stderr(message: &str) {
     // Nothing is left to tell it to.
     let _ = writeln!(io::stderr().lock(), "{message}");
+}
+
+/// Writes an error that has no place in a file to standard error.
+pub(super) fn error(error: &Error) {
+    let finding = error.to_finding(&SourceMap::new());
+    stderr(human(&[finding], &SourceMap::new(), false).trim_end());
 }
 
 /// How a run ends that could not write its output.

@@ -1,0 +1,71 @@
+//! `fluxwright get version --range RANGE`
+
+use std::io;
+
+use crate::cli::output::{self, Exit};
+use crate::diag::{Error, Result};
+use crate::gostd::semver::{self, Constraints};
+
+/// Print the version that Flux chooses from a range
+///
+/// Reads versions from standard input, one on each line, and prints the latest
+/// one in the range. What is no version of three numbers is passed over.
+///
+/// Examples:
+///   git tag | fluxwright get version --range '>=1.2.0 <2.0.0'
+///   git tag | fluxwright get version --range '^1.0.0-0'
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(super) struct Args {
+    /// The range, as in `spec.ref.semver` or the `version` of a chart
+    #[arg(long, allow_hyphen_values = true)]
+    range: String,
+
+    /// Choose as for charts: the very version named first, and `*` for an empty range
+    #[arg(long)]
+    chart: bool,
+}
+
+impl Args {
+    pub(super) fn run(self) -> io::Result<Exit> {
+        let input = io::read_to_string(io::stdin())?;
+        let versions: Vec<&str> = input.lines().collect();
+        let (error, exit) = match choose(&versions, &self.range, self.chart) {
+            Ok(Some(version)) => {
+                output::stdout(format!("{version}\n").as_bytes())?;
+                return Ok(Exit::Done);
+            }
+            Ok(None) => {
+                let error = Error::new(
+                    "source/version",
+                    format!("no match found for semver: `{}`", self.range),
+                )
+                .help(format!(
+                    "give other versions, or another range: none of the {} on standard input is in it",
+                    versions.len()
+                ));
+                (error, Exit::No)
+            }
+            Err(error) => (error, Exit::Failed),
+        };
+        output::error(&error);
+        Ok(exit)
+    }
+}
+
+fn choose<'v>(versions: &[&'v str], range: &str, is_chart: bool) -> Result<Option<&'v str>> {
+    if is_chart && let Some(version) = versions.iter().find(|v| **v == range) {
+        return Ok(Some(version));
+    }
+    let range = if is_chart && range.is_empty() {
+        "*"
+    } else {
+        range
+    };
+    let constraints = Constraints::parse(range).map_err(|e| {
+        Error::new("source/version", e.to_string())
+            .help("write a range such as `>=1.2.0 <2.0.0`, `^1.2.0` or `1.2.x`")
+    })?;
+    let latest = semver::latest(versions.iter().copied(), &constraints, |_| ());
+    Ok(latest.and_then(|i| versions.get(i)).copied())
+}
