@@ -1,195 +1,784 @@
-//! The events of the YAML parser crate, in this module's own terms.
+//! Tokens to events: the grammar, as go-yaml's parser has it.
 //!
-//! The only place that knows the crate (see `docs/architecture.md`): its
-//! options, its error type, and the points in which it reads more than
-//! go-yaml does.
+//! Compat: `parserc.go` of go.yaml.in/yaml v2.4.2 and v3.0.3. Comments are
+//! handed to the first event after them that takes any; which events do is
+//! decided there.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use granit_parser as granit;
-
+use super::problem::{Problem, Result, span};
+use super::resolve::Version;
+use super::scan::{Kind, Mark, Scanner, Sort};
 use super::{Style, Tag};
-use crate::diag::{Error, FileId, Result, Span};
+use crate::diag::{self, FileId, Span};
 
 /// A tag as written: its kind, and its text where it is none of YAML's own.
 pub(super) type WrittenTag = (Tag, Option<Arc<str>>);
 
-/// A scalar event.
-pub(super) struct Scalar<'a> {
-    pub(super) text: Cow<'a, str>,
-    pub(super) style: Style,
+/// What stands before a node.
+#[derive(Default)]
+pub(super) struct Properties<'a> {
+    pub(super) anchor: Option<&'a str>,
     pub(super) tag: Option<WrittenTag>,
-    /// The number of the anchor on it, 0 for none.
-    pub(super) anchor: usize,
-    /// Whether nothing was written, as in `a:`.
-    pub(super) omitted: bool,
-}
-
-/// The start of a collection.
-pub(super) struct Start {
-    pub(super) flow: bool,
-    pub(super) tag: Option<WrittenTag>,
-    /// The number of the anchor on it, 0 for none.
-    pub(super) anchor: usize,
 }
 
 /// What the parser meets, in order.
 pub(super) enum Event<'a> {
     DocumentStart,
     DocumentEnd,
-    Scalar(Scalar<'a>),
-    SequenceStart(Start),
+    Scalar(Properties<'a>, Cow<'a, str>, Style),
+    SequenceStart(Properties<'a>, Style),
     SequenceEnd,
-    MappingStart(Start),
+    MappingStart(Properties<'a>, Style),
     MappingEnd,
-    /// A reference to the anchor with this number.
-    Alias(usize),
-    /// The name of the anchor on the node before.
-    Anchor(usize, Cow<'a, str>),
-    /// A comment, from its `#` on; whether it has a line of its own.
-    #[expect(dead_code, reason = "attached to nodes next")]
-    Comment(Cow<'a, str>, bool),
+    /// A reference to the anchor of this name.
+    Alias(&'a str),
+    StreamEnd,
+}
+
+/// The comments of an event.
+#[derive(Default)]
+pub(super) struct Remarks {
+    pub(super) head: Option<String>,
+    pub(super) line: Option<String>,
+    pub(super) foot: Option<String>,
+}
+
+/// What is expected next.
+#[derive(Clone, Copy, Debug)]
+enum State {
+    /// A document; it may begin without `---` only as the first.
+    Document {
+        first: bool,
+    },
+    DocumentContent,
+    DocumentEnd,
+    BlockNode,
+    /// Items of a sequence in deeper indentation than what is around it.
+    Item,
+    /// Items of a sequence level with its key.
+    LevelItem,
+    BlockKey,
+    BlockValue,
+    FlowItem {
+        first: bool,
+    },
+    /// A pair within a flow sequence, which is a mapping of its own.
+    PairKey,
+    PairValue,
+    PairEnd,
+    FlowKey {
+        first: bool,
+    },
+    FlowValue,
+    /// A flow mapping's entry without `:`.
+    FlowNoValue,
+}
+
+/// The kinds of tokens that the grammar asks for by name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Next {
+    StreamEnd,
+    DocumentStart,
+    DocumentEnd,
+    Directive,
+    SequenceStart,
+    MappingStart,
+    BlockEnd,
+    FlowSequenceStart,
+    FlowSequenceEnd,
+    FlowMappingStart,
+    FlowMappingEnd,
+    Item,
+    Comma,
+    Key,
+    Value,
+    Alias,
+    Anchor,
+    Tag,
+    Scalar,
 }
 
 /// The events of a text.
 pub(super) struct Events<'a> {
-    parser: granit::Parser<'a, granit::StrInput<'a>>,
+    scanner: Scanner<'a>,
     text: &'a str,
     file: FileId,
+    state: State,
+    /// What is expected after that, the next last.
+    states: Vec<State>,
+    /// Where the collections that are open begin, for messages.
+    starts: Vec<Mark>,
+    /// Handles of tags and what they stand for, in this document.
+    handles: Vec<(&'a str, Cow<'a, str>)>,
+    /// Comments met that no event has taken yet.
+    remarks: Remarks,
+    /// The head comment of the next collection, moved out of the way of its
+    /// first entry's.
+    stem: Option<String>,
+    /// The comments of the event given last.
+    taken: Remarks,
+    has_taken: bool,
 }
 
 impl<'a> Events<'a> {
-    pub(super) fn new(text: &'a str, file: FileId) -> Events<'a> {
-        let options = granit::options! {
-            bom_inside_document_as_content: true,
-            block_scalar_eof_without_line_feed: true,
-            emit_anchor_events: true,
-            max_buffered_comment_events: usize::MAX,
-            flow_nesting_limit: super::MAX_DEPTH,
-            block_nesting_limit: super::MAX_DEPTH,
-        };
+    /// The events of a text, which has passed `text::check`.
+    pub(super) fn new(text: &'a str, file: FileId, version: Version) -> Events<'a> {
         Events {
-            parser: granit::Parser::new_from_str_with_options(text, options),
+            scanner: Scanner::new(text, version),
             text,
             file,
+            state: State::Document { first: true },
+            states: Vec::new(),
+            starts: Vec::new(),
+            handles: Vec::new(),
+            remarks: Remarks::default(),
+            stem: None,
+            taken: Remarks::default(),
+            has_taken: false,
         }
     }
 
-    /// The next event and where it is; none at the end of the text.
-    pub(super) fn next(&mut self) -> Result<Option<(Event<'a>, Span)>> {
-        loop {
-            let Some(next) = self.parser.next() else {
-                return Ok(None);
-            };
-            let (event, at) = next.map_err(|e| self.error(&e))?;
-            let span = self.span(at.start);
-            let event = match event {
-                granit::Event::StreamEnd => return Ok(None),
-                granit::Event::DocumentStart(..) => Event::DocumentStart,
-                granit::Event::DocumentEnd => Event::DocumentEnd,
-                granit::Event::Scalar(text, style, anchor, tag) => {
-                    let style = match style {
-                        granit::ScalarStyle::Plain => Style::Plain,
-                        granit::ScalarStyle::SingleQuoted => Style::SingleQuoted,
-                        granit::ScalarStyle::DoubleQuoted => Style::DoubleQuoted,
-                        granit::ScalarStyle::Literal => Style::Literal,
-                        granit::ScalarStyle::Folded => Style::Folded,
-                    };
-                    if style == Style::DoubleQuoted && matches!(text, Cow::Owned(_)) {
-                        self.check_escapes(at, span)?;
-                    }
-                    let omitted = style == Style::Plain && at.is_empty();
-                    Event::Scalar(Scalar {
-                        text: if omitted { Cow::Borrowed("") } else { text },
-                        style,
-                        tag: tag.map(|t| written_tag(&t)),
-                        anchor,
-                        omitted,
-                    })
-                }
-                granit::Event::SequenceStart(style, anchor, tag) => {
-                    Event::SequenceStart(start(style, anchor, tag))
-                }
-                granit::Event::SequenceEnd => Event::SequenceEnd,
-                granit::Event::MappingStart(style, anchor, tag) => {
-                    Event::MappingStart(start(style, anchor, tag))
-                }
-                granit::Event::MappingEnd => Event::MappingEnd,
-                granit::Event::Alias(id) => Event::Alias(id),
-                granit::Event::Anchor(id, name) => Event::Anchor(id, name),
-                granit::Event::Comment(_, placement) => Event::Comment(
-                    Cow::Borrowed(at.slice(self.text).unwrap_or_default()),
-                    placement != granit::Placement::Right,
-                ),
-                _ => continue,
-            };
-            return Ok(Some((event, span)));
-        }
-    }
-
-    fn span(&self, mark: granit::Marker) -> Span {
-        Span::new(self.file, number(mark.line()), number(mark.col() + 1))
-    }
-
-    /// Refuses the escapes of JSON that libyaml does not know.
+    /// The next event and where it begins; nothing comes after
+    /// [`Event::StreamEnd`].
     ///
-    /// Compat: `scannerc.go` `yaml_parser_scan_flow_scalar`: `\/` is an
-    /// unknown escape there, and a surrogate half no character.
-    fn check_escapes(&self, at: granit::Span, span: Span) -> Result<()> {
-        let source = at.slice(self.text).unwrap_or_default().as_bytes();
-        let mut i = 0;
-        while let Some(offset) = source[i..].iter().position(|b| *b == b'\\') {
-            i += offset + 1;
-            let problem = match source.get(i) {
-                Some(b'/') => Some("unknown escape `\\/` in a double-quoted string"),
-                Some(b'u') if is_surrogate(&source[i + 1..]) => {
-                    Some("a surrogate half is no character of its own")
-                }
-                _ => None,
-            };
-            if let Some(problem) = problem {
-                return Err(Error::new("yaml/invalid", problem)
-                    .at(span)
-                    .help("write the character itself"));
-            }
-            i += 1;
+    /// # Errors
+    ///
+    /// `yaml/invalid`; the events end there.
+    pub(super) fn next(&mut self) -> diag::Result<(Event<'a>, Span)> {
+        match self.step() {
+            Ok((event, mark)) => Ok((event, span(mark, self.file))),
+            Err(problem) => Err(problem.into_error(self.text, self.file)),
         }
+    }
+
+    /// The comments of the event given last; none is most frequent.
+    pub(super) fn take_remarks(&mut self) -> Option<Remarks> {
+        if !self.has_taken {
+            return None;
+        }
+        self.has_taken = false;
+        Some(std::mem::take(&mut self.taken))
+    }
+
+    // Tokens.
+
+    /// What comes next and where; takes note of the comments before it.
+    fn peek(&mut self) -> Result<(Next, Mark)> {
+        let token = self.scanner.peek()?;
+        let next = match token.kind {
+            Kind::StreamEnd => Next::StreamEnd,
+            Kind::DocumentStart => Next::DocumentStart,
+            Kind::DocumentEnd => Next::DocumentEnd,
+            Kind::Version(_) | Kind::TagPrefix(..) => Next::Directive,
+            Kind::SequenceStart => Next::SequenceStart,
+            Kind::MappingStart => Next::MappingStart,
+            Kind::BlockEnd => Next::BlockEnd,
+            Kind::FlowSequenceStart => Next::FlowSequenceStart,
+            Kind::FlowSequenceEnd => Next::FlowSequenceEnd,
+            Kind::FlowMappingStart => Next::FlowMappingStart,
+            Kind::FlowMappingEnd => Next::FlowMappingEnd,
+            Kind::Item => Next::Item,
+            Kind::Comma => Next::Comma,
+            Kind::Key => Next::Key,
+            Kind::Value => Next::Value,
+            Kind::Alias(_) => Next::Alias,
+            Kind::Anchor(_) => Next::Anchor,
+            Kind::Tag(..) => Next::Tag,
+            Kind::Scalar(..) => Next::Scalar,
+        };
+        let mark = token.mark;
+        while let Some((sort, text)) = self
+            .scanner
+            .comment_before(mark.offset, next == Next::BlockEnd)
+        {
+            let slot = match sort {
+                Sort::Head => &mut self.remarks.head,
+                Sort::Line => &mut self.remarks.line,
+                Sort::Foot => &mut self.remarks.foot,
+            };
+            match slot {
+                None => *slot = Some(text),
+                Some(before) => {
+                    before.push('\n');
+                    before.push_str(&text);
+                }
+            }
+        }
+        Ok((next, mark))
+    }
+
+    /// Passes a token and shows the one after it.
+    fn pass(&mut self) -> Result<(Next, Mark)> {
+        self.scanner.take();
+        self.peek()
+    }
+
+    /// Gives the comments met so far to the event being made.
+    fn take_comments(&mut self) {
+        self.stem = None;
+        let Remarks { head, line, foot } = &self.remarks;
+        if head.is_some() || line.is_some() || foot.is_some() {
+            self.taken = std::mem::take(&mut self.remarks);
+            self.has_taken = true;
+        }
+    }
+
+    fn pop_state(&mut self) {
+        // The document's own end is below everything that pushes a state.
+        self.state = self.states.pop().unwrap_or(State::DocumentEnd);
+    }
+
+    fn step(&mut self) -> Result<(Event<'a>, Mark)> {
+        self.has_taken = false;
+        self.taken = Remarks::default();
+        match self.state {
+            State::Document { first } => self.document_start(first),
+            State::DocumentContent => match self.peek()? {
+                (
+                    Next::Directive | Next::DocumentStart | Next::DocumentEnd | Next::StreamEnd,
+                    mark,
+                ) => {
+                    self.pop_state();
+                    Ok(nothing(mark))
+                }
+                _ => self.node(true, false),
+            },
+            State::DocumentEnd => self.document_end(),
+            State::BlockNode => self.node(true, false),
+            State::Item => self.item(),
+            State::LevelItem => self.level_item(),
+            State::BlockKey => self.block_key(),
+            State::BlockValue => self.block_value(),
+            State::FlowItem { first } => self.flow_item(first),
+            State::PairKey => self.pair_key(),
+            State::PairValue => self.flow_value(State::PairEnd, Next::FlowSequenceEnd),
+            State::PairEnd => {
+                let (_, mark) = self.peek()?;
+                self.state = State::FlowItem { first: false };
+                Ok((Event::MappingEnd, mark))
+            }
+            State::FlowKey { first } => self.flow_key(first),
+            State::FlowValue => {
+                self.flow_value(State::FlowKey { first: false }, Next::FlowMappingEnd)
+            }
+            State::FlowNoValue => {
+                let (_, mark) = self.peek()?;
+                self.state = State::FlowKey { first: false };
+                Ok(nothing(mark))
+            }
+        }
+    }
+
+    // Documents.
+
+    fn document_start(&mut self, first: bool) -> Result<(Event<'a>, Mark)> {
+        let (mut next, mut mark) = self.peek()?;
+        if !first {
+            while next == Next::DocumentEnd {
+                (next, mark) = self.pass()?;
+            }
+        }
+        let start = mark;
+        match next {
+            Next::StreamEnd => return Ok((Event::StreamEnd, mark)),
+            Next::Directive | Next::DocumentStart => {}
+            _ if first => {
+                self.default_handles();
+                self.states.push(State::DocumentEnd);
+                self.state = State::BlockNode;
+                self.split_document_head();
+                return Ok((Event::DocumentStart, start));
+            }
+            _ => {}
+        }
+        self.directives()?;
+        let (next, mark) = self.peek()?;
+        if next != Next::DocumentStart {
+            return Err(
+                Problem::new("a document must begin here with `---`", mark).help(
+                    "separate documents with `---`, and indent what belongs to the value before",
+                ),
+            );
+        }
+        self.states.push(State::DocumentEnd);
+        self.state = State::DocumentContent;
+        self.scanner.take();
+        Ok((Event::DocumentStart, start))
+    }
+
+    /// Gives the comments before the last empty line to the document, and
+    /// leaves those after it to its content.
+    fn split_document_head(&mut self) {
+        let Some(head) = self.remarks.head.take() else {
+            return;
+        };
+        let (own, rest) = if let Some(own) = head.strip_suffix('\n') {
+            (own, "")
+        } else if let Some((own, rest)) = head.rsplit_once("\n\n") {
+            (own, rest)
+        } else {
+            self.remarks.head = Some(head);
+            return;
+        };
+        self.taken.head = Some(own.to_owned());
+        self.has_taken = true;
+        self.remarks.head = (!rest.is_empty()).then(|| rest.to_owned());
+    }
+
+    fn directives(&mut self) -> Result<()> {
+        let mut has_version = false;
+        let (mut next, mut mark) = self.peek()?;
+        while next == Next::Directive {
+            match self.scanner.take().map(|token| token.kind) {
+                Some(Kind::TagPrefix(handle, prefix)) => {
+                    if self.handles.iter().any(|(known, _)| *known == handle) {
+                        return Err(Problem::new(
+                            format!("the tag handle `{handle}` is defined twice"),
+                            mark,
+                        ));
+                    }
+                    self.handles.push((handle, prefix));
+                }
+                Some(Kind::Version(is_known)) => {
+                    if has_version {
+                        return Err(Problem::new("`%YAML` stands twice", mark));
+                    }
+                    if !is_known {
+                        return Err(Problem::new("only `%YAML 1.1` is understood", mark)
+                            .help("remove the directive"));
+                    }
+                    has_version = true;
+                }
+                _ => {}
+            }
+            (next, mark) = self.peek()?;
+        }
+        self.default_handles();
         Ok(())
     }
 
-    fn error(&self, error: &granit::ScanError) -> Error {
-        Error::new("yaml/invalid", error.info()).at(self.span(*error.marker()))
+    fn default_handles(&mut self) {
+        for (handle, prefix) in [("!", "!"), ("!!", CORE)] {
+            if !self.handles.iter().any(|(known, _)| *known == handle) {
+                self.handles.push((handle, prefix.into()));
+            }
+        }
+    }
+
+    fn document_end(&mut self) -> Result<(Event<'a>, Mark)> {
+        let (next, mark) = self.peek()?;
+        if next == Next::DocumentEnd {
+            self.scanner.take();
+        }
+        self.handles.clear();
+        self.state = State::Document { first: false };
+        self.take_comments();
+        if self.taken.foot.is_none() {
+            self.taken.foot = self.taken.head.take();
+        }
+        Ok((Event::DocumentEnd, mark))
+    }
+
+    // Nodes.
+
+    /// A node; in a block context, where `level` says whether a sequence may
+    /// stand level with its key, or within brackets.
+    fn node(&mut self, block: bool, level: bool) -> Result<(Event<'a>, Mark)> {
+        let (mut next, start) = self.peek()?;
+        let mut mark = start;
+        if next == Next::Alias {
+            self.pop_state();
+            self.take_comments();
+            let name = match self.scanner.take().map(|token| token.kind) {
+                Some(Kind::Alias(name)) => name,
+                _ => "",
+            };
+            return Ok((Event::Alias(name), start));
+        }
+        let mut properties = Properties::default();
+        loop {
+            match next {
+                Next::Anchor if properties.anchor.is_none() => {
+                    if let Some(Kind::Anchor(name)) = self.scanner.take().map(|token| token.kind) {
+                        properties.anchor = Some(name);
+                    }
+                }
+                Next::Tag if properties.tag.is_none() => {
+                    if let Some(Kind::Tag(handle, suffix)) =
+                        self.scanner.take().map(|token| token.kind)
+                    {
+                        properties.tag = Some(self.written_tag(handle, &suffix, mark)?);
+                    }
+                }
+                _ => break,
+            }
+            (next, mark) = self.peek()?;
+        }
+        match next {
+            Next::Item if level => {
+                self.state = State::LevelItem;
+                return Ok((Event::SequenceStart(properties, Style::Plain), start));
+            }
+            Next::Scalar => {
+                self.pop_state();
+                self.take_comments();
+                if let Some(Kind::Scalar(text, style)) = self.scanner.take().map(|token| token.kind)
+                {
+                    return Ok((Event::Scalar(properties, text, style), start));
+                }
+            }
+            Next::FlowSequenceStart => {
+                self.open(State::FlowItem { first: true }, mark);
+                self.take_comments();
+                return Ok((Event::SequenceStart(properties, Style::Flow), start));
+            }
+            Next::FlowMappingStart => {
+                self.open(State::FlowKey { first: true }, mark);
+                self.take_comments();
+                return Ok((Event::MappingStart(properties, Style::Flow), start));
+            }
+            Next::SequenceStart if block => {
+                self.state = State::Item;
+                self.take_stem();
+                self.starts.push(mark);
+                self.scanner.take();
+                return Ok((Event::SequenceStart(properties, Style::Plain), start));
+            }
+            Next::MappingStart if block => {
+                self.state = State::BlockKey;
+                self.take_stem();
+                self.starts.push(mark);
+                self.scanner.take();
+                return Ok((Event::MappingStart(properties, Style::Plain), start));
+            }
+            _ if properties.anchor.is_some() || properties.tag.is_some() => {
+                self.pop_state();
+                return Ok((
+                    Event::Scalar(properties, Cow::Borrowed(""), Style::Plain),
+                    start,
+                ));
+            }
+            _ => {}
+        }
+        Err(unexpected(next, mark))
+    }
+
+    /// Begins a collection within brackets.
+    fn open(&mut self, state: State, mark: Mark) {
+        self.state = state;
+        self.starts.push(mark);
+        self.scanner.take();
+    }
+
+    /// Ends the innermost collection.
+    fn close(&mut self) {
+        self.pop_state();
+        self.starts.pop();
+        self.scanner.take();
+    }
+
+    fn take_stem(&mut self) {
+        if let Some(stem) = self.stem.take() {
+            self.taken.head = Some(stem);
+            self.has_taken = true;
+        }
+    }
+
+    /// The tag that a handle and a suffix stand for.
+    fn written_tag(&self, handle: &str, suffix: &str, mark: Mark) -> Result<WrittenTag> {
+        let prefix = if handle.is_empty() {
+            ""
+        } else {
+            let known = self.handles.iter().find(|(known, _)| *known == handle);
+            let Some((_, prefix)) = known else {
+                return Err(Problem::new(
+                    format!("the tag handle `{handle}` is not defined"),
+                    mark,
+                )
+                .help("put the value in quotes if `!` belongs to it"));
+            };
+            prefix
+        };
+        if let Some(suffix) = suffix.strip_prefix(CORE).filter(|_| prefix.is_empty()) {
+            return Ok(core_tag(suffix));
+        }
+        if prefix == CORE {
+            return Ok(core_tag(suffix));
+        }
+        let whole = format!("{prefix}{suffix}");
+        Ok(match whole.strip_prefix(CORE) {
+            Some(suffix) => core_tag(suffix),
+            None => (Tag::Other, Some(whole.into())),
+        })
+    }
+
+    // Block collections.
+
+    /// Passes a `-`; moves the comments above it out of the way of those of
+    /// the first entry, if a collection follows.
+    fn pass_item(&mut self) -> Result<(Next, Mark)> {
+        let above = self.remarks.head.as_ref().map(String::len);
+        let (next, mark) = self.pass()?;
+        if let Some(length) = above
+            && matches!(next, Next::SequenceStart | Next::MappingStart)
+            && let Some(mut head) = self.remarks.head.take()
+        {
+            // A line feed stands between the two.
+            let rest = head.get(length + 1..).map(str::to_owned);
+            head.truncate(length);
+            self.stem = Some(head);
+            self.remarks.head = rest.filter(|rest| !rest.is_empty());
+        }
+        Ok((next, mark))
+    }
+
+    fn item(&mut self) -> Result<(Event<'a>, Mark)> {
+        let (next, mark) = self.peek()?;
+        match next {
+            Next::Item => {
+                let (next, _) = self.pass_item()?;
+                if matches!(next, Next::Item | Next::BlockEnd) {
+                    self.state = State::Item;
+                    return Ok(nothing(behind(mark)));
+                }
+                self.states.push(State::Item);
+                self.node(true, false)
+            }
+            Next::BlockEnd => {
+                self.close();
+                Ok((Event::SequenceEnd, mark))
+            }
+            _ => Err(self.misplaced("list", "item", next, mark)),
+        }
+    }
+
+    fn level_item(&mut self) -> Result<(Event<'a>, Mark)> {
+        let (next, mark) = self.peek()?;
+        if next != Next::Item {
+            self.pop_state();
+            return Ok((Event::SequenceEnd, mark));
+        }
+        let (next, _) = self.pass_item()?;
+        if matches!(next, Next::Item | Next::Key | Next::Value | Next::BlockEnd) {
+            self.state = State::LevelItem;
+            return Ok(nothing(behind(mark)));
+        }
+        self.states.push(State::LevelItem);
+        self.node(true, false)
+    }
+
+    fn block_key(&mut self) -> Result<(Event<'a>, Mark)> {
+        let (next, mark) = self.peek()?;
+        match next {
+            Next::Key => self.block_content(State::BlockValue, mark),
+            Next::BlockEnd => {
+                self.close();
+                self.take_comments();
+                Ok((Event::MappingEnd, mark))
+            }
+            _ => Err(self.misplaced("mapping", "key", next, mark)),
+        }
+    }
+
+    fn block_value(&mut self) -> Result<(Event<'a>, Mark)> {
+        let (next, mark) = self.peek()?;
+        if next == Next::Value {
+            return self.block_content(State::BlockKey, mark);
+        }
+        self.state = State::BlockKey;
+        Ok(nothing(mark))
+    }
+
+    /// A key or value of a block mapping, whose indicator stands at `mark`.
+    fn block_content(&mut self, then: State, mark: Mark) -> Result<(Event<'a>, Mark)> {
+        let (next, _) = self.pass()?;
+        if matches!(next, Next::Key | Next::Value | Next::BlockEnd) {
+            self.state = then;
+            return Ok(nothing(behind(mark)));
+        }
+        self.states.push(then);
+        self.node(true, true)
+    }
+
+    // Flow collections.
+
+    fn flow_item(&mut self, first: bool) -> Result<(Event<'a>, Mark)> {
+        let (mut next, mut mark) = self.peek()?;
+        if next != Next::FlowSequenceEnd && !first {
+            if next != Next::Comma {
+                return Err(self.unclosed("list", ']', next, mark));
+            }
+            (next, mark) = self.pass()?;
+        }
+        match next {
+            Next::FlowSequenceEnd => {
+                self.close();
+                self.take_comments();
+                Ok((Event::SequenceEnd, mark))
+            }
+            Next::Key => {
+                self.state = State::PairKey;
+                self.scanner.take();
+                Ok((
+                    Event::MappingStart(Properties::default(), Style::Flow),
+                    mark,
+                ))
+            }
+            _ => {
+                self.states.push(State::FlowItem { first: false });
+                self.node(false, false)
+            }
+        }
+    }
+
+    fn pair_key(&mut self) -> Result<(Event<'a>, Mark)> {
+        let (next, mark) = self.peek()?;
+        if matches!(next, Next::Value | Next::Comma | Next::FlowSequenceEnd) {
+            // Compat: the token is passed, so that `[? : a]` is a list that
+            // does not close.
+            self.scanner.take();
+            self.state = State::PairValue;
+            return Ok(nothing(behind(mark)));
+        }
+        self.states.push(State::PairValue);
+        self.node(false, false)
+    }
+
+    /// The value of an entry that `end` or a comma may follow.
+    fn flow_value(&mut self, then: State, end: Next) -> Result<(Event<'a>, Mark)> {
+        let (next, mut mark) = self.peek()?;
+        if next == Next::Value {
+            let (next, behind) = self.pass()?;
+            if next != Next::Comma && next != end {
+                self.states.push(then);
+                return self.node(false, false);
+            }
+            // Compat: an omitted value is where its `:` is in `[a: ]`, and
+            // where the next token is in `{a: }`.
+            if end == Next::FlowMappingEnd {
+                mark = behind;
+            }
+        }
+        self.state = then;
+        Ok(nothing(mark))
+    }
+
+    fn flow_key(&mut self, first: bool) -> Result<(Event<'a>, Mark)> {
+        let (mut next, mut mark) = self.peek()?;
+        if next != Next::FlowMappingEnd && !first {
+            if next != Next::Comma {
+                return Err(self.unclosed("mapping", '}', next, mark));
+            }
+            (next, mark) = self.pass()?;
+        }
+        match next {
+            Next::FlowMappingEnd => {
+                self.close();
+                self.take_comments();
+                Ok((Event::MappingEnd, mark))
+            }
+            Next::Key => {
+                let (next, mark) = self.pass()?;
+                if matches!(next, Next::Value | Next::Comma | Next::FlowMappingEnd) {
+                    self.state = State::FlowValue;
+                    return Ok(nothing(mark));
+                }
+                self.states.push(State::FlowValue);
+                self.node(false, false)
+            }
+            _ => {
+                self.states.push(State::FlowNoValue);
+                self.node(false, false)
+            }
+        }
+    }
+
+    // Problems.
+
+    /// Something else than the next entry stands in a block collection.
+    fn misplaced(&self, collection: &str, entry: &str, next: Next, mark: Mark) -> Problem {
+        let start = self.starts.last().copied().unwrap_or_default();
+        let line = self.text.lines().nth(mark.line as usize);
+        let before: String = line
+            .unwrap_or_default()
+            .chars()
+            .take(mark.column as usize)
+            .collect();
+        match next {
+            Next::FlowSequenceEnd | Next::FlowMappingEnd | Next::Comma => unexpected(next, mark),
+            _ if !before.trim_matches([' ', '\t', '-', '?']).is_empty() => {
+                Problem::new("text cannot follow a value on its line", mark)
+                    .help("put the whole value in quotes")
+            }
+            _ => Problem::new(
+                format!(
+                    "expected {} {entry} of the {collection} that begins at line {}",
+                    if entry == "item" { "an" } else { "a" },
+                    start.line + 1
+                ),
+                mark,
+            )
+            .help(format!(
+                "indent it to column {} as the others, or deeper if it belongs to the one before",
+                start.column + 1
+            )),
+        }
+    }
+
+    /// Something else than a comma or the end stands in a flow collection.
+    fn unclosed(&self, collection: &str, bracket: char, next: Next, mark: Mark) -> Problem {
+        let start = self.starts.last().copied().unwrap_or_default();
+        if next == Next::StreamEnd {
+            return Problem::new(
+                format!("the {collection} that begins here has no closing `{bracket}`"),
+                start,
+            )
+            .help(format!("add the `{bracket}`"));
+        }
+        Problem::new(format!("expected `,` or `{bracket}`"), mark)
+            .within(collection, start)
+            .help(
+                "put a comma between the entries; put text that holds brackets or commas in quotes",
+            )
     }
 }
 
-fn is_surrogate(digits: &[u8]) -> bool {
-    matches!(
-        digits,
-        [b'd' | b'D', b'8'..=b'9' | b'a'..=b'f' | b'A'..=b'F', ..]
+const CORE: &str = "tag:yaml.org,2002:";
+
+fn core_tag(suffix: &str) -> WrittenTag {
+    match Tag::of_core_suffix(suffix) {
+        Tag::Other => (Tag::Other, Some(format!("!!{suffix}").into())),
+        known => (known, None),
+    }
+}
+
+/// The empty scalar of a key or value that was left out.
+fn nothing<'a>(mark: Mark) -> (Event<'a>, Mark) {
+    (
+        Event::Scalar(Properties::default(), Cow::Borrowed(""), Style::Plain),
+        mark,
     )
 }
 
-fn number(n: usize) -> u32 {
-    u32::try_from(n).unwrap_or(u32::MAX)
-}
-
-fn start(style: granit::StructureStyle, anchor: usize, tag: Option<Cow<'_, granit::Tag>>) -> Start {
-    Start {
-        flow: style == granit::StructureStyle::Flow,
-        tag: tag.map(|t| written_tag(&t)),
-        anchor,
+/// The place behind an indicator.
+fn behind(mark: Mark) -> Mark {
+    Mark {
+        offset: mark.offset + 1,
+        column: mark.column + 1,
+        ..mark
     }
 }
 
-fn written_tag(tag: &granit::Tag) -> WrittenTag {
-    const CORE: &str = "tag:yaml.org,2002:";
-    let whole = format!("{}{}", tag.handle(), tag.suffix());
-    match whole.strip_prefix(CORE) {
-        Some(suffix) => match Tag::of_core_suffix(suffix) {
-            Tag::Other => (Tag::Other, Some(format!("!!{suffix}").into())),
-            known => (known, None),
-        },
-        None => (Tag::Other, Some(whole.into())),
+fn unexpected(next: Next, mark: Mark) -> Problem {
+    match next {
+        Next::FlowSequenceEnd => Problem::new("`]` closes nothing", mark),
+        Next::FlowMappingEnd => Problem::new("`}` closes nothing", mark),
+        Next::Comma => Problem::new("a value is missing before `,`", mark),
+        Next::Item => Problem::new("a list item cannot begin here", mark)
+            .help("begin the list on a line of its own, or put the value in quotes"),
+        Next::Value => Problem::new("a key is missing before `:`", mark),
+        _ => Problem::new("a value is missing here", mark),
     }
 }

@@ -6,7 +6,8 @@
 //! that the reference programs use prints them.
 //!
 //! - [`text`] turns bytes into text, as go-yaml's reader takes them,
-//! - [`parse`] reads documents; `events` is the only user of the parser crate,
+//! - [`parse`] reads documents: `scan` finds tokens and comments, `events` is
+//!   the grammar, `compose` makes nodes,
 //! - [`Node`] is the tree, cheap to copy and shared until it is changed,
 //! - [`resolve`] gives plain scalars their kind, as go-yaml v2 and v3 do,
 //! - [`Value`] is plain data, what a node means,
@@ -20,7 +21,9 @@ pub mod emit;
 mod events;
 mod json;
 mod node;
+mod problem;
 pub mod resolve;
+mod scan;
 pub mod text;
 mod value;
 

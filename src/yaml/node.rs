@@ -130,6 +130,7 @@ struct Extra {
 const TAGGED: u8 = 1;
 const SECRET: u8 = 2;
 const RESOLVED: u8 = 4;
+const UNSPECIFIC: u8 = 8;
 
 /// A YAML node: a scalar, sequence, mapping or alias, with how and where it
 /// was written.
@@ -408,8 +409,18 @@ impl Node {
         node
     }
 
+    /// Whether `!` alone stood before it, which says nothing to v3, and makes
+    /// a string of plain text for v2.
+    pub(super) fn is_unspecific(&self) -> bool {
+        self.flags & UNSPECIFIC != 0
+    }
+
     /// Sets a tag as written in the source.
     pub(super) fn set_written_tag(&mut self, tag: Tag, text: Option<Arc<str>>) {
+        if text.as_deref() == Some("!") {
+            self.flags |= UNSPECIFIC;
+            return;
+        }
         self.tag = tag;
         self.flags = self.flags & !RESOLVED | TAGGED;
         if text.is_some() {

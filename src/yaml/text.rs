@@ -8,17 +8,29 @@ use crate::diag::{Error, FileId, Result, Span};
 ///
 /// # Errors
 ///
-/// `yaml/invalid` for bytes that are no text in that encoding and for the
-/// control characters that YAML excludes, with their place; the caller says
-/// in which file (`Error::in_file`).
+/// `yaml/invalid` for bytes that are no text in that encoding, with their
+/// place; the caller says in which file (`Error::in_file`). Control characters
+/// are refused where the text is parsed.
 pub fn decode(bytes: &[u8]) -> Result<Cow<'_, str>> {
-    let text = match bytes {
+    Ok(match bytes {
         [0xFF, 0xFE, rest @ ..] => Cow::Owned(utf16(rest, u16::from_le_bytes)?),
         [0xFE, 0xFF, rest @ ..] => Cow::Owned(utf16(rest, u16::from_be_bytes)?),
         [0xEF, 0xBB, 0xBF, rest @ ..] => Cow::Borrowed(utf8(rest)?),
         _ => Cow::Borrowed(utf8(bytes)?),
-    };
-    if let Some(offset) = forbidden(&text) {
+    })
+}
+
+/// Refuses the control characters that YAML excludes, and texts whose places
+/// do not fit a span.
+///
+/// # Errors
+///
+/// `yaml/invalid` with the place, but without the file.
+pub(super) fn check(text: &str) -> Result<()> {
+    if u32::try_from(text.len()).is_err() {
+        return Err(Error::new("yaml/invalid", "text is longer than 4 GiB"));
+    }
+    if let Some(offset) = forbidden(text) {
         let c = text[offset..].chars().next().unwrap_or_default();
         return Err(Error::new(
             "yaml/invalid",
@@ -27,7 +39,7 @@ pub fn decode(bytes: &[u8]) -> Result<Cow<'_, str>> {
         .at(place(&text.as_bytes()[..offset]))
         .help("write it as an escape in double quotes, or remove it"));
     }
-    Ok(text)
+    Ok(())
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str> {
@@ -103,7 +115,7 @@ mod tests {
 
     fn check(bytes: &[u8]) -> std::result::Result<String, (String, u32, u32)> {
         decode(bytes)
-            .map(Cow::into_owned)
+            .and_then(|text| super::check(&text).map(|()| text.into_owned()))
             .map_err(|e| (e.message().to_owned(), e.span().line, e.span().column))
     }
 

@@ -82,7 +82,9 @@ pub fn decode(node: &Node, version: Version) -> Result<Value> {
 }
 
 fn scalar(node: &Node, text: &Arc<str>, version: Version) -> Result<Value> {
-    let resolved = if node.is_resolved() && version == Version::V2 {
+    let resolved = if node.is_unspecific() && version == Version::V2 {
+        Some(Scalar::String)
+    } else if node.is_resolved() && version == Version::V2 {
         // What v3 found says nothing to v2.
         Some(resolve(text, version))
     } else {
@@ -118,7 +120,16 @@ fn binary(node: &Node, text: &str) -> Result<Value> {
     let packed: String = text.chars().filter(|c| !matches!(c, '\n' | '\r')).collect();
     base64::engine::general_purpose::STANDARD
         .decode(packed)
-        .map(|bytes| Value::String(String::from_utf8_lossy(&bytes).into()))
+        .map(|bytes| {
+            // Compat: `encoding/json` puts U+FFFD for each byte that is no
+            // part of a character.
+            let mut text = String::with_capacity(bytes.len());
+            for chunk in bytes.utf8_chunks() {
+                text.push_str(chunk.valid());
+                text.extend(chunk.invalid().iter().map(|_| '\u{FFFD}'));
+            }
+            Value::String(text.into())
+        })
         .map_err(|_| {
             Error::new(
                 "yaml/invalid",

@@ -6,10 +6,11 @@
 //! line), so those are kept here as they are there.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
-use super::super::Style;
 use super::super::resolve::Version;
-use super::scalar::Analysis;
+use super::super::{Comments, Style};
+use super::scalar::{Analysis, is_break};
 
 /// What an emitter is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -30,15 +31,15 @@ pub(super) struct Scalar<'a> {
     /// The style wanted; another is taken where the text does not allow it.
     pub(super) style: Style,
     /// The tag to write, `!!int` or `!custom`.
-    pub(super) tag: Option<&'a str>,
+    pub(super) tag: Option<Cow<'a, str>>,
     pub(super) anchor: Option<&'a str>,
 }
 
 /// How a collection begins.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Start<'a> {
     pub(super) flow: bool,
-    pub(super) tag: Option<&'a str>,
+    pub(super) tag: Option<Cow<'a, str>>,
     pub(super) anchor: Option<&'a str>,
 }
 
@@ -55,6 +56,10 @@ pub(super) trait View: Sized {
     type Error;
     /// What it is.
     fn shape(&self) -> Result<Shape<'_, Self>, Self::Error>;
+    /// The comments around it.
+    fn comments(&self) -> Option<&Comments> {
+        None
+    }
 }
 
 /// Where a node stands.
@@ -66,6 +71,39 @@ struct Context {
     mapping: bool,
     /// It is a key that fits before its `:`.
     simple_key: bool,
+}
+
+/// Where the comments of a node are written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum After {
+    /// Not here: it is a key.
+    Key,
+    /// Behind it.
+    Block,
+    /// Behind it and a comma.
+    Flow,
+}
+
+/// Comments that were met and not yet written.
+///
+/// Compat: a comment waits here until something writes its sort, which may
+/// be long after the node that it came from.
+#[derive(Default)]
+struct Pending {
+    head: Option<Arc<str>>,
+    line: Option<Arc<str>>,
+    foot: Option<Arc<str>>,
+    /// The foot of the entry before, which is written above the next one.
+    tail: Option<Arc<str>>,
+    /// The line comment of a key, which is written behind its value.
+    key_line: Option<Arc<str>>,
+}
+
+impl Pending {
+    /// Whether something is to be written behind a node within brackets.
+    fn is_behind(&self) -> bool {
+        self.line.is_some() || self.foot.is_some() || self.tail.is_some()
+    }
 }
 
 /// The state of the text written so far.
@@ -81,6 +119,10 @@ pub(super) struct Emitter {
     /// Blanks before a new line's content; none outside of all collections.
     indent: Option<usize>,
     flow_level: usize,
+    pending: Pending,
+    /// The indentation at which an empty line must divide what comes next
+    /// from the foot comment before it.
+    foot_indent: Option<usize>,
 }
 
 impl Emitter {
@@ -95,14 +137,42 @@ impl Emitter {
             indention: true,
             indent: None,
             flow_level: 0,
+            pending: Pending::default(),
+            foot_indent: None,
         }
     }
 
     /// Writes a document without markers.
-    pub(super) fn document<V: View>(&mut self, root: &V) -> Result<(), V::Error> {
-        self.node(root.shape()?, Context::default())?;
+    pub(super) fn document<V: View>(
+        &mut self,
+        head: Option<&Arc<str>>,
+        root: &V,
+        foot: Option<&Arc<str>>,
+    ) -> Result<(), V::Error> {
+        if head.is_some() {
+            self.pending.head = head.cloned();
+            self.write_head_comments();
+            self.put_break('\n');
+        }
+        let shape = root.shape()?;
+        self.meet(root, &shape, false, None);
+        self.write_head_comments();
+        self.node(root, shape, Context::default(), After::Block)?;
+        if foot.is_some() {
+            self.pending.foot = foot.cloned();
+        }
+        self.foot_indent = Some(0);
+        self.write_foot_comment();
+        self.foot_indent = None;
         self.write_indent();
         Ok(())
+    }
+
+    /// Writes the marker between two documents.
+    pub(super) fn document_start(&mut self) {
+        self.write_indent();
+        self.write_indicator("---", true);
+        self.write_indent();
     }
 
     pub(super) fn is_v3(&self) -> bool {
@@ -140,10 +210,14 @@ impl Emitter {
         if !self.indention || self.column > indent || (self.column == indent && !self.whitespace) {
             self.put_break('\n');
         }
+        if self.foot_indent == Some(indent) {
+            self.put_break('\n');
+        }
         while self.column < indent {
             self.put(' ');
         }
         self.whitespace = true;
+        self.foot_indent = None;
         if !self.is_v3() {
             self.indention = true;
         }
@@ -187,36 +261,186 @@ impl Emitter {
         outer
     }
 
+    // Comments.
+
+    /// Takes note of the comments of a node that begins; `tail` is what was
+    /// left over from the entry before. The foot of a key is left out: it
+    /// waits for the end of its value.
+    fn meet<V: View>(
+        &mut self,
+        view: &V,
+        shape: &Shape<'_, V>,
+        is_key: bool,
+        tail: Option<Arc<str>>,
+    ) {
+        if tail.is_some() && matches!(shape, Shape::Scalar(_) | Shape::Mapping(..)) {
+            self.pending.tail = tail;
+        }
+        let Some(comments) = view.comments() else {
+            return;
+        };
+        if comments.head.is_some() {
+            self.pending.head.clone_from(&comments.head);
+        }
+        if matches!(shape, Shape::Scalar(_) | Shape::Alias(_)) {
+            self.meet_behind(comments, is_key);
+        }
+    }
+
+    /// Takes note of the comments behind a collection that ends.
+    fn meet_end<V: View>(&mut self, view: &V, is_key: bool, tail: Option<Arc<str>>) {
+        if tail.is_some() {
+            self.pending.tail = tail;
+        }
+        if let Some(comments) = view.comments() {
+            self.meet_behind(comments, is_key);
+        }
+    }
+
+    fn meet_behind(&mut self, comments: &Comments, is_key: bool) {
+        if comments.line.is_some() {
+            self.pending.line.clone_from(&comments.line);
+        }
+        if comments.foot.is_some() && !is_key {
+            self.pending.foot.clone_from(&comments.foot);
+        }
+    }
+
+    /// Writes the foot of the entry before and the head of this one.
+    fn write_head_comments(&mut self) {
+        if let Some(tail) = self.pending.tail.take() {
+            self.write_indent();
+            self.write_comment(&tail);
+            self.foot_indent = Some(self.indent.unwrap_or(0));
+        }
+        if let Some(head) = self.pending.head.take() {
+            self.write_indent();
+            self.write_comment(&head);
+        }
+    }
+
+    fn write_line_comment(&mut self) -> bool {
+        let Some(comment) = self.pending.line.take() else {
+            return false;
+        };
+        if !self.whitespace {
+            self.put(' ');
+        }
+        self.write_comment(&comment);
+        true
+    }
+
+    fn write_foot_comment(&mut self) {
+        if let Some(foot) = self.pending.foot.take() {
+            self.write_indent();
+            self.write_comment(&foot);
+            self.foot_indent = Some(self.indent.unwrap_or(0));
+        }
+    }
+
+    /// Ends the line of a `|` or `>`, with the comment on it.
+    pub(super) fn end_block_header(&mut self) {
+        if !self.write_line_comment() {
+            self.put_break('\n');
+        }
+        if !self.is_v3() {
+            self.indention = true;
+        }
+        self.whitespace = true;
+    }
+
+    /// Writes the lines of a comment; those without `#` get one.
+    fn write_comment(&mut self, comment: &str) {
+        let (mut after_break, mut has_sign) = (false, false);
+        for c in comment.chars() {
+            if is_break(c) {
+                self.put_break(c);
+                after_break = true;
+                has_sign = false;
+                continue;
+            }
+            if after_break {
+                self.write_indent();
+            }
+            if !has_sign {
+                if c != '#' {
+                    self.put_str("# ");
+                }
+                has_sign = true;
+            }
+            self.put(c);
+            self.indention = false;
+            after_break = false;
+        }
+        if !after_break {
+            self.put_break('\n');
+        }
+        self.whitespace = true;
+    }
+
     // Nodes.
 
-    fn node<V: View>(&mut self, shape: Shape<'_, V>, at: Context) -> Result<(), V::Error> {
+    /// Writes a node; `after` says what is written between the beginning of
+    /// a collection and its content, and behind a scalar.
+    fn node<V: View>(
+        &mut self,
+        view: &V,
+        shape: Shape<'_, V>,
+        at: Context,
+        after: After,
+    ) -> Result<(), V::Error> {
         match shape {
-            Shape::Scalar(scalar) => self.scalar(&scalar, None, at),
+            Shape::Scalar(scalar) => {
+                self.scalar(&scalar, None, at);
+                self.behind(after);
+                Ok(())
+            }
             Shape::Alias(name) => {
                 self.write_indicator("*", true);
                 self.put_str(name);
+                self.behind(after);
+                Ok(())
             }
             Shape::Sequence(start, items) => {
-                self.properties(start.anchor, start.tag);
+                self.properties(start.anchor, start.tag.as_deref());
+                self.behind(after);
                 if start.flow || self.in_flow() || items.is_empty() {
-                    self.flow_sequence(&items, at)?;
+                    self.flow_sequence(view, &items, at, after)
                 } else {
-                    self.block_sequence(&items, at)?;
+                    self.block_sequence(view, &items, at, after)
                 }
             }
             Shape::Mapping(start, entries) => {
-                self.properties(start.anchor, start.tag);
+                self.properties(start.anchor, start.tag.as_deref());
+                self.behind(after);
                 if start.flow || self.in_flow() || entries.is_empty() {
-                    self.flow_mapping(&entries, at)?;
+                    self.flow_mapping(view, &entries, at, after)
                 } else {
-                    self.block_mapping(&entries, at)?;
+                    self.block_mapping(view, &entries, at, after)
                 }
             }
         }
-        Ok(())
     }
 
-    fn block_sequence<V: View>(&mut self, items: &[V], at: Context) -> Result<(), V::Error> {
+    /// Writes the comments behind a node, or behind what it begins with.
+    fn behind(&mut self, after: After) {
+        if after == After::Key {
+            return;
+        }
+        if after == After::Flow && self.pending.is_behind() {
+            self.write_indicator(",", false);
+        }
+        self.write_line_comment();
+        self.write_foot_comment();
+    }
+
+    fn block_sequence<V: View>(
+        &mut self,
+        view: &V,
+        items: &[V],
+        at: Context,
+        after: After,
+    ) -> Result<(), V::Error> {
         let outer = if self.is_v3() {
             let compact =
                 self.config.compact && at.mapping && (self.column == 0 || !self.indention);
@@ -225,58 +449,131 @@ impl Emitter {
             self.deepen(at, false, at.mapping && !self.indention, false)
         };
         for item in items {
+            let shape = item.shape()?;
+            self.meet(item, &shape, false, None);
+            self.write_head_comments();
             self.write_indent();
             self.indicator("-", true, false, true);
             let context = Context {
                 block_item: true,
                 ..Context::default()
             };
-            self.node(item.shape()?, context)?;
+            self.node(item, shape, context, After::Block)?;
         }
+        self.meet_end(view, after == After::Key, None);
         self.indent = outer;
         Ok(())
     }
 
-    fn block_mapping<V: View>(&mut self, entries: &[(V, V)], at: Context) -> Result<(), V::Error> {
+    fn block_mapping<V: View>(
+        &mut self,
+        view: &V,
+        entries: &[(V, V)],
+        at: Context,
+        after: After,
+    ) -> Result<(), V::Error> {
         let outer = self.deepen(at, false, false, false);
+        let mut tail = None;
         for (key, value) in entries {
+            let shape = key.shape()?;
+            self.meet(key, &shape, true, tail);
+            tail = foot(key);
+            self.write_head_comments();
             self.write_indent();
-            let simple = self.key(key.shape()?, "?", true)?;
+            if self.pending.line.is_some() {
+                self.pending.key_line = self.pending.line.take();
+            }
+            let simple = self.key(key, shape, true)?;
+            let shape = value.shape()?;
+            self.meet(value, &shape, false, None);
             if simple {
                 self.write_indicator(":", false);
             } else {
                 self.write_indent();
                 self.indicator(":", true, false, true);
             }
+            self.place_key_comment(&shape);
             let context = Context {
                 mapping: true,
                 ..Context::default()
             };
-            self.node(value.shape()?, context)?;
+            self.node(value, shape, context, After::Block)?;
         }
+        self.meet_end(view, after == After::Key, tail);
+        self.write_head_comments();
         self.indent = outer;
         Ok(())
     }
 
-    fn flow_sequence<V: View>(&mut self, items: &[V], at: Context) -> Result<(), V::Error> {
+    /// Finds a place for the line comment of a key: behind its value, or
+    /// behind its `:` where a block follows.
+    fn place_key_comment<V>(&mut self, value: &Shape<'_, V>) {
+        if self.pending.key_line.is_none() {
+            return;
+        }
+        match value {
+            // Compat: where both have one, the key's waits for a value that
+            // has none.
+            Shape::Scalar(_) if self.pending.line.is_none() => {
+                self.pending.line = self.pending.key_line.take();
+            }
+            Shape::Sequence(start, _) | Shape::Mapping(start, _) if !start.flow => {
+                let own = std::mem::replace(&mut self.pending.line, self.pending.key_line.take());
+                self.write_line_comment();
+                self.pending.line = own;
+            }
+            _ => {}
+        }
+    }
+
+    fn flow_sequence<V: View>(
+        &mut self,
+        view: &V,
+        items: &[V],
+        at: Context,
+        after: After,
+    ) -> Result<(), V::Error> {
         self.indicator("[", true, true, false);
         let outer = self.deepen(at, true, false, false);
         self.flow_level += 1;
-        for (i, item) in items.iter().enumerate() {
-            self.next_in_flow(i);
-            self.node(item.shape()?, Context::default())?;
+        let mut needs_comma = false;
+        for item in items {
+            let shape = item.shape()?;
+            self.meet(item, &shape, false, None);
+            self.next_in_flow(needs_comma);
+            needs_comma = !self.pending.is_behind();
+            self.node(item, shape, Context::default(), After::Flow)?;
         }
-        self.end_flow(outer, "]");
+        self.meet_end(view, after == After::Key, None);
+        self.flow_level -= 1;
+        self.indent = outer;
+        if self.is_v3() && self.column == 0 {
+            self.write_indent();
+        }
+        self.end_flow("]");
         Ok(())
     }
 
-    fn flow_mapping<V: View>(&mut self, entries: &[(V, V)], at: Context) -> Result<(), V::Error> {
+    fn flow_mapping<V: View>(
+        &mut self,
+        view: &V,
+        entries: &[(V, V)],
+        at: Context,
+        after: After,
+    ) -> Result<(), V::Error> {
         self.indicator("{", true, true, false);
         let outer = self.deepen(at, true, false, false);
         self.flow_level += 1;
-        for (i, (key, value)) in entries.iter().enumerate() {
-            self.next_in_flow(i);
-            let simple = self.key(key.shape()?, "?", false)?;
+        let mut needs_comma = false;
+        let mut tail = None;
+        for (key, value) in entries {
+            let shape = key.shape()?;
+            self.meet(key, &shape, true, tail);
+            tail = foot(key);
+            self.next_in_flow(needs_comma);
+            let simple = self.key(key, shape, false)?;
+            let shape = value.shape()?;
+            self.meet(value, &shape, false, None);
             if simple {
                 self.write_indicator(":", false);
             } else {
@@ -285,37 +582,53 @@ impl Emitter {
                 }
                 self.write_indicator(":", true);
             }
+            needs_comma = !self.pending.is_behind();
             let context = Context {
                 mapping: true,
                 ..Context::default()
             };
-            self.node(value.shape()?, context)?;
+            self.node(value, shape, context, After::Flow)?;
         }
-        self.end_flow(outer, "}");
+        self.meet_end(view, after == After::Key, tail);
+        let Pending {
+            head, foot, tail, ..
+        } = &self.pending;
+        if needs_comma && (head.is_some() || foot.is_some() || tail.is_some()) {
+            self.write_indicator(",", false);
+        }
+        self.write_head_comments();
+        self.flow_level -= 1;
+        self.indent = outer;
+        self.end_flow("}");
         Ok(())
     }
 
-    fn next_in_flow(&mut self, index: usize) {
-        if index > 0 {
+    /// Writes what stands before an entry within brackets.
+    fn next_in_flow(&mut self, needs_comma: bool) {
+        if needs_comma {
             self.write_indicator(",", false);
+        }
+        self.write_head_comments();
+        if self.is_v3() && self.column == 0 {
+            self.write_indent();
         }
         if self.column > self.config.width {
             self.write_indent();
         }
     }
 
-    fn end_flow(&mut self, outer: Option<usize>, bracket: &str) {
-        self.flow_level -= 1;
-        self.indent = outer;
+    fn end_flow(&mut self, bracket: &str) {
         self.write_indicator(bracket, false);
+        self.write_line_comment();
+        self.write_foot_comment();
     }
 
-    /// Writes a key, behind `mark` where it does not fit before its `:`; says
+    /// Writes a key, behind a `?` where it does not fit before its `:`; says
     /// whether it does.
     fn key<V: View>(
         &mut self,
+        view: &V,
         shape: Shape<'_, V>,
-        mark: &str,
         mark_indents: bool,
     ) -> Result<bool, V::Error> {
         /// The longest key that is written before its `:`, in bytes.
@@ -331,7 +644,7 @@ impl Emitter {
             Shape::Scalar(scalar) => {
                 let analysis = Analysis::of(&scalar.text, self.config.version);
                 context.simple_key = !analysis.multiline
-                    && size(scalar.anchor, scalar.tag) + scalar.text.len() <= LONGEST;
+                    && size(scalar.anchor, scalar.tag.as_deref()) + scalar.text.len() <= LONGEST;
                 if context.simple_key {
                     self.scalar(scalar, Some(analysis), context);
                     return Ok(true);
@@ -340,17 +653,17 @@ impl Emitter {
             }
             Shape::Alias(name) => name.len() <= LONGEST,
             Shape::Sequence(start, items) => {
-                items.is_empty() && size(start.anchor, start.tag) <= LONGEST
+                items.is_empty() && size(start.anchor, start.tag.as_deref()) <= LONGEST
             }
             Shape::Mapping(start, entries) => {
-                entries.is_empty() && size(start.anchor, start.tag) <= LONGEST
+                entries.is_empty() && size(start.anchor, start.tag.as_deref()) <= LONGEST
             }
         };
         context.simple_key = simple;
         if !simple {
-            self.indicator(mark, true, false, mark_indents);
+            self.indicator("?", true, false, mark_indents);
         }
-        self.node(shape, context)?;
+        self.node(view, shape, context, After::Key)?;
         Ok(simple)
     }
 
@@ -367,9 +680,13 @@ impl Emitter {
     fn scalar(&mut self, scalar: &Scalar<'_>, analysis: Option<Analysis>, at: Context) {
         let analysis = analysis.unwrap_or_else(|| Analysis::of(&scalar.text, self.config.version));
         let style = analysis.style(scalar, self.in_flow(), at.simple_key);
-        self.properties(scalar.anchor, scalar.tag);
+        self.properties(scalar.anchor, scalar.tag.as_deref());
         let outer = self.deepen(at, true, false, false);
         self.write_scalar(&scalar.text, style, !at.simple_key);
         self.indent = outer;
     }
+}
+
+fn foot<V: View>(key: &V) -> Option<Arc<str>> {
+    key.comments().and_then(|comments| comments.foot.clone())
 }

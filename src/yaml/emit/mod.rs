@@ -4,8 +4,8 @@
 //!   what `kustomize build`, `flux build` and Helm's `toYaml` show: keys sorted
 //!   by go-yaml v2's natural order, comments and styles gone, lines folded at
 //!   80 columns, sequences level with their keys.
-//! - [`as_written`]: what go-yaml v3 prints of a node tree: order and styles
-//!   kept.
+//! - [`as_written`], [`documents_as_written`]: what go-yaml v3 prints of a node
+//!   tree: order, styles and comments kept.
 
 mod emitter;
 mod order;
@@ -14,4 +14,4 @@ mod sorted;
 mod written;
 
 pub use sorted::{sorted, sorted_value};
-pub use written::{Indent, as_written};
+pub use written::{Indent, as_written, documents_as_written};

@@ -167,7 +167,7 @@ fn is_printable(c: char) -> bool {
         && c != '\u{FEFF}'
 }
 
-fn is_break(c: char) -> bool {
+pub(super) fn is_break(c: char) -> bool {
     matches!(c, '\r' | '\n' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
@@ -364,11 +364,7 @@ impl Emitter {
             }
             _ => self.write_indicator("-", false),
         }
-        self.put_break('\n');
-        if !self.is_v3() {
-            self.indention = true;
-        }
-        self.whitespace = true;
+        self.end_block_header();
     }
 
     fn write_literal(&mut self, text: &str) {

@@ -49,7 +49,7 @@ pub fn sorted_value(value: &Value, out: &mut String) -> Result<()> {
 
 fn print<V: View<Error = Error>>(view: &V, out: &mut String) -> Result<()> {
     let mut emitter = Emitter::new(CONFIG, std::mem::take(out));
-    let result = emitter.document(view);
+    let result = emitter.document(None, view, None);
     *out = emitter.out;
     result
 }

@@ -1,9 +1,10 @@
 //! What go-yaml v3 prints of a node tree.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 
-use super::super::resolve::{Version, v3_tag};
-use super::super::{Data, Node, Style, Tag};
+use super::super::resolve::{Version, resolve};
+use super::super::{Comments, Data, Document, Node, Style, Tag};
 use super::emitter::{Config, Emitter, Scalar, Shape, Start, View};
 
 /// How collections are indented.
@@ -15,25 +16,47 @@ pub enum Indent {
     Wide(usize),
 }
 
-/// Appends a node to `out` as go-yaml v3 prints it: order, styles, tags and
-/// anchors kept.
+impl Indent {
+    fn config(self) -> Config {
+        Config {
+            version: Version::V3,
+            indent: match self {
+                Indent::Wide(n) if (2..=9).contains(&n) => n,
+                // Compat: go-yaml takes other widths for a mistake.
+                Indent::Compact | Indent::Wide(_) => 2,
+            },
+            width: usize::MAX,
+            compact: self == Indent::Compact,
+        }
+    }
+}
+
+/// Appends a node to `out` as go-yaml v3 prints it: order, styles, tags,
+/// anchors and comments kept.
 ///
 /// The text ends with a line break; no marker stands before it.
 pub fn as_written(node: &Node, indent: Indent, out: &mut String) {
-    let config = Config {
-        version: Version::V3,
-        indent: match indent {
-            Indent::Compact => 2,
-            Indent::Wide(n) => n.clamp(2, 9),
-        },
-        width: usize::MAX,
-        compact: indent == Indent::Compact,
-    };
-    let mut emitter = Emitter::new(config, std::mem::take(out));
-    match emitter.document(&NodeView(node)) {
-        Ok(()) => *out = emitter.out,
-        Err(never) => match never {},
+    let mut emitter = Emitter::new(indent.config(), std::mem::take(out));
+    let Ok(()) = emitter.document(None, &NodeView(node), None);
+    *out = emitter.out;
+}
+
+/// Appends documents to `out` as an encoder of go-yaml v3 prints them one
+/// after another: as [`as_written`], with the comments at their beginning and
+/// end, and `---` between them.
+pub fn documents_as_written(documents: &[Document], indent: Indent, out: &mut String) {
+    let mut emitter = Emitter::new(indent.config(), std::mem::take(out));
+    for (i, document) in documents.iter().enumerate() {
+        if i > 0 {
+            emitter.document_start();
+        }
+        let Ok(()) = emitter.document(
+            document.head.as_ref(),
+            &NodeView(&document.root),
+            document.foot.as_ref(),
+        );
     }
+    *out = emitter.out;
 }
 
 #[derive(Clone, Copy)]
@@ -44,16 +67,16 @@ impl View for NodeView<'_> {
 
     fn shape(&self) -> Result<Shape<'_, Self>, Infallible> {
         let node = self.0;
-        let start = Start {
+        let start = || Start {
             flow: node.style() == Style::Flow,
-            tag: node.is_tagged().then(|| tag_text(node)),
+            tag: node.is_tagged().then(|| tag(node)),
             anchor: node.anchor(),
         };
         Ok(match node.data() {
             Data::Scalar(text) => Shape::Scalar(scalar(node, text)),
-            Data::Sequence(items) => Shape::Sequence(start, items.iter().map(NodeView).collect()),
+            Data::Sequence(items) => Shape::Sequence(start(), items.iter().map(NodeView).collect()),
             Data::Mapping(entries) => Shape::Mapping(
-                start,
+                start(),
                 entries
                     .iter()
                     .map(|e| (NodeView(&e.key), NodeView(&e.value)))
@@ -62,31 +85,62 @@ impl View for NodeView<'_> {
             Data::Alias(alias) => Shape::Alias(&alias.0),
         })
     }
+
+    fn comments(&self) -> Option<&Comments> {
+        self.0.comments()
+    }
 }
 
-fn tag_text(node: &Node) -> &str {
-    node.custom_tag().unwrap_or(node.tag().short())
+/// A tag as it is written: `!!core`, `!local` or `!<address>`.
+///
+/// Compat: `emitterc.go` `yaml_emitter_write_tag_content`: other characters than
+/// those of addresses are escaped.
+fn tag(node: &Node) -> Cow<'_, str> {
+    let Some(text) = node.custom_tag() else {
+        return node.tag().short().into();
+    };
+    let (begin, content, end) = if let Some(content) = text.strip_prefix("!!") {
+        ("!!", content, "")
+    } else if let Some(content) = text.strip_prefix('!') {
+        ("!", content, "")
+    } else {
+        ("!<", text, ">")
+    };
+    let mut out = String::from(begin);
+    for byte in content.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-;/?:@&=+$,_.~*'()[]".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out.push_str(end);
+    out.into()
 }
 
 /// Compat: `encode.go` `node`: a tag is written where it was, or where the text
-/// would mean something else without it.
+/// would mean something else without it; `<<` always has one.
 fn scalar<'a>(node: &'a Node, text: &'a str) -> Scalar<'a> {
     let mut style = node.style();
-    let mut tag = node.is_tagged().then(|| tag_text(node));
-    if tag.is_none() && style == Style::Plain && v3_tag(text) != node.tag() {
+    let mut written = node.is_tagged();
+    let is_plain = matches!(style, Style::Plain | Style::Flow);
+    if !written
+        && (is_plain || node.tag() != Tag::Str)
+        && resolve(text, Version::V3).tag() != node.tag()
+    {
         if node.tag() == Tag::Str {
             style = Style::DoubleQuoted;
         } else {
-            tag = Some(tag_text(node));
+            written = true;
         }
     }
-    if text.contains('\n') && matches!(node.style(), Style::Plain) {
+    if is_plain && text.contains('\n') {
         style = Style::Literal;
     }
     Scalar {
         text: text.into(),
         style,
-        tag,
+        tag: written.then(|| tag(node)),
         anchor: node.anchor(),
     }
 }

@@ -127,7 +127,10 @@ pub(super) fn v3_tag(text: &str) -> Tag {
 /// None where the text cannot be read as that kind, which go-yaml refuses with
 /// "cannot decode".
 pub fn resolve_tagged(text: &str, tag: Tag, version: Version) -> Option<Scalar> {
-    if matches!(tag, Tag::Str | Tag::Binary | Tag::Merge | Tag::Other) {
+    if !matches!(
+        tag,
+        Tag::Null | Tag::Bool | Tag::Int | Tag::Float | Tag::Timestamp
+    ) {
         return Some(Scalar::String);
     }
     let mut scalar = resolve(text, version);
