@@ -28,4 +28,5 @@ pub mod pipeline;
 pub mod report;
 pub mod resource;
 pub mod schema;
+pub mod verify;
 pub mod yaml;

@@ -6,6 +6,8 @@
 //! without `.` and `..`; the root itself is the empty path.
 
 mod disk;
+#[cfg(feature = "git")]
+pub mod git;
 mod memory;
 pub mod path;
 

@@ -8,6 +8,13 @@ mod completion;
 mod get;
 mod man;
 mod output;
+#[cfg(any(feature = "sops", feature = "verify"))]
+mod read;
+#[cfg(feature = "verify")]
+mod verify;
+#[cfg(not(feature = "verify"))]
+#[path = "verify/absent.rs"]
+mod verify;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -34,6 +41,7 @@ enum Command {
     Completion(completion::Args),
     Get(get::Args),
     Man(man::Args),
+    Verify(Box<verify::Args>),
 }
 
 /// Runs the program with these arguments, the first of them its own name.
@@ -54,6 +62,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Completion(args) => args.run(),
         Command::Get(args) => args.run(),
         Command::Man(args) => args.run(),
+        Command::Verify(args) => args.run(),
     };
     match result {
         Ok(exit) => exit.into(),

@@ -5,6 +5,7 @@
 
 pub mod fmt;
 pub mod glob;
+pub mod moment;
 pub mod path;
 pub mod regexp;
 pub mod semver;

@@ -1,0 +1,59 @@
+//! Files that are named on the command line.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "these are the user's own, wherever they lie; what the repository holds is read through artifact::Tree"
+)]
+
+use std::io::Read as _;
+use std::path::Path;
+use std::time::SystemTime;
+
+use crate::diag::{Error, Result};
+use crate::gostd::moment::Moment;
+
+/// The content of a file, or of a pipe such as `<(gpg --export --armor ID)`.
+///
+/// # Errors
+///
+/// `ref/missing` where there is none, `file/unreadable` for what cannot be
+/// read or is longer than `limit` bytes.
+pub(super) fn file(path: &Path, limit: usize) -> Result<Vec<u8>> {
+    let display = path.display();
+    let unreadable = |why: &dyn std::fmt::Display| {
+        Error::new("file/unreadable", format!("cannot read `{display}`: {why}"))
+    };
+    let file = std::fs::File::open(path).map_err(|e| match e.kind() {
+        std::io::ErrorKind::NotFound => Error::new(
+            "ref/missing",
+            format!("no such file: `{display}` not found"),
+        ),
+        kind => unreadable(&kind),
+    })?;
+    let mut content = Vec::new();
+    file.take(limit as u64 + 1)
+        .read_to_end(&mut content)
+        .map_err(|e| unreadable(&e.kind()))?;
+    if content.len() > limit {
+        return Err(unreadable(&format_args!(
+            "it is larger than {} MiB",
+            limit >> 20
+        )));
+    }
+    Ok(content)
+}
+
+/// The point in time that questions of validity are asked for: what `--now`
+/// says, else the machine's clock.
+pub(super) fn now(argument: Option<Moment>) -> Moment {
+    argument.unwrap_or_else(|| Moment::from(SystemTime::now()))
+}
+
+/// Reads the value of `--now`.
+pub(super) fn moment(text: &str) -> std::result::Result<Moment, String> {
+    Moment::parse(text)
+        .or_else(|| text.parse().ok().map(Moment::from_unix))
+        .ok_or_else(|| {
+            "a time is written as `2026-11-22T20:00:00Z`, or in seconds since 1970".into()
+        })
+}

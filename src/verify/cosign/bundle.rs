@@ -1,0 +1,178 @@
+//! Sigstore bundles: a DSSE envelope around an in-toto statement that names
+//! the artifact, with what is needed to verify it.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+
+use super::{Digest, Signer, Trust};
+use crate::diag::{Error, Result};
+use crate::verify::refuse;
+
+/// A bundle; fields that decide nothing here are left out.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Bundle {
+    media_type: String,
+    verification_material: Material,
+    #[serde(default)]
+    dsse_envelope: Option<Envelope>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Material {
+    #[serde(default)]
+    public_key: Option<KeyHint>,
+}
+
+#[derive(Deserialize)]
+struct KeyHint {
+    #[serde(default)]
+    hint: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Envelope {
+    payload: String,
+    payload_type: String,
+    signatures: Vec<EnvelopeSignature>,
+}
+
+#[derive(Deserialize)]
+struct EnvelopeSignature {
+    sig: String,
+}
+
+/// An in-toto statement.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Statement {
+    #[serde(rename = "_type")]
+    kind: String,
+    subject: Vec<Subject>,
+    predicate_type: String,
+}
+
+#[derive(Deserialize)]
+struct Subject {
+    #[serde(default)]
+    digest: std::collections::BTreeMap<String, String>,
+}
+
+/// What a statement may say for it to count as a signature: that the artifact
+/// is approved, or how it was made. Anything else, a list of components or the
+/// report of a scan, says nothing on whether to trust it.
+const PREDICATES: [&str; 3] = [
+    "https://sigstore.dev/cosign/sign/v1",
+    "https://slsa.dev/provenance/v1",
+    "https://slsa.dev/provenance/v0.2",
+];
+
+/// Verifies one bundle.
+pub(super) fn verify(content: &[u8], digest: &Digest, trust: &Trust) -> Result<Signer> {
+    let bundle: Bundle = serde_json::from_slice(content).map_err(|e| malformed(&e.to_string()))?;
+    check_version(&bundle.media_type)?;
+    let envelope = bundle
+        .dsse_envelope
+        .ok_or_else(|| malformed("it holds no DSSE envelope"))?;
+    let payload = decode(&envelope.payload, "its payload")?;
+    let [signature] = envelope.signatures.as_slice() else {
+        return Err(malformed(&format!(
+            "it holds {} signatures, not one",
+            envelope.signatures.len()
+        )));
+    };
+    let signature = decode(&signature.sig, "its signature")?;
+    let signed = pre_authentication_encoding(&envelope.payload_type, &payload);
+    let hint = bundle.verification_material.public_key.map(|k| k.hint);
+    let hint = hint
+        .and_then(|h| STANDARD.decode(h).ok())
+        .filter(|h| h.len() == 32);
+    let signer = trust.signer(&signed, &signature, hint.as_deref())?;
+    // Only what is signed is read.
+    check_statement(&envelope.payload_type, &payload, digest)?;
+    Ok(signer)
+}
+
+/// What a DSSE signature is over.
+fn pre_authentication_encoding(kind: &str, payload: &[u8]) -> Vec<u8> {
+    let mut out = format!("DSSEv1 {} {kind} {} ", kind.len(), payload.len()).into_bytes();
+    out.extend_from_slice(payload);
+    out
+}
+
+fn check_version(media_type: &str) -> Result<()> {
+    match media_type {
+        "application/vnd.dev.sigstore.bundle.v0.3+json"
+        | "application/vnd.dev.sigstore.bundle+json;version=0.3" => Ok(()),
+        other => Err(refuse(
+            "trust/unsupported",
+            format!("the bundle is of the type `{other}`, which is not supported"),
+            "sign with cosign 3, which writes bundles of version 0.3",
+        )),
+    }
+}
+
+/// Checks that a statement is about this artifact, and says that it is signed.
+fn check_statement(payload_type: &str, payload: &[u8], digest: &Digest) -> Result<()> {
+    if payload_type != "application/vnd.in-toto+json" {
+        return Err(malformed(&format!(
+            "what is signed is of the type `{payload_type}`"
+        )));
+    }
+    let statement: Statement = serde_json::from_slice(payload)
+        .map_err(|e| malformed(&format!("what is signed is no in-toto statement ({e})")))?;
+    if !statement.kind.starts_with("https://in-toto.io/Statement/") {
+        return Err(malformed(&format!(
+            "what is signed is a `{}`",
+            statement.kind
+        )));
+    }
+    let digests = statement
+        .subject
+        .iter()
+        .filter_map(|s| s.digest.get("sha256"));
+    if !digests.clone().any(|d| d == digest.hex()) {
+        let named: Vec<&str> = digests.map(String::as_str).collect();
+        return Err(refuse(
+            "trust/digest",
+            format!(
+                "the bundle is about another artifact: the digest does not match any in its \
+                 statement ({})",
+                if named.is_empty() {
+                    "it has none".to_owned()
+                } else {
+                    format!("sha256:{}", named.join(", sha256:"))
+                }
+            ),
+            "the bundle was copied from that artifact: do not trust this one",
+        ));
+    }
+    if !PREDICATES.contains(&statement.predicate_type.as_str()) {
+        return Err(refuse(
+            "trust/unsigned",
+            format!(
+                "it is not signed: the bundle is an attestation (`{}`), no signature",
+                statement.predicate_type
+            ),
+            "sign the artifact, too: `cosign sign`",
+        ));
+    }
+    Ok(())
+}
+
+fn decode(text: &str, what: &str) -> Result<Vec<u8>> {
+    STANDARD
+        .decode(text)
+        .map_err(|_| malformed(&format!("{what} is not base64")))
+}
+
+fn malformed(why: &str) -> Error {
+    refuse(
+        "trust/bad-signature",
+        format!("the bundle is malformed: {why}"),
+        "sign the artifact again",
+    )
+}
