@@ -16,9 +16,11 @@
 //! - [`flux`]: Flux's own objects and what its controllers do with them
 //! - [`pipeline`]: the order of the stages
 //! - [`report`]: findings for people and machines
+//! - [`check`]: rules over what is rendered
 //! - [`cli`]: the command line
 
 pub mod artifact;
+pub mod check;
 pub mod cli;
 pub mod config;
 pub mod diag;

@@ -13,10 +13,15 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use fluxwright::diag::SourceMap;
-use fluxwright::schema::openapi;
-use fluxwright::yaml::{self, Node};
+use fluxwright::schema::{Builder, crd, openapi};
+use fluxwright::yaml::{self, Document, Node};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+const USAGE: &str = "usage:
+  pack-schemas kustomize KUBERNETES.json KUSTOMIZATION.json FOLDER
+  pack-schemas kubernetes OUT.pack MINOR=OPENAPI.json...
+  pack-schemas crds OUT.pack MINOR=FILE-OR-FOLDER...";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -25,7 +30,9 @@ fn main() -> ExitCode {
         ["kustomize", kubernetes, kustomization, out] => {
             kustomize(kubernetes.as_ref(), kustomization.as_ref(), out.as_ref())
         }
-        _ => Err("usage: pack-schemas kustomize KUBERNETES.json KUSTOMIZATION.json OUT".into()),
+        ["kubernetes", out, ref versions @ ..] => kubernetes(out.as_ref(), versions),
+        ["crds", out, ref versions @ ..] => crds(out.as_ref(), versions),
+        _ => Err(USAGE.into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -47,12 +54,59 @@ fn kustomize(kubernetes: &Path, kustomization: &Path, out: &Path) -> Result<()> 
     Ok(())
 }
 
+/// The kinds of Kubernetes, all minor versions in one pack.
+fn kubernetes(out: &Path, versions: &[&str]) -> Result<()> {
+    let mut builder = Builder::new();
+    for version in versions {
+        let (minor, path) = version_and_path(version)?;
+        openapi::add_kubernetes(&mut builder, &read(path)?, minor)?;
+    }
+    Ok(std::fs::write(out, builder.finish()?.to_bytes())?)
+}
+
+/// The kinds of CustomResourceDefinitions.
+fn crds(out: &Path, versions: &[&str]) -> Result<()> {
+    let mut builder = Builder::new();
+    for version in versions {
+        let (minor, path) = version_and_path(version)?;
+        let mut files = vec![path.to_owned()];
+        if path.is_dir() {
+            files = std::fs::read_dir(path)?
+                .map(|entry| Ok(entry?.path()))
+                .collect::<Result<_>>()?;
+            files.sort();
+        }
+        for file in files {
+            let found = read_all(&file)?;
+            for document in found
+                .iter()
+                .map(|d| &d.root)
+                .filter(|d| crd::is_definition(d))
+            {
+                crd::add(&mut builder, document, minor)?;
+            }
+        }
+    }
+    Ok(std::fs::write(out, builder.finish()?.to_bytes())?)
+}
+
+fn version_and_path(version: &str) -> Result<(u32, &Path)> {
+    let (minor, path) = version.split_once('=').ok_or(USAGE)?;
+    Ok((minor.parse()?, Path::new(path)))
+}
+
 fn read(path: &Path) -> Result<Node> {
+    let documents = read_all(path)?;
+    let first = documents.into_iter().next();
+    let first = first.ok_or_else(|| format!("{} is empty", path.display()))?;
+    Ok(first.root)
+}
+
+fn read_all(path: &Path) -> Result<Vec<Document>> {
     let name = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|e| format!("{name}: {e}"))?;
     let file = SourceMap::new().add(name.as_str(), "");
-    let root = yaml::parse_one(&text, file).map_err(|e| format!("{name}: {e}"))?;
-    root.ok_or_else(|| format!("{name} is empty").into())
+    Ok(yaml::parse(&text, file).map_err(|e| format!("{name}: {e}"))?)
 }
 
 /// Takes out what a cluster serves only where it is switched on: kustomize's

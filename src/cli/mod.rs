@@ -4,6 +4,7 @@
 //! Each command is a file with its arguments and a function `run`, and one line
 //! in [`Command`]. Standard output is for data, standard error for talk.
 
+mod check;
 mod completion;
 mod get;
 mod man;
@@ -38,6 +39,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Check(check::Args),
     Completion(completion::Args),
     Get(get::Args),
     Man(man::Args),
@@ -59,6 +61,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let result = match cli.command {
+        Command::Check(args) => args.run(),
         Command::Completion(args) => args.run(),
         Command::Get(args) => args.run(),
         Command::Man(args) => args.run(),

@@ -47,8 +47,13 @@ pub(super) fn stderr(message: &str) {
 
 /// Writes an error that has no place in a file to standard error.
 pub(super) fn error(error: &Error) {
-    let finding = error.to_finding(&SourceMap::new());
-    stderr(human(&[finding], &SourceMap::new(), false).trim_end());
+    error_at(error, &SourceMap::new());
+}
+
+/// Writes an error to standard error, with the line that it is about.
+pub(super) fn error_at(error: &Error, sources: &SourceMap) {
+    let finding = error.to_finding(sources);
+    stderr(human(&[finding], sources, false).trim_end());
 }
 
 /// How a run ends that could not write its output.

@@ -3,7 +3,10 @@
 use foldhash::HashMap;
 use std::collections::BTreeMap;
 
-use super::pack::{HEADER_WORDS, MAGIC, Pack, Scope, Slot, VARIANT_WORDS};
+use super::pack::{
+    CLUSTER, DEPRECATED, HEADER_WORDS, MAGIC, NAMESPACED, Pack, RULE_WORDS, Scope, Slot,
+    VARIANT_WORDS,
+};
 use crate::diag::{Error, Result};
 
 /// Where a schema lies in the pack that is being made.
@@ -22,6 +25,14 @@ impl Draft {
         self.flags |= flag;
     }
 
+    pub(super) fn unflag(&mut self, flag: u32) {
+        self.flags &= !flag;
+    }
+
+    pub(super) fn is(&self, flag: u32) -> bool {
+        self.flags & flag != 0
+    }
+
     pub(super) fn set(&mut self, slot: Slot, word: u32) {
         self.slots.insert(slot as u32, word);
     }
@@ -29,6 +40,18 @@ impl Draft {
     pub(super) fn set_schema(&mut self, slot: Slot, schema: SchemaId) {
         self.set(slot, schema.0);
     }
+}
+
+/// A rule of `x-kubernetes-validations` before it is stored; empty text for
+/// what it does not have.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RuleDraft<'t> {
+    pub(super) rule: &'t str,
+    pub(super) message: &'t str,
+    pub(super) message_expression: &'t str,
+    pub(super) reason: &'t str,
+    pub(super) field_path: &'t str,
+    pub(super) optional_old_self: bool,
 }
 
 /// Collects schemas, kinds and definitions, and makes a [`Pack`] of them.
@@ -53,7 +76,18 @@ struct Known {
     first: u32,
     last: u32,
     schema: u32,
-    scope: u32,
+    flags: u32,
+}
+
+/// What is known of a kind in one version.
+#[derive(Clone, Copy, Debug)]
+pub struct KindDraft {
+    /// What its objects look like.
+    pub schema: Option<SchemaId>,
+    /// Where they live.
+    pub scope: Option<Scope>,
+    /// Whether it will go away.
+    pub deprecated: bool,
 }
 
 impl Default for Builder {
@@ -121,6 +155,28 @@ impl Builder {
         self.list(&words)
     }
 
+    /// The index of a list of schemas.
+    pub(super) fn schemas(&mut self, schemas: &[SchemaId]) -> u32 {
+        let words: Vec<u32> = schemas.iter().map(|s| s.0).collect();
+        self.list(&words)
+    }
+
+    /// The index of a list of rules.
+    pub(super) fn rules(&mut self, rules: &[RuleDraft<'_>]) -> u32 {
+        let mut words = Vec::with_capacity(rules.len() * RULE_WORDS as usize);
+        for rule in rules {
+            words.extend([
+                self.text(rule.rule),
+                self.text(rule.message),
+                self.text(rule.message_expression),
+                self.text(rule.reason),
+                self.text(rule.field_path),
+                u32::from(rule.optional_old_self),
+            ]);
+        }
+        self.list(&words)
+    }
+
     /// Stores a schema.
     pub(super) fn schema(&mut self, draft: &Draft) -> SchemaId {
         let mask = draft.slots.keys().fold(0, |mask, slot| mask | 1 << slot);
@@ -136,20 +192,16 @@ impl Builder {
 
     /// Says that a minor version of the product has this kind. Versions come
     /// in their order; those that have the same are joined.
-    pub fn kind(
-        &mut self,
-        api_version: &str,
-        kind: &str,
-        minor: u32,
-        schema: Option<SchemaId>,
-        scope: Option<Scope>,
-    ) {
-        let schema = schema.map_or(0, |s| s.0);
-        let scope = match scope {
+    pub fn kind(&mut self, api_version: &str, kind: &str, minor: u32, known: KindDraft) {
+        let schema = known.schema.map_or(0, |s| s.0);
+        let mut flags = match known.scope {
             None => 0,
-            Some(Scope::Namespaced) => 1,
-            Some(Scope::Cluster) => 2,
+            Some(Scope::Namespaced) => NAMESPACED,
+            Some(Scope::Cluster) => CLUSTER,
         };
+        if known.deprecated {
+            flags |= DEPRECATED;
+        }
         let variants = self
             .kinds
             .entry(api_version.to_owned())
@@ -158,7 +210,7 @@ impl Builder {
             .or_default();
         match variants.last_mut() {
             Some(last)
-                if (last.schema, last.scope) == (schema, scope) && last.last + 1 >= minor =>
+                if (last.schema, last.flags) == (schema, flags) && last.last + 1 >= minor =>
             {
                 last.last = minor;
             }
@@ -166,7 +218,7 @@ impl Builder {
                 first: minor,
                 last: minor,
                 schema,
-                scope,
+                flags,
             }),
         }
     }
@@ -183,7 +235,7 @@ impl Builder {
             for (kind, variants) in kinds {
                 let words: Vec<u32> = variants
                     .iter()
-                    .flat_map(|v| [v.first, v.last, v.schema, v.scope])
+                    .flat_map(|v| [v.first, v.last, v.schema, v.flags])
                     .collect();
                 debug_assert_eq!(words.len() % VARIANT_WORDS as usize, 0);
                 rows.extend([self.text(&kind), self.list(&words)]);

@@ -11,10 +11,22 @@
 //!   strategies, scopes.
 
 mod build;
+mod compile;
+pub mod crd;
+mod evaluate;
+mod formats;
 pub mod kustomize;
+mod metadata;
+mod names;
 pub mod openapi;
-#[expect(dead_code, reason = "validation, which comes next, uses the rest")]
 mod pack;
+mod patterns;
+mod plain;
+mod set;
+mod version;
 
-pub use build::{Builder, SchemaId};
-pub use pack::{Pack, Schema, Scope, Variant, Variants};
+pub use build::{Builder, KindDraft, SchemaId};
+pub use evaluate::Violation;
+pub use pack::{Pack, Rule, Schema, Scope, Variant, Variants};
+pub use set::{Missing, Origin, Schemas, Verdict};
+pub use version::KubernetesVersion;

@@ -4,9 +4,10 @@
 //! `paths`). Out: its definitions, the kinds they belong to, and where objects
 //! of these live, in a [`Builder`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::build::{Builder, Draft, SchemaId};
+use super::build::{Builder, Draft, KindDraft, SchemaId};
+use super::compile::{Compiler, Dialect};
 use super::pack::{Pack, Scope, Slot, flag};
 use crate::diag::{Error, Result};
 use crate::yaml::Node;
@@ -38,9 +39,72 @@ pub fn for_merging(document: &Node) -> Result<Pack> {
         kinds.entry(kind).or_default().1 = Some(scope);
     }
     for ((api_version, kind), (schema, scope)) in kinds {
-        builder.kind(&api_version, &kind, 0, schema, scope);
+        let known = KindDraft {
+            schema,
+            scope,
+            deprecated: false,
+        };
+        builder.kind(&api_version, &kind, 0, known);
     }
     builder.finish()
+}
+
+/// Adds the kinds that a minor version of Kubernetes serves, each with its
+/// schema. Its definitions are put where they are referred to.
+///
+/// # Errors
+///
+/// `schema/definition`, with the place, for what is no OpenAPI document.
+pub fn add_kubernetes(builder: &mut Builder, document: &Node, minor: u32) -> Result<()> {
+    let definitions = mapping_at(document, "definitions")?;
+    let scopes = scopes(document)?;
+    let mut served = served_kinds(document)?;
+    let prefix = format!("{minor}:");
+    let mut compiler = Compiler::new(builder, Dialect::Kubernetes, definitions, &prefix);
+    let mut kinds = BTreeMap::new();
+    for entry in definitions {
+        let Some(gvks) = entry.value.get("x-kubernetes-group-version-kind") else {
+            continue;
+        };
+        for gvk in gvks.target().items() {
+            let kind = api_version_and_kind(gvk)?;
+            if served.remove(&kind) {
+                let name = name_of(&entry.key)?;
+                let schema = compiler.definition(name, false)?;
+                kinds.insert(kind, schema);
+            }
+        }
+    }
+    // The metadata of every object, custom ones included.
+    let metadata = compiler.definition(OBJECT_META, false)?;
+    if let Some(metadata) = metadata {
+        builder.define(&format!("{minor}:metadata"), metadata);
+    }
+    for ((api_version, kind), schema) in kinds {
+        let scope = scopes.get(&(api_version.clone(), kind.clone())).copied();
+        let known = KindDraft {
+            schema,
+            scope,
+            deprecated: false,
+        };
+        builder.kind(&api_version, &kind, minor, known);
+    }
+    Ok(())
+}
+
+const OBJECT_META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
+
+/// The kinds that some address of the document reads or takes.
+fn served_kinds(document: &Node) -> Result<BTreeSet<(String, String)>> {
+    let mut kinds = BTreeSet::new();
+    for path in mapping_at(document, "paths")? {
+        for operation in path.value.target().entries() {
+            if let Some(gvk) = operation.value.get("x-kubernetes-group-version-kind") {
+                kinds.insert(api_version_and_kind(gvk)?);
+            }
+        }
+    }
+    Ok(kinds)
 }
 
 /// Where the objects of each kind live that the document's `paths` read: in a

@@ -82,7 +82,7 @@ pub(super) enum Slot {
     PatchStrategy,
     /// A text.
     MergeKey,
-    /// A list of indexes of [`super::Rule`]s.
+    /// A list of [`Rule`]s, [`RULE_WORDS`] each.
     Rules,
 }
 
@@ -106,8 +106,10 @@ pub(super) mod flag {
     pub(crate) const LIST_SET: u32 = 1 << 14;
     pub(crate) const LIST_MAP: u32 = 1 << 15;
     pub(crate) const MAP_ATOMIC: u32 = 1 << 16;
-    /// `additionalProperties: false`, or a list or object without further say.
+    /// Fields that are not named are refused.
     pub(crate) const CLOSED: u32 = 1 << 17;
+    /// Of a kind that Kubernetes has built in.
+    pub(crate) const BUILT_IN: u32 = 1 << 18;
 }
 
 /// Schemas in their compact form.
@@ -213,6 +215,11 @@ impl Pack {
         })
     }
 
+    /// Every `apiVersion`, sorted.
+    pub fn api_versions(&self) -> impl Iterator<Item = &str> {
+        rows(self, self.word(3)).map(|(api_version, _)| api_version)
+    }
+
     /// The kinds of an `apiVersion`, sorted.
     pub fn kinds_of(&self, api_version: &str) -> impl Iterator<Item = &str> {
         self.search(self.word(3), 2, api_version)
@@ -258,6 +265,12 @@ pub enum Scope {
 }
 
 pub(super) const VARIANT_WORDS: u32 = 4;
+pub(super) const RULE_WORDS: u32 = 6;
+
+// What the last word of a variant says.
+pub(super) const NAMESPACED: u32 = 1;
+pub(super) const CLUSTER: u32 = 2;
+pub(super) const DEPRECATED: u32 = 4;
 
 /// A kind as a range of versions of its product has it.
 #[derive(Clone, Copy, Debug)]
@@ -268,6 +281,8 @@ pub struct Variant<'p> {
     pub last: u32,
     /// Where its objects live; unknown for what no address serves.
     pub scope: Option<Scope>,
+    /// Whether its definition says that it will go away.
+    pub deprecated: bool,
     /// What its objects look like; none where only the scope is known.
     pub schema: Option<Schema<'p>>,
 }
@@ -295,15 +310,16 @@ impl<'p> Iterator for Variants<'p> {
         let at = self.next;
         self.next += VARIANT_WORDS;
         let pack = self.pack;
-        let schema = pack.word(at + 2);
+        let (schema, flags) = (pack.word(at + 2), pack.word(at + 3));
         Some(Variant {
             first: pack.word(at),
             last: pack.word(at + 1),
-            scope: match pack.word(at + 3) {
-                1 => Some(Scope::Namespaced),
-                2 => Some(Scope::Cluster),
+            scope: match flags & (NAMESPACED | CLUSTER) {
+                NAMESPACED => Some(Scope::Namespaced),
+                CLUSTER => Some(Scope::Cluster),
                 _ => None,
             },
+            deprecated: flags & DEPRECATED != 0,
             schema: (schema != 0).then_some(Schema { pack, at: schema }),
         })
     }
@@ -331,6 +347,10 @@ impl std::fmt::Debug for Schema<'_> {
 }
 
 impl<'p> Schema<'p> {
+    pub(super) fn pack(self) -> &'p Pack {
+        self.pack
+    }
+
     pub(super) fn flags(self) -> u32 {
         self.pack.word(self.at)
     }
@@ -362,6 +382,22 @@ impl<'p> Schema<'p> {
             .into_iter()
             .flat_map(|list| pack.list(list))
             .map(|number| pack.text(number))
+    }
+
+    fn schemas_in(self, slot: Slot) -> impl Iterator<Item = Schema<'p>> {
+        let pack = self.pack;
+        self.slot(slot)
+            .into_iter()
+            .flat_map(|list| pack.list(list))
+            .map(move |at| Schema { pack, at })
+    }
+
+    fn number_in(self, slot: Slot) -> Option<f64> {
+        self.text_in(slot)?.parse().ok()
+    }
+
+    fn count_in(self, slot: Slot) -> Option<usize> {
+        self.slot(slot).map(|count| count as usize)
     }
 
     /// The schema of a property that is named.
@@ -422,4 +458,132 @@ impl<'p> Schema<'p> {
     pub fn merge_key(self) -> Option<&'p str> {
         self.text_in(Slot::MergeKey)
     }
+
+    /// The names of the properties that must be there, sorted.
+    pub fn required(self) -> impl Iterator<Item = &'p str> {
+        self.texts_in(Slot::Required)
+    }
+
+    /// `format`
+    pub fn format(self) -> Option<&'p str> {
+        self.text_in(Slot::Format)
+    }
+
+    /// `pattern`, in Go's syntax.
+    pub fn pattern(self) -> Option<&'p str> {
+        self.text_in(Slot::Pattern)
+    }
+
+    /// The values of `enum`, each as JSON; none where there is no such limit.
+    pub fn values(self) -> Option<impl Iterator<Item = &'p str>> {
+        self.slot(Slot::Enum)?;
+        Some(self.texts_in(Slot::Enum))
+    }
+
+    /// `minimum`
+    pub fn minimum(self) -> Option<f64> {
+        self.number_in(Slot::Minimum)
+    }
+
+    /// `maximum`
+    pub fn maximum(self) -> Option<f64> {
+        self.number_in(Slot::Maximum)
+    }
+
+    /// `multipleOf`
+    pub fn multiple_of(self) -> Option<f64> {
+        self.number_in(Slot::MultipleOf)
+    }
+
+    /// `minLength`
+    pub fn min_length(self) -> Option<usize> {
+        self.count_in(Slot::MinLength)
+    }
+
+    /// `maxLength`
+    pub fn max_length(self) -> Option<usize> {
+        self.count_in(Slot::MaxLength)
+    }
+
+    /// `minItems`
+    pub fn min_items(self) -> Option<usize> {
+        self.count_in(Slot::MinItems)
+    }
+
+    /// `maxItems`
+    pub fn max_items(self) -> Option<usize> {
+        self.count_in(Slot::MaxItems)
+    }
+
+    /// `minProperties`
+    pub fn min_properties(self) -> Option<usize> {
+        self.count_in(Slot::MinProperties)
+    }
+
+    /// `maxProperties`
+    pub fn max_properties(self) -> Option<usize> {
+        self.count_in(Slot::MaxProperties)
+    }
+
+    /// `allOf`
+    pub fn all_of(self) -> impl Iterator<Item = Schema<'p>> {
+        self.schemas_in(Slot::AllOf)
+    }
+
+    /// `anyOf`
+    pub fn any_of(self) -> impl Iterator<Item = Schema<'p>> {
+        self.schemas_in(Slot::AnyOf)
+    }
+
+    /// `oneOf`
+    pub fn one_of(self) -> impl Iterator<Item = Schema<'p>> {
+        self.schemas_in(Slot::OneOf)
+    }
+
+    /// `not`
+    pub fn forbidden(self) -> Option<Schema<'p>> {
+        self.schema_in(Slot::Not)
+    }
+
+    /// `default`, as JSON.
+    pub fn default(self) -> Option<&'p str> {
+        self.text_in(Slot::Default)
+    }
+
+    /// `x-kubernetes-validations`
+    pub fn rules(self) -> impl Iterator<Item = Rule<'p>> {
+        let pack = self.pack;
+        let list = self.slot(Slot::Rules);
+        let count = list.map_or(0, |list| pack.word(list) / RULE_WORDS);
+        (0..count).map(move |i| {
+            let at = list.unwrap_or_default() + 1 + i * RULE_WORDS;
+            let text = |offset| Some(pack.text(pack.word(at + offset))).filter(|t| !t.is_empty());
+            Rule {
+                rule: pack.text(pack.word(at)),
+                message: text(1),
+                message_expression: text(2),
+                reason: text(3),
+                field_path: text(4),
+                optional_old_self: pack.word(at + 5) != 0,
+            }
+        })
+    }
+}
+
+/// A rule of `x-kubernetes-validations`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rule<'p> {
+    /// The expression, in CEL.
+    pub rule: &'p str,
+    /// What to say where it does not hold.
+    pub message: Option<&'p str>,
+    /// An expression for what to say.
+    pub message_expression: Option<&'p str>,
+    /// `FieldValueInvalid` and the like.
+    pub reason: Option<&'p str>,
+    /// The field concerned, as a path below the schema's place.
+    pub field_path: Option<&'p str>,
+    /// Whether it is asked for new objects too, although it compares with the
+    /// old ones.
+    pub optional_old_self: bool,
 }

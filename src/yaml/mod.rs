@@ -30,7 +30,7 @@ mod value;
 pub use compose::{Document, parse, parse_one};
 pub use json::{to_json, write_json_string};
 pub use node::{Comments, Data, Entry, Node, Style, Tag};
-pub use value::{Map, Value, decode};
+pub use value::{Map, Value, check_unique, decode};
 
 /// How deep collections may nest, aliases followed.
 ///

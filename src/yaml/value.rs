@@ -228,7 +228,7 @@ fn key_text(key: &Node, version: Version) -> Result<Arc<str>> {
 /// # Errors
 ///
 /// `yaml/duplicate-key` at the second of them.
-pub(super) fn check_unique(entries: &[Entry]) -> Result<()> {
+pub fn check_unique(entries: &[Entry]) -> Result<()> {
     let twice = |first: &Node, second: &Node| {
         Err(Error::new(
             "yaml/duplicate-key",
