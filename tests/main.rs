@@ -6,4 +6,7 @@
     reason = "tests may panic, and read and write files"
 )]
 
+mod envsubst;
+mod get;
 mod layering;
+mod program;

@@ -8,6 +8,7 @@
 mod disk;
 #[cfg(feature = "git")]
 pub mod git;
+pub mod ignore;
 mod memory;
 pub mod path;
 

@@ -1,5 +1,6 @@
 //! `fluxwright get WHAT`: what is in a repository, and what a rule chooses.
 
+mod ignored;
 mod version;
 
 use std::io;
@@ -17,12 +18,14 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum What {
+    Ignored(ignored::Args),
     Version(version::Args),
 }
 
 impl Args {
     pub(super) fn run(self) -> io::Result<Exit> {
         match self.what {
+            What::Ignored(args) => args.run(),
             What::Version(args) => args.run(),
         }
     }

@@ -6,10 +6,10 @@
 
 mod check;
 mod completion;
+mod envsubst;
 mod get;
 mod man;
 mod output;
-#[cfg(any(feature = "sops", feature = "verify"))]
 mod read;
 #[cfg(feature = "verify")]
 mod verify;
@@ -41,6 +41,7 @@ struct Cli {
 enum Command {
     Check(check::Args),
     Completion(completion::Args),
+    Envsubst(envsubst::Args),
     Get(get::Args),
     Man(man::Args),
     Verify(Box<verify::Args>),
@@ -63,6 +64,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let result = match cli.command {
         Command::Check(args) => args.run(),
         Command::Completion(args) => args.run(),
+        Command::Envsubst(args) => args.run(),
         Command::Get(args) => args.run(),
         Command::Man(args) => args.run(),
         Command::Verify(args) => args.run(),

@@ -1,4 +1,4 @@
-//! Files that are named on the command line.
+//! Files that are named on the command line, and standard input.
 
 #![expect(
     clippy::disallowed_methods,
@@ -7,9 +7,11 @@
 
 use std::io::Read as _;
 use std::path::Path;
+#[cfg(feature = "verify")]
 use std::time::SystemTime;
 
 use crate::diag::{Error, Result};
+#[cfg(feature = "verify")]
 use crate::gostd::moment::Moment;
 
 /// The content of a file, or of a pipe such as `<(gpg --export --armor ID)`.
@@ -43,13 +45,56 @@ pub(super) fn file(path: &Path, limit: usize) -> Result<Vec<u8>> {
     Ok(content)
 }
 
+/// The text of a file, UTF-8.
+///
+/// # Errors
+///
+/// As [`file`].
+pub(super) fn text_file(path: &Path, limit: usize) -> Result<String> {
+    text(file(path, limit)?, &format!("`{}`", path.display()))
+}
+
+/// The text on standard input, UTF-8.
+///
+/// # Errors
+///
+/// `file/unreadable` for what cannot be read or is no text.
+pub(super) fn stdin() -> Result<String> {
+    let mut content = Vec::new();
+    std::io::stdin()
+        .lock()
+        .read_to_end(&mut content)
+        .map_err(|e| {
+            let why = e.kind();
+            Error::new(
+                "file/unreadable",
+                format!("cannot read standard input: {why}"),
+            )
+        })?;
+    text(content, "standard input")
+}
+
+fn text(content: Vec<u8>, name: &str) -> Result<String> {
+    String::from_utf8(content).map_err(|e| {
+        let before = e.as_bytes().iter().take(e.utf8_error().valid_up_to());
+        let line = before.filter(|b| **b == b'\n').count() + 1;
+        Error::new(
+            "file/unreadable",
+            format!("{name} is not UTF-8 in line {line}"),
+        )
+        .help("convert it to UTF-8")
+    })
+}
+
 /// The point in time that questions of validity are asked for: what `--now`
 /// says, else the machine's clock.
+#[cfg(feature = "verify")]
 pub(super) fn now(argument: Option<Moment>) -> Moment {
     argument.unwrap_or_else(|| Moment::from(SystemTime::now()))
 }
 
 /// Reads the value of `--now`.
+#[cfg(feature = "verify")]
 pub(super) fn moment(text: &str) -> std::result::Result<Moment, String> {
     Moment::parse(text)
         .or_else(|| text.parse().ok().map(Moment::from_unix))

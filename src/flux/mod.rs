@@ -2,11 +2,12 @@
 //!
 //! In: objects as they are rendered, and the trees of their sources. Out: for
 //! each Kustomization the kustomization to build ([`generate`]), the objects as
-//! they leave it ([`metadata`], [`ignore`]), and the order in which they are
-//! applied ([`order`]). Pure: which object is built when, and from which source,
+//! they leave it ([`envsubst`], [`metadata`], [`ignore`]), and the order in which
+//! they are applied ([`order`]). Pure: which object is built when, and from which source,
 //! is `pipeline`'s business.
 
 pub mod api;
+pub mod envsubst;
 mod fields;
 pub mod generate;
 pub mod ignore;

@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::cli::output::{self, Exit};
+use crate::cli::read;
 use crate::diag::{Error, Result};
 use crate::gostd::semver::{self, Constraints};
 
@@ -28,28 +29,35 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(self) -> io::Result<Exit> {
-        let input = io::read_to_string(io::stdin())?;
-        let versions: Vec<&str> = input.lines().collect();
-        let (error, exit) = match choose(&versions, &self.range, self.chart) {
-            Ok(Some(version)) => {
+        match self.answer() {
+            Ok(version) => {
                 output::stdout(format!("{version}\n").as_bytes())?;
-                return Ok(Exit::Done);
+                Ok(Exit::Done)
             }
-            Ok(None) => {
-                let error = Error::new(
-                    "source/version",
-                    format!("no match found for semver: `{}`", self.range),
-                )
-                .help(format!(
-                    "give other versions, or another range: none of the {} on standard input is in it",
-                    versions.len()
-                ));
-                (error, Exit::No)
+            Err((error, exit)) => {
+                output::error(&error);
+                Ok(exit)
             }
-            Err(error) => (error, Exit::Failed),
-        };
-        output::error(&error);
-        Ok(exit)
+        }
+    }
+
+    fn answer(&self) -> std::result::Result<String, (Error, Exit)> {
+        let failed = |e| (e, Exit::Failed);
+        let input = read::stdin().map_err(failed)?;
+        let versions: Vec<&str> = input.lines().collect();
+        let chosen = choose(&versions, &self.range, self.chart).map_err(failed)?;
+        chosen.map(str::to_owned).ok_or_else(|| {
+            let error = Error::new(
+                "source/version",
+                format!("no version is in the range `{}`", self.range),
+            )
+            .help(format!(
+                "none of the {} on standard input will do: a version has three numbers, and \
+                 prereleases need a range with one, such as `>=1.0.0-0`",
+                versions.len()
+            ));
+            (error, Exit::No)
+        })
     }
 }
 
