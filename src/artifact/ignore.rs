@@ -453,7 +453,7 @@ mod tests {
     fn as_the_library_answers() {
         let answers: Answers =
             serde_json::from_str(include_str!("../../testdata/sourceignore/cases.json")).unwrap();
-        assert!(answers.cases.len() > 50);
+        assert!(answers.cases.len() >= 50);
         for case in answers.cases {
             let tree = tree(&answers.files, &case.ignore_files);
             let rules = case.rules.as_deref();
