@@ -10,6 +10,7 @@
 //! - [`gostd`]: what Go's libraries do, where it shows in the output
 //! - [`yaml`]: nodes, parsing, emission
 //! - [`artifact`]: the trees of files that everything is read from
+//! - [`cel`]: the Common Expression Language
 //! - [`schema`]: what Kubernetes and Flux objects look like
 //! - [`resource`]: Kubernetes objects, each file read and parsed once
 //! - [`config`]: what a repository says of itself
@@ -20,6 +21,7 @@
 //! - [`cli`]: the command line
 
 pub mod artifact;
+pub mod cel;
 pub mod check;
 pub mod cli;
 pub mod config;

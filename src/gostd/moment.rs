@@ -95,6 +95,11 @@ impl Moment {
         self.seconds
     }
 
+    /// Nanoseconds beyond the whole second.
+    pub fn subsecond_nanoseconds(self) -> u32 {
+        self.nanoseconds
+    }
+
     /// The same point in time as the standard library has it; times before
     /// 1970 are its beginning.
     pub fn system_time(self) -> SystemTime {

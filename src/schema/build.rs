@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::pack::{
     CLUSTER, DEPRECATED, HEADER_WORDS, MAGIC, NAMESPACED, Pack, RULE_WORDS, Scope, Slot,
-    VARIANT_WORDS,
+    VARIANT_WORDS, flag,
 };
 use crate::diag::{Error, Result};
 
@@ -35,6 +35,11 @@ impl Draft {
 
     pub(super) fn set(&mut self, slot: Slot, word: u32) {
         self.slots.insert(slot as u32, word);
+    }
+
+    /// What a schema is because one in it is.
+    pub(super) fn inherit(&mut self, flags: u32) {
+        self.flags |= flags & flag::RULES;
     }
 
     pub(super) fn set_schema(&mut self, slot: Slot, schema: SchemaId) {
@@ -183,6 +188,11 @@ impl Builder {
         let mut words = vec![draft.flags, mask];
         words.extend(draft.slots.values());
         SchemaId(self.store(&words))
+    }
+
+    /// What a schema is, as it was stored.
+    pub(super) fn flags(&self, schema: SchemaId) -> u32 {
+        self.words.get(schema.0 as usize).copied().unwrap_or(0)
     }
 
     /// Gives a name to a schema, for references; the name must be new.

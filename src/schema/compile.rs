@@ -160,6 +160,7 @@ impl<'d, 'b> Compiler<'d, 'b> {
         self.object(&mut draft, node, position)?;
         if let Some(items) = node.get("items").filter(|n| !n.target().is_sequence()) {
             let items = self.schema(items, position, false)?;
+            draft.inherit(self.builder.flags(items));
             draft.set_schema(Slot::Items, items);
         }
         self.limits(&mut draft, node)?;
@@ -173,7 +174,11 @@ impl<'d, 'b> Compiler<'d, 'b> {
             };
             let mut ids = Vec::new();
             for branch in branches.target().items() {
-                ids.push(self.schema(branch, Position::Branch, false)?);
+                let id = self.schema(branch, Position::Branch, false)?;
+                if slot == Slot::AllOf {
+                    draft.inherit(self.builder.flags(id));
+                }
+                ids.push(id);
             }
             let list = self.builder.schemas(&ids);
             draft.set(slot, list);
@@ -235,11 +240,14 @@ impl<'d, 'b> Compiler<'d, 'b> {
                 (Dialect::Structural, "metadata") if is_object => Position::Branch,
                 _ => position,
             };
-            properties.insert(name, self.schema(&entry.value, position, optional)?);
+            let property = self.schema(&entry.value, position, optional)?;
+            draft.inherit(self.builder.flags(property));
+            properties.insert(name, property);
         }
         let mut additional = node.get("additionalProperties").map(Node::target);
         if let Some(schema) = additional.filter(|n| n.is_mapping()) {
             let schema = self.schema(schema, position, false)?;
+            draft.inherit(self.builder.flags(schema));
             draft.set_schema(Slot::Additional, schema);
         }
         if node.get("patternProperties").is_some() {
@@ -387,6 +395,7 @@ impl<'d, 'b> Compiler<'d, 'b> {
         if !drafts.is_empty() {
             let rules = self.builder.rules(&drafts);
             draft.set(Slot::Rules, rules);
+            draft.flag(flag::RULES);
         }
         Ok(())
     }

@@ -8,11 +8,11 @@
 //! kind as its strict decoder does, with null for a field meaning that it is
 //! not set.
 
-use super::formats;
 use super::pack::{Schema, flag};
-use super::patterns::Patterns;
 use super::plain::Kind;
 use crate::diag::{Severity, Span, nearest};
+use crate::gostd::regexp::Cache;
+use crate::gostd::strfmt;
 use crate::yaml::resolve::Version;
 use crate::yaml::{Node, Value, decode, to_json};
 
@@ -46,7 +46,7 @@ const MAX_ALTERNATIVES: usize = 100_000;
 
 /// Judges the values of one document.
 pub(super) struct Evaluation<'e, 'n> {
-    patterns: &'e Patterns,
+    patterns: &'e Cache,
     /// Whether values that SOPS sealed stand for what they will be.
     sealed: bool,
     /// The schema of every object's metadata.
@@ -58,7 +58,7 @@ pub(super) struct Evaluation<'e, 'n> {
 
 impl<'e, 'n> Evaluation<'e, 'n> {
     pub(super) fn new(
-        patterns: &'e Patterns,
+        patterns: &'e Cache,
         metadata: Option<Schema<'e>>,
         sealed: bool,
     ) -> Evaluation<'e, 'n> {
@@ -70,6 +70,11 @@ impl<'e, 'n> Evaluation<'e, 'n> {
             found: Vec::new(),
             alternatives_left: MAX_ALTERNATIVES,
         }
+    }
+
+    /// The patterns that have been compiled.
+    pub(super) fn patterns(&self) -> &'e Cache {
+        self.patterns
     }
 
     /// Reports at the current path.
@@ -357,13 +362,13 @@ impl<'e, 'n> Evaluation<'e, 'n> {
         let Some(format) = schema.format() else {
             return;
         };
-        if !formats::fits(format, text) {
+        if !strfmt::fits(format, text) {
             let refused = !(format == "byte" && schema.has(flag::BUILT_IN));
             let violation = self.report(
                 node.span(),
                 format!("`{text}` is no {}", format_name(format)),
             );
-            violation.help = formats::example(format).map(str::to_owned);
+            violation.help = strfmt::example(format).map(str::to_owned);
             if !refused {
                 violation.severity = Severity::Warning;
             }
@@ -401,7 +406,7 @@ impl<'e, 'n> Evaluation<'e, 'n> {
             None if schema.has(flag::BUILT_IN) && schema.has(flag::INT_OR_STRING) => Some("int32"),
             format => format,
         };
-        if !formats::in_range(format, value) {
+        if !strfmt::in_range(format, value) {
             self.report(node.span(), format!("{text} does not fit in 32 bits"));
         }
     }

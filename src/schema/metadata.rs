@@ -4,7 +4,7 @@
 //! known without a cluster.
 
 use super::evaluate::{Evaluation, Step};
-use super::names;
+use crate::gostd::names;
 use crate::yaml::Node;
 
 /// More bytes of keys and values than this are no annotations.

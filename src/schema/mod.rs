@@ -14,14 +14,12 @@ mod build;
 mod compile;
 pub mod crd;
 mod evaluate;
-mod formats;
 pub mod kustomize;
 mod metadata;
-mod names;
 pub mod openapi;
 mod pack;
-mod patterns;
 mod plain;
+mod rules;
 mod set;
 mod version;
 

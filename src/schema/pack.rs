@@ -110,6 +110,8 @@ pub(super) mod flag {
     pub(crate) const CLOSED: u32 = 1 << 17;
     /// Of a kind that Kubernetes has built in.
     pub(crate) const BUILT_IN: u32 = 1 << 18;
+    /// Has rules, or what is in it has.
+    pub(crate) const RULES: u32 = 1 << 19;
 }
 
 /// Schemas in their compact form.

@@ -10,9 +10,10 @@ use super::build::Builder;
 use super::crd;
 use super::evaluate::{Evaluation, Step, Violation};
 use super::pack::{Pack, Schema, Scope, Variant};
-use super::patterns::Patterns;
 use super::plain::plain;
+use super::rules;
 use crate::diag::{Error, Result, Severity, Span, nearest};
+use crate::gostd::regexp::Cache;
 use crate::yaml::Node;
 
 static KUBERNETES: LazyLock<Pack> = LazyLock::new(|| {
@@ -40,7 +41,8 @@ pub struct Schemas {
     kubernetes: u32,
     flux: u32,
     given: Vec<Pack>,
-    patterns: Patterns,
+    patterns: Cache,
+    rules: rules::Cache,
 }
 
 /// What came of one object.
@@ -86,7 +88,8 @@ impl Schemas {
             kubernetes,
             flux,
             given: Vec::new(),
-            patterns: Patterns::default(),
+            patterns: Cache::default(),
+            rules: rules::Cache::default(),
         }
     }
 
@@ -176,6 +179,13 @@ impl Schemas {
         let metadata = KUBERNETES.definition(&format!("{}:metadata", self.kubernetes));
         let mut evaluation = Evaluation::new(&self.patterns, metadata, sealed);
         judge(&mut evaluation, &document, &verdict, known.as_ref());
+        let holds = evaluation
+            .found
+            .iter()
+            .all(|v| v.severity < Severity::Error);
+        if holds && let Some(schema) = known.as_ref().and_then(|known| known.schema) {
+            rules::check(&mut evaluation, &self.rules, schema, &document);
+        }
         verdict.violations = evaluation.found;
         if !pointer.is_empty() {
             for violation in &mut verdict.violations {

@@ -6,6 +6,7 @@
 //! in linear time. What a pattern may be, what it means and what an error says
 //! is Go's; the table that the tests read was made by Go.
 
+mod cache;
 mod emit;
 mod names;
 mod parse;
@@ -15,6 +16,8 @@ mod tests;
 mod tree;
 
 use std::ops::Range;
+
+pub use cache::{Cache, Compiled};
 
 /// The most memory that a compiled pattern may take. A pattern within Go's own
 /// limits can need more only by repeating large Unicode classes.

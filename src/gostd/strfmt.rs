@@ -1,4 +1,4 @@
-//! The formats that text and numbers may be asked to have.
+//! The formats that schemas may ask text and numbers to have.
 //!
 //! Compat: the API server looks at the formats of `strfmt` in kube-openapi and
 //! passes over every other. Where that package goes by the code of a library
@@ -9,12 +9,11 @@ use std::sync::LazyLock;
 
 use base64::Engine as _;
 
-use super::names;
-use crate::gostd::duration;
-use crate::gostd::regexp::Regexp;
+use super::regexp::Regexp;
+use super::{duration, names, url};
 
 /// Whether text has a format; true for formats that nobody looks at.
-pub(super) fn fits(format: &str, text: &str) -> bool {
+pub fn fits(format: &str, text: &str) -> bool {
     // Hyphens in a format's name do not count.
     match &*format.replace('-', "") {
         "quantity" => is_quantity(text),
@@ -29,7 +28,7 @@ pub(super) fn fits(format: &str, text: &str) -> bool {
         "uuid3" => is_uuid(text, Some('3')),
         "uuid4" => is_uuid(text, Some('4')),
         "uuid5" => is_uuid(text, Some('5')),
-        "uri" => is_uri(text),
+        "uri" => url::is_request_uri(text),
         "email" => is_email(text),
         "hostname" => is_hostname(text),
         "byte" => is_base64(text),
@@ -48,7 +47,7 @@ pub(super) fn fits(format: &str, text: &str) -> bool {
 }
 
 /// What text of a format looks like, for messages.
-pub(super) fn example(format: &str) -> Option<&'static str> {
+pub fn example(format: &str) -> Option<&'static str> {
     Some(match &*format.replace('-', "") {
         "quantity" => "a quantity is a number with a unit, such as `500m`, `1.5` or `2Gi`",
         "duration" => "a duration is a number with a unit, such as `30s`, `5m` or `1h30m`",
@@ -61,7 +60,7 @@ pub(super) fn example(format: &str) -> Option<&'static str> {
 }
 
 /// Whether a number is within what its format holds.
-pub(super) fn in_range(format: Option<&str>, value: f64) -> bool {
+pub fn in_range(format: Option<&str>, value: f64) -> bool {
     match format {
         Some("int32") => (f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&value),
         Some("float") => value.abs() <= f64::from(f32::MAX),
@@ -91,14 +90,15 @@ fn constant(pattern: &str) -> Regexp {
 }
 
 /// Compat: `resource.ParseQuantity`: an optional sign, a decimal number, and
-/// either a binary or decimal unit or a decimal exponent.
-pub(crate) fn is_quantity(text: &str) -> bool {
+/// either a binary or decimal unit or a decimal exponent. Digits may be
+/// missing; only text that is empty is nothing.
+pub fn is_quantity(text: &str) -> bool {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     let number_end = unsigned
         .find(|c: char| !c.is_ascii_digit() && c != '.')
         .unwrap_or(unsigned.len());
     let (number, unit) = unsigned.split_at(number_end);
-    if number.matches('.').count() > 1 || !number.bytes().any(|b| b.is_ascii_digit()) {
+    if number.matches('.').count() > 1 || text.is_empty() {
         return false;
     }
     match unit {
@@ -273,39 +273,6 @@ fn is_uuid(text: &str, version: Option<char>) -> bool {
             digit(12) == u8::try_from(version).ok()
                 && (version == '3' || matches!(digit(16), Some(b'8' | b'9' | b'a' | b'b')))
         })
-}
-
-/// Compat: `url.ParseRequestURI`: an absolute address or path.
-fn is_uri(text: &str) -> bool {
-    if text.is_empty() || text.bytes().any(|b| b < b' ' || b == 0x7f) {
-        return false;
-    }
-    let escapes = text.match_indices('%').all(|(at, _)| {
-        text.as_bytes()
-            .get(at + 1..at + 3)
-            .is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
-    });
-    if text.starts_with('/') {
-        return escapes;
-    }
-    let Some((scheme, rest)) = text.split_once(':') else {
-        return false;
-    };
-    let scheme_fits = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-        && scheme
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'));
-    let host = rest
-        .strip_prefix("//")
-        .and_then(|rest| rest.split(['/', '?']).next())
-        .unwrap_or_default();
-    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-    let host_fits = !host.contains([' ', '<', '>', '"', '\\', '^', '`', '{', '|', '}'])
-        && match host.rsplit_once(':') {
-            Some((_, port)) if !port.ends_with(']') => port.bytes().all(|b| b.is_ascii_digit()),
-            _ => true,
-        };
-    scheme_fits && escapes && host_fits
 }
 
 /// An address, or one in angle brackets behind a name.

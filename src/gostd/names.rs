@@ -11,11 +11,11 @@ const MAX_LABEL: usize = 63;
 const MAX_SUBDOMAIN: usize = 253;
 
 /// What is wrong with a text as a name of some sort; none where it is one.
-pub(super) type Wrong = Option<String>;
+pub type Wrong = Option<String>;
 
 /// Lower-case letters, digits and `-`, beginning and ending with a letter or
 /// digit: the names of namespaces.
-pub(super) fn dns_label(text: &str) -> Wrong {
+pub fn dns_label(text: &str) -> Wrong {
     if text.len() > MAX_LABEL {
         return Some(too_long(text, MAX_LABEL));
     }
@@ -26,8 +26,16 @@ pub(super) fn dns_label(text: &str) -> Wrong {
     })
 }
 
+/// A DNS label that begins with a letter: the names of Services.
+pub fn dns1035_label(text: &str) -> Wrong {
+    if text.starts_with(|c: char| c.is_ascii_digit()) {
+        return Some("it must begin with a lower-case letter".to_owned());
+    }
+    dns_label(text)
+}
+
 /// DNS labels joined by dots: the names of most objects.
-pub(super) fn dns_subdomain(text: &str) -> Wrong {
+pub fn dns_subdomain(text: &str) -> Wrong {
     if text.len() > MAX_SUBDOMAIN {
         return Some(too_long(text, MAX_SUBDOMAIN));
     }
@@ -40,7 +48,7 @@ pub(super) fn dns_subdomain(text: &str) -> Wrong {
 
 /// A prefix of a name as it is judged: one that ends in a hyphen loses that
 /// and the character before it, and gets a letter.
-pub(super) fn without_final_hyphen(prefix: &str) -> Cow<'_, str> {
+pub fn without_final_hyphen(prefix: &str) -> Cow<'_, str> {
     let mut chars = prefix.chars();
     match (chars.next_back(), chars.next_back()) {
         (Some('-'), Some(_)) => Cow::Owned(format!("{}a", chars.as_str())),
@@ -49,7 +57,7 @@ pub(super) fn without_final_hyphen(prefix: &str) -> Cow<'_, str> {
 }
 
 /// What can stand in a URL's path: the names of RBAC objects.
-pub(super) fn path_segment(text: &str) -> Wrong {
+pub fn path_segment(text: &str) -> Wrong {
     if matches!(text, "." | "..") {
         return Some(format!("it must not be `{text}`"));
     }
@@ -58,7 +66,7 @@ pub(super) fn path_segment(text: &str) -> Wrong {
 }
 
 /// `[prefix/]name`: the keys of labels and annotations.
-pub(super) fn qualified_name(text: &str) -> Wrong {
+pub fn qualified_name(text: &str) -> Wrong {
     let name = match text.split_once('/') {
         None => text,
         Some(("", _)) => return Some("the part before `/` must not be empty".into()),
@@ -86,7 +94,7 @@ pub(super) fn qualified_name(text: &str) -> Wrong {
 }
 
 /// The values of labels.
-pub(super) fn label_value(text: &str) -> Wrong {
+pub fn label_value(text: &str) -> Wrong {
     if text.len() > MAX_LABEL {
         return Some(too_long(text, MAX_LABEL));
     }
