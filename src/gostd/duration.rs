@@ -1,6 +1,8 @@
 //! Durations as Go's `time.ParseDuration` reads and `Duration.String` writes
 //! them.
 
+use super::time::quote;
+
 const UNITS: [(&str, u64); 8] = [
     ("ns", 1),
     ("us", 1_000),
@@ -14,48 +16,94 @@ const UNITS: [(&str, u64); 8] = [
 
 const SECOND: u64 = 1_000_000_000;
 
-/// The nanoseconds that a text such as `1h30m` or `-1.5s` stands for; none for
-/// what Go refuses.
-pub fn parse(text: &str) -> Option<i64> {
-    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
-    if unsigned == "0" {
-        return Some(0);
+/// Why a text is no duration; reads as Go's error does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DurationError {
+    text: String,
+    kind: ErrorKind,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum ErrorKind {
+    Invalid,
+    MissingUnit,
+    UnknownUnit(String),
+}
+
+impl std::fmt::Display for DurationError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let text = quote(self.text.as_bytes());
+        match &self.kind {
+            ErrorKind::Invalid => write!(f, "time: invalid duration {text}"),
+            ErrorKind::MissingUnit => write!(f, "time: missing unit in duration {text}"),
+            ErrorKind::UnknownUnit(unit) => {
+                let unit = quote(unit.as_bytes());
+                write!(f, "time: unknown unit {unit} in duration {text}")
+            }
+        }
     }
-    if unsigned.is_empty() {
-        return None;
+}
+
+impl std::error::Error for DurationError {}
+
+/// The nanoseconds that a text such as `1h30m` or `-1.5s` stands for.
+pub fn parse(text: &str) -> Result<i64, DurationError> {
+    let failed = |kind| DurationError {
+        text: text.to_owned(),
+        kind,
+    };
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let total = total(unsigned).map_err(failed)?;
+    if text.starts_with('-') {
+        0_i64.checked_sub_unsigned(total)
+    } else {
+        i64::try_from(total).ok()
+    }
+    .ok_or_else(|| failed(ErrorKind::Invalid))
+}
+
+/// The sum of numbers with units.
+fn total(text: &str) -> Result<u64, ErrorKind> {
+    if text == "0" {
+        return Ok(0);
+    }
+    if text.is_empty() {
+        return Err(ErrorKind::Invalid);
     }
     let mut total: u64 = 0;
-    let mut rest = unsigned;
+    let mut rest = text;
     while !rest.is_empty() {
         let (whole, after) = split_digits(rest);
         let (fraction, after) = match after.strip_prefix('.') {
             Some(after) => split_digits(after),
             None => ("", after),
         };
-        if whole.is_empty() && fraction.is_empty() {
-            return None;
-        }
+        let is_number = !whole.is_empty() || !fraction.is_empty();
+        // More than fits is found before the unit is looked at.
+        let number: u64 = match whole {
+            "" if is_number => 0,
+            whole => (whole.parse().ok())
+                .filter(|n| *n <= 1 << 63)
+                .ok_or(ErrorKind::Invalid)?,
+        };
         let end = after
             .find(|c: char| c == '.' || c.is_ascii_digit())
             .unwrap_or(after.len());
         let (unit, after) = after.split_at(end);
-        let scale = UNITS.iter().find(|(name, _)| *name == unit)?.1;
-        let whole: u64 = if whole.is_empty() {
-            0
-        } else {
-            whole.parse().ok()?
-        };
-        total = total.checked_add(whole.checked_mul(scale)?)?;
-        total = total.checked_add(part(fraction, scale))?;
-        if total > 1 << 63 {
-            return None;
+        if unit.is_empty() {
+            return Err(ErrorKind::MissingUnit);
         }
+        let Some((_, scale)) = UNITS.iter().find(|(name, _)| *name == unit) else {
+            return Err(ErrorKind::UnknownUnit(unit.to_owned()));
+        };
+        total = (number.checked_mul(*scale))
+            .and_then(|n| n.checked_add(part(fraction, *scale)))
+            .and_then(|n| n.checked_add(total))
+            .filter(|n| *n <= 1 << 63)
+            .ok_or(ErrorKind::Invalid)?;
         rest = after;
     }
-    if text.starts_with('-') {
-        return 0_i64.checked_sub_unsigned(total);
-    }
-    i64::try_from(total).ok()
+    Ok(total)
 }
 
 fn split_digits(text: &str) -> (&str, &str) {
@@ -156,7 +204,7 @@ mod tests {
                 "-2562047h47m16.854775808s",
             ),
         ] {
-            assert_eq!(parse(text), Some(nanoseconds), "{text}");
+            assert_eq!(parse(text), Ok(nanoseconds), "{text}");
             assert_eq!(format(nanoseconds), written, "{text}");
         }
         for text in [
@@ -174,7 +222,7 @@ mod tests {
             "9223372036854775808ns",
             "3000000h",
         ] {
-            assert_eq!(parse(text), None, "{text}");
+            assert!(parse(text).is_err(), "{text}");
         }
     }
 }

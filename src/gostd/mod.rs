@@ -13,5 +13,6 @@ pub mod regexp;
 pub mod semver;
 pub mod strconv;
 pub mod strfmt;
+pub mod time;
 pub mod unicode;
 pub mod url;

@@ -113,7 +113,7 @@ pub fn is_quantity(text: &str) -> bool {
 
 /// As Go reads it, or numbers with the words for units that Scala has.
 fn is_duration(text: &str) -> bool {
-    if duration::parse(text).is_some() {
+    if duration::parse(text).is_ok() {
         return true;
     }
     const UNITS: [(&[&str], &str); 8] = [

@@ -278,7 +278,7 @@ fn number(kind: &Kind, types: u32) -> Value {
 
 fn text(schema: Schema<'_>, text: &str) -> Value {
     let special = match schema.format() {
-        Some("duration") => duration::parse(text).map(Value::Duration),
+        Some("duration") => duration::parse(text).ok().map(Value::Duration),
         Some("date-time") => Timestamp::parse(text).map(Value::Timestamp),
         Some("date") => Timestamp::parse(&format!("{text}T00:00:00Z")).map(Value::Timestamp),
         Some("byte") => Some(Value::Bytes(text.as_bytes().into())),

@@ -40,7 +40,7 @@ pub(super) fn call(
             .map_err(|_| cannot(text, "bool")),
         (Function::Duration, [Value::String(text)]) => duration::parse(text)
             .map(Value::Duration)
-            .ok_or_else(|| cannot(text, "duration")),
+            .map_err(|_| cannot(text, "duration")),
         (Function::Timestamp, [Value::String(text)]) => Timestamp::parse(text)
             .map(Value::Timestamp)
             .ok_or_else(|| cannot(text, "timestamp")),
