@@ -32,5 +32,6 @@ pub mod pipeline;
 pub mod report;
 pub mod resource;
 pub mod schema;
+pub mod sops;
 pub mod verify;
 pub mod yaml;

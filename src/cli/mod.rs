@@ -4,17 +4,20 @@
 //! Each command is a file with its arguments and a function `run`, and one line
 //! in [`Command`]. Standard output is for data, standard error for talk.
 
+#[cfg(not(all(feature = "sops", feature = "verify")))]
+mod absent;
 mod check;
 mod completion;
+#[cfg(feature = "sops")]
+mod decrypt;
 mod envsubst;
 mod get;
 mod man;
 mod output;
 mod read;
+#[cfg(feature = "sops")]
+mod secrets;
 #[cfg(feature = "verify")]
-mod verify;
-#[cfg(not(feature = "verify"))]
-#[path = "verify/absent.rs"]
 mod verify;
 
 use std::ffi::OsString;
@@ -41,10 +44,17 @@ struct Cli {
 enum Command {
     Check(check::Args),
     Completion(completion::Args),
+    #[cfg(feature = "sops")]
+    Decrypt(decrypt::Args),
+    #[cfg(not(feature = "sops"))]
+    Decrypt(absent::Args),
     Envsubst(envsubst::Args),
     Get(get::Args),
     Man(man::Args),
+    #[cfg(feature = "verify")]
     Verify(Box<verify::Args>),
+    #[cfg(not(feature = "verify"))]
+    Verify(absent::Args),
 }
 
 /// Runs the program with these arguments, the first of them its own name.
@@ -64,10 +74,17 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let result = match cli.command {
         Command::Check(args) => args.run(),
         Command::Completion(args) => args.run(),
+        #[cfg(feature = "sops")]
+        Command::Decrypt(args) => args.run(),
+        #[cfg(not(feature = "sops"))]
+        Command::Decrypt(args) => args.run("sops"),
         Command::Envsubst(args) => args.run(),
         Command::Get(args) => args.run(),
         Command::Man(args) => args.run(),
+        #[cfg(feature = "verify")]
         Command::Verify(args) => args.run(),
+        #[cfg(not(feature = "verify"))]
+        Command::Verify(args) => args.run("verify"),
     };
     match result {
         Ok(exit) => exit.into(),
