@@ -228,4 +228,13 @@ mod tests {
             }
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_pattern_panics(pattern in r"([*?\[\]!{},\\a/-]|\PC){0,16}", name in r"\PC{0,8}") {
+            if let Ok(glob) = Glob::new(&pattern, &['/']) {
+                let _ = glob.is_match(&name);
+            }
+        }
+    }
 }

@@ -330,4 +330,17 @@ mod tests {
         }
         assert_eq!(super::join(&["", ""]), "");
     }
+
+    proptest::proptest! {
+        #[test]
+        fn a_clean_path_is_clean(path in "[a./]{0,12}") {
+            let clean = super::clean(&path);
+            proptest::prop_assert_eq!(super::clean(&clean), clean);
+        }
+
+        #[test]
+        fn no_pattern_panics(pattern in r"([*?\[\]^\\a/-]|\PC){0,12}", name in r"\PC{0,8}") {
+            let _ = super::is_match(&pattern, &name);
+        }
+    }
 }

@@ -182,3 +182,18 @@ fn names_of_variables() {
         assert!(!is_variable_name(name), "{name}");
     }
 }
+
+proptest::proptest! {
+    #[test]
+    fn escaped_text_comes_back(text in r"(\PC|[${}\n]){0,30}") {
+        let output = substitute(&text.replace('$', "$$"), true, value).unwrap();
+        proptest::prop_assert_eq!(output.bytes, text.as_bytes());
+    }
+
+    #[test]
+    fn no_text_panics(text in r"(\$\{(region|empty|x)?[-:=/#%^,*?\[\]\\0-9a-z}$]{0,8}|\PC|[${}]){0,8}") {
+        if let Ok(output) = substitute(&text, false, value) {
+            check_replacements(&text, &output);
+        }
+    }
+}

@@ -158,3 +158,25 @@ fn quoting() {
         r"a\.b\\\+\*\?\(\)\|\[\]\{\}\^\$-é"
     );
 }
+
+proptest::proptest! {
+    #[test]
+    fn no_pattern_panics(pattern in r"(\PC|[\[\](){}|*+?^$.\\PpdwsQE]){0,20}", text in r"\PC{0,10}") {
+        if let Ok(regexp) = Regexp::new(&pattern) {
+            let _ = regexp.find_all_submatches(&text);
+            let _ = regexp.replace_all(&text, &pattern);
+        }
+    }
+
+    #[test]
+    fn quoted_text_matches_itself(text in r"\PC{0,20}") {
+        let regexp = Regexp::anchored(&quote_meta(&text)).unwrap();
+        proptest::prop_assert!(regexp.is_match(&text));
+    }
+
+    #[test]
+    fn splitting_loses_only_the_matches(text in "[ab,]{0,12}") {
+        let parts = Regexp::new(",").unwrap().split(&text, -1);
+        proptest::prop_assert_eq!(parts.join(","), text);
+    }
+}

@@ -110,3 +110,27 @@ fn the_latest_in_a_range() {
     let tied = super::latest(versions, &range("1.10.0"), |i| i);
     assert_eq!(tied, Some(5));
 }
+
+proptest::proptest! {
+    #[test]
+    fn a_printed_version_is_the_same(
+        numbers: [u64; 3],
+        prerelease in "(-(0|[1-9][0-9]?|[a-z-]{1,3})(\\.[a-z]{1,2})?)?",
+    ) {
+        let [major, minor, patch] = numbers;
+        let text = format!("{major}.{minor}.{patch}{prerelease}");
+        let version = Version::parse_strict(&text).unwrap();
+        proptest::prop_assert_eq!(version.to_string(), text.clone());
+        let range = Constraints::parse(&format!("={text}")).unwrap();
+        proptest::prop_assert!(range.check(&version));
+        let range = Constraints::parse(&format!("<{text} || >{text}")).unwrap();
+        proptest::prop_assert!(!range.check(&version));
+    }
+
+    #[test]
+    fn no_range_panics(text in r"[-0-9xX*.,|<>=!~^v+ a\u{e9}]{0,24}") {
+        let _ = Constraints::parse(&text);
+        let _ = Version::parse(&text);
+        let _ = Version::parse_strict(&text);
+    }
+}

@@ -91,3 +91,27 @@ fn quoted_text_to_text() {
         assert_eq!(got, bytes, "{text:?}");
     }
 }
+
+proptest::proptest! {
+    #[test]
+    fn what_is_quoted_can_be_unquoted(text in r#"(\PC|[\x00-\x1f`"\\]){0,20}"#) {
+        let quoted = quote(&text);
+        proptest::prop_assert_eq!(unquote(&quoted).unwrap(), text.as_bytes());
+        let ascii = quote_to_ascii(&text);
+        proptest::prop_assert!(ascii.is_ascii());
+        proptest::prop_assert_eq!(unquote(&ascii).unwrap(), text.as_bytes());
+    }
+
+    #[test]
+    fn shortest_floats_are_read_as_the_same(bits: u64) {
+        let f = f64::from_bits(bits);
+        proptest::prop_assume!(f.is_finite());
+        let read = parse_float(&format_float(f), 64).unwrap();
+        proptest::prop_assert_eq!(read.to_bits(), bits);
+    }
+
+    #[test]
+    fn no_text_panics(text in r"(\PC|[-+._0-9a-fxp]){0,12}", base in 0_u32..40) {
+        let _ = (parse_int(&text, base, 64), parse_float(&text, 64), unquote(&text));
+    }
+}

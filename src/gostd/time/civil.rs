@@ -9,7 +9,11 @@ const DAYS_TO_1970: i64 = 719_468;
 /// The day of a date that exists.
 pub(super) fn days_of(year: i64, month: i64, day: i64) -> i64 {
     // Years begin in March, so that the leap day is the last.
-    let year = if month <= 2 { year - 1 } else { year };
+    let year = if month <= 2 {
+        year.saturating_sub(1)
+    } else {
+        year
+    };
     let month = (month + 9) % 12;
     let era = year.div_euclid(400);
     let year_of_era = year.rem_euclid(400);

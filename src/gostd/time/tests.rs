@@ -114,3 +114,28 @@ fn printed_by_fmt() {
         "1970-01-01 00:00:00 +0000 UTC 1m30s 90000000000 time.Time"
     );
 }
+
+proptest::proptest! {
+    #[test]
+    fn printed_times_are_read_as_the_same(
+        // The years 0 to 9999.
+        seconds in -62_167_219_200_i64..253_402_300_800,
+        nanoseconds in 0_i64..1_000_000_000,
+    ) {
+        let layout = "2006-01-02T15:04:05.999999999Z07:00";
+        let time = Time::from_unix(seconds, nanoseconds);
+        let printed = time.format(layout);
+        proptest::prop_assert_eq!(Time::parse(layout, &printed, &Zone::Utc).unwrap(), time);
+    }
+
+    #[test]
+    fn no_layout_panics(
+        layout in r"([-+_.,:/ 0-9ZJanuryMonSTPpm]|\PC){0,16}",
+        value in r"([-+.,:/ 0-9ZJanMonUTC]|\PC){0,16}",
+        seconds: i64,
+    ) {
+        let _ = Time::parse(&layout, &value, &Zone::Utc);
+        let _ = Time::from_unix(seconds, 0).format(&layout);
+        let _ = duration::parse(&value);
+    }
+}
