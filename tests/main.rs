@@ -6,6 +6,7 @@
     reason = "tests may panic, and read and write files"
 )]
 
+mod check_schema;
 mod envsubst;
 mod get;
 mod layering;

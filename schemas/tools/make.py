@@ -106,6 +106,17 @@ def main():
             flux.append(f"{minor}={out}")
         pack("crds", SCHEMAS / "flux.pack", *flux)
 
+        catalog = []
+        for package in packages.all["catalog"]:
+            if package["path"] == "types":
+                out = work / package["version"]
+                generate(packages, package, work / "controller-gen", out)
+                catalog.append(f"0={out}")
+            else:
+                folder = packages.fetch(package)
+                catalog += [f"0={folder / path}" for path in package["path"].split()]
+        pack("crds", SCHEMAS / "catalog.pack", *catalog)
+
     packages.save()
     lines = ["Made by schemas/tools/make.py from published Go modules. Each line: module,",
              "version, digest (as in go.sum), licence, and what was taken from it.", ""]

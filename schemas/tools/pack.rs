@@ -74,6 +74,7 @@ fn crds(out: &Path, versions: &[&str]) -> Result<()> {
             files = std::fs::read_dir(path)?
                 .map(|entry| Ok(entry?.path()))
                 .collect::<Result<_>>()?;
+            files.retain(|f| f.extension().is_some_and(|e| e == "yaml" || e == "yml"));
             files.sort();
         }
         for file in files {

@@ -268,9 +268,10 @@ impl<'e, 'n> Evaluation<'e, 'n> {
                 && !(is_object && matches!(name, "apiVersion" | "kind" | "metadata"))
             {
                 let known = schema.properties().map(|(name, _)| name);
-                let help = match nearest(name, known) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => fields_help(schema),
+                let help = match (nearest(name, known), home_of(schema, name)) {
+                    (Some(near), _) => format!("did you mean `{near}`?"),
+                    (None, Some(home)) => format!("it is a field of `{home}`: write it there"),
+                    (None, None) => fields_help(schema),
                 };
                 self.report(place, format!("unknown field `{name}`")).help = Some(help);
             }
@@ -639,6 +640,15 @@ fn describe_types(types: u32) -> String {
     .map(|(_, word)| *word)
     .collect();
     words.join(" or ")
+}
+
+/// The property that has a field of this name.
+fn home_of<'p>(schema: Schema<'p>, name: &str) -> Option<&'p str> {
+    let has = |schema: Schema<'p>| resolve(schema).is_some_and(|s| s.property(name).is_some());
+    let mut properties = schema.properties();
+    properties
+        .find(|(_, property)| has(*property))
+        .map(|(home, _)| home)
 }
 
 fn fields_help(schema: Schema<'_>) -> String {

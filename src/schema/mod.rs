@@ -21,6 +21,8 @@ mod pack;
 mod plain;
 mod rules;
 mod set;
+#[cfg(test)]
+mod tests;
 mod version;
 
 pub use build::{Builder, KindDraft, SchemaId};

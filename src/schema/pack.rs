@@ -353,6 +353,12 @@ impl<'p> Schema<'p> {
         self.pack
     }
 
+    /// Where it lies in its pack.
+    #[cfg(test)]
+    pub(super) fn at(self) -> u32 {
+        self.at
+    }
+
     pub(super) fn flags(self) -> u32 {
         self.pack.word(self.at)
     }

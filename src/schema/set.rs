@@ -24,6 +24,16 @@ static FLUX: LazyLock<Pack> = LazyLock::new(|| {
     Pack::open(include_bytes!("../../schemas/flux.pack")).expect("made and tested here")
 });
 
+static CATALOG: LazyLock<Pack> = LazyLock::new(|| {
+    Pack::open(include_bytes!("../../schemas/catalog.pack")).expect("made and tested here")
+});
+
+/// All packs of what is built in.
+#[cfg(test)]
+pub(super) fn built_in() -> [&'static Pack; 3] {
+    [&KUBERNETES, &FLUX, &CATALOG]
+}
+
 /// Where a schema came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
@@ -33,6 +43,10 @@ pub enum Origin {
     Flux,
     /// A definition that the user has given.
     Given,
+    /// A definition of a well-known project, as it was when this program was
+    /// made. The cluster's own may be another version, so that what is wrong
+    /// by this one is a warning.
+    Catalog,
 }
 
 /// The schemas to judge by. Shared by all threads.
@@ -125,8 +139,11 @@ impl Schemas {
         if let Some(variant) = KUBERNETES.kind(api_version, kind).at(self.kubernetes) {
             return Some((Origin::Kubernetes, variant));
         }
-        let variant = FLUX.kind(api_version, kind).at(self.flux)?;
-        Some((Origin::Flux, variant))
+        if let Some(variant) = FLUX.kind(api_version, kind).at(self.flux) {
+            return Some((Origin::Flux, variant));
+        }
+        let variant = CATALOG.kind(api_version, kind).next()?;
+        Some((Origin::Catalog, variant))
     }
 
     /// Where objects of a kind live.
@@ -184,7 +201,9 @@ impl Schemas {
             .iter()
             .all(|v| v.severity < Severity::Error);
         if holds && let Some(schema) = known.as_ref().and_then(|known| known.schema) {
+            let before = evaluation.found.len();
             rules::check(&mut evaluation, &self.rules, schema, &document);
+            soften(&mut evaluation, before, known.as_ref());
         }
         verdict.violations = evaluation.found;
         if !pointer.is_empty() {
@@ -207,7 +226,7 @@ impl Schemas {
                 respelt: None,
             });
         }
-        let built_in = [&*KUBERNETES, &*FLUX];
+        let built_in = [&*KUBERNETES, &*FLUX, &*CATALOG];
         self.given.iter().chain(built_in).find_map(|pack| {
             pack.kinds_of(api_version)
                 .filter(|known| known.eq_ignore_ascii_case(kind))
@@ -361,8 +380,10 @@ fn judge<'n>(
     }
     let schema = known.and_then(|known| known.schema);
     if let Some(schema) = schema {
+        let before = evaluation.found.len();
         evaluation.fields(schema, document, true);
         evaluation.required(schema, document, Span::NONE);
+        soften(evaluation, before, known);
     }
     // The schema of a built-in kind has that of its metadata in it.
     if known.is_none_or(|known| known.origin != Origin::Kubernetes) {
@@ -377,6 +398,24 @@ fn judge<'n>(
         let violation = evaluation.report_at(Step::Key("kind"), kind.span(), message);
         violation.severity = Severity::Warning;
         violation.help = Some(format!("write `kind: {respelt}`"));
+    }
+}
+
+/// Makes warnings of what was found by a definition that the cluster may not
+/// have.
+fn soften(evaluation: &mut Evaluation<'_, '_>, from: usize, known: Option<&Known<'_>>) {
+    if known.is_none_or(|known| known.origin != Origin::Catalog) {
+        return;
+    }
+    for violation in evaluation.found.iter_mut().skip(from) {
+        violation.severity = violation.severity.min(Severity::Warning);
+        let help = violation.help.get_or_insert_default();
+        match help.chars().last() {
+            None => {}
+            Some('?') => help.push(' '),
+            Some(_) => help.push_str("; "),
+        }
+        help.push_str("the definition came with fluxwright, and `--crds` takes the cluster's own");
     }
 }
 

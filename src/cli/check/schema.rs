@@ -128,14 +128,36 @@ impl Args {
             Format::Human => {
                 let color = io::stdout().is_terminal();
                 output::stdout(report::human(&findings, sources, color).as_bytes())?;
-                output::stderr(&format!(
-                    "{objects} objects: {errors} errors, {} warnings",
-                    count(&findings, Severity::Warning)
-                ));
+                output::stderr(&summary(objects, &findings));
             }
         }
         Ok(if errors == 0 { Exit::Done } else { Exit::No })
     }
+}
+
+/// `12 objects: 1 error, 2 warnings`
+fn summary(objects: usize, findings: &[Finding]) -> String {
+    let counted = |count: usize, what: &str| {
+        let s = if count == 1 { "" } else { "s" };
+        format!("{count} {what}{s}")
+    };
+    let mut parts = Vec::new();
+    for (severity, what) in [
+        (Severity::Error, "error"),
+        (Severity::Warning, "warning"),
+        (Severity::Info, "note"),
+    ] {
+        let count = count(findings, severity);
+        if count > 0 {
+            parts.push(counted(count, what));
+        }
+    }
+    let found = if parts.is_empty() {
+        "nothing is wrong".to_owned()
+    } else {
+        parts.join(", ")
+    };
+    format!("{}: {found}", counted(objects, "object"))
 }
 
 fn count(findings: &[Finding], severity: Severity) -> usize {
@@ -167,7 +189,7 @@ fn read_all(paths: &[PathBuf], sources: &SourceMap) -> Result<Vec<File>> {
         let name = path.display().to_string();
         let name = name.strip_prefix("./").unwrap_or(&name);
         if path.is_dir() {
-            let tree = Arc::new(DiskTree::open(path)?.named(format!("{name}/")));
+            let tree = Arc::new(DiskTree::open(path)?.named(name));
             list(&tree, "", &mut inputs)?;
         } else {
             inputs.push(Input::of_file(path, name)?);

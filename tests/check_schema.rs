@@ -1,0 +1,307 @@
+//! `fluxwright check schema FILE…`
+
+use crate::program::run;
+
+fn check(args: &[&str], manifest: &str) -> crate::program::Run {
+    let args = [&["check", "schema", "-"], args].concat();
+    run(&args, manifest)
+}
+
+fn assert_shown(name: &str, text: &str) {
+    insta::with_settings!({
+        snapshot_path => "../snapshots/check_schema",
+        prepend_module_to_snapshot => false,
+        omit_expression => true,
+    }, { insta::assert_snapshot!(name, text) });
+}
+
+const RELEASE: &str = "\
+apiVersion: helm.toolkit.fluxcd.io/v2
+kind: HelmRelease
+metadata:
+  name: web
+  namespace: apps
+spec:
+  interval: 5 minutes
+  chartRef:
+    kind: OciRepository
+    name: web
+  upgrade:
+    remediateLastFailure: yes
+    crds: CreateReplace
+  values:
+    anything: [at, all]
+";
+
+#[test]
+fn what_is_right_is_quiet() {
+    let manifest = RELEASE
+        .replace("5 minutes", "5m")
+        .replace("OciRepository", "OCIRepository")
+        .replace("    remediateLastFailure: yes\n", "");
+    let done = check(&[], &manifest);
+    assert_eq!((done.code, &*done.stdout), (Some(0), ""));
+    assert_eq!(done.stderr, "1 object: nothing is wrong\n");
+    let done = check(&["--output", "json"], &manifest);
+    assert_eq!((done.code, &*done.stdout), (Some(0), "[]\n"));
+}
+
+#[test]
+fn what_is_wrong_is_shown_with_its_line() {
+    let done = check(&[], RELEASE);
+    assert_eq!(done.code, Some(1));
+    assert_shown("flux", &done.stdout);
+    insta::assert_snapshot!(done.stderr, @"1 object: 3 errors");
+}
+
+#[test]
+fn builtin_kinds_are_held_to_what_the_api_server_takes() {
+    let manifest = "\
+apiVersion: v1
+kind: List
+items:
+- apiVersion: v1
+  kind: ConfigMap
+  metadata: {name: numbers, labels: {a b: c}}
+  data: {port: 80, flag: on, text: null}
+- apiVersion: v1
+  kind: Pod
+  metadata: {name: a..b}
+  spec:
+    restartPolicy:
+    containers:
+    - name: web
+      image: nginx
+      ports: [{containerPort: http}]
+      resources: {limits: {cpu: 1, memory: 1 GB}}
+    - name: web
+      livenessProbe: {httpGet: {port: 1.5}}
+";
+    let done = check(&[], manifest);
+    assert_shown("builtin", &done.stdout);
+}
+
+#[test]
+fn rules_in_cel_are_asked_where_the_schema_holds() {
+    let manifest = "\
+apiVersion: source.toolkit.fluxcd.io/v1
+kind: Bucket
+metadata: {name: files, namespace: apps}
+spec:
+  interval: 5m
+  bucketName: files
+  endpoint: s3.example.org
+  secretRef: {name: files}
+  serviceAccountName: files
+";
+    let done = check(&[], manifest);
+    assert_shown("cel", &done.stdout);
+    // A violation of the schema comes first.
+    let done = check(&["--output", "json"], &manifest.replace("5m", "soon"));
+    assert!(done.stdout.contains("schema/invalid\""));
+    assert!(!done.stdout.contains("schema/invalid-cel"));
+}
+
+#[test]
+fn versions_that_are_not_served() {
+    let manifest = "\
+apiVersion: batch/v1beta1
+kind: CronJob
+metadata: {name: nightly}
+---
+apiVersion: resource.k8s.io/v1
+kind: DeviceClass
+metadata: {name: gpu}
+---
+apiVersion: v1
+kind: ConfigMapp
+metadata: {name: typo}
+---
+apiVersion: image.toolkit.fluxcd.io/v1beta2
+kind: ImageRepository
+metadata: {name: web}
+spec: {image: nginx, interval: 5m}
+---
+apiVersion: extensions/v1beta1
+kind: Deployment
+metadata: {name: old}
+";
+    let done = check(&["--kube-version", "1.33"], manifest);
+    assert_shown("versions", &done.stdout);
+    let older = check(
+        &["--kube-version", "v1.34.2", "--flux-version", "2.8"],
+        manifest,
+    );
+    assert!(!older.stdout.contains("api/unavailable"));
+    assert!(!older.stdout.contains("ImageRepository"));
+    let unknown = check(&["--kube-version", "1.20"], manifest);
+    assert_eq!(unknown.code, Some(2));
+}
+
+const DEFINITION: &str = "\
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata:
+  name: things.example.org
+spec:
+  group: example.org
+  scope: Namespaced
+  names: {kind: Thing, plural: things}
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    schema:
+      openAPIV3Schema:
+        type: object
+        properties:
+          spec:
+            type: object
+            required: [size]
+            properties:
+              size: {type: integer, minimum: 1}
+              mode: {type: string, default: small}
+            x-kubernetes-validations:
+            - rule: \"self.mode == 'small' ? self.size < 10 : true\"
+              message: small things are small
+";
+
+const THING: &str = "\
+apiVersion: example.org/v1
+kind: Thing
+metadata: {name: one}
+spec: {size: 20}
+";
+
+#[test]
+fn definitions_among_the_files_and_beside_them_count() {
+    let folder = tempfile::tempdir().unwrap();
+    let crds = folder.path().join("crds");
+    std::fs::create_dir(&crds).unwrap();
+    std::fs::write(crds.join("thing.yaml"), DEFINITION).unwrap();
+    let crds = crds.to_str().unwrap();
+
+    let unknown = check(&[], THING);
+    assert_eq!(unknown.code, Some(0));
+    assert_shown("unknown", &unknown.stdout);
+    assert_eq!(check(&["--require-schemas"], THING).code, Some(1));
+
+    let given = check(&["--crds", crds], THING);
+    assert_eq!(given.code, Some(1));
+    assert_shown("given", &given.stdout);
+    let beside = check(&[], &format!("{DEFINITION}---\n{THING}"));
+    assert!(beside.stdout.contains("small things are small"));
+    assert!(beside.stdout.contains("<stdin>:30:"));
+
+    // What is wrong in a definition that is given stops the run.
+    std::fs::write(
+        folder.path().join("crds/thing.yaml"),
+        DEFINITION.replace("  group: example.org\n", ""),
+    )
+    .unwrap();
+    let wrong = check(&["--crds", crds], THING);
+    assert_eq!((wrong.code, &*wrong.stdout), (Some(2), ""));
+    assert!(
+        wrong
+            .stderr
+            .contains("error[schema/definition]: `group` is missing")
+    );
+}
+
+#[test]
+fn definitions_that_come_along_give_warnings() {
+    let manifest = "\
+apiVersion: cert-manager.io/v1
+kind: Certificate
+metadata: {name: web}
+spec: {secretName: web, issuerRef: {name: ca}, dnsName: web.example.org}
+";
+    let done = check(&[], manifest);
+    assert_eq!(done.code, Some(0));
+    assert_shown("catalog", &done.stdout);
+}
+
+#[test]
+fn sealed_secrets_are_taken_for_what_they_will_be() {
+    let manifest = "\
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec:
+  ports:
+  - port: ENC[AES256_GCM,data:abcd,iv:e=,tag:f=,type:int]
+sops:
+  mac: ENC[AES256_GCM,data:abcd,iv:e=,tag:f=,type:str]
+";
+    assert_eq!(check(&[], manifest).code, Some(0));
+    let unsealed = manifest.split("sops:").next().unwrap();
+    assert_eq!(check(&[], unsealed).code, Some(1));
+}
+
+#[test]
+fn what_is_no_manifest_is_told() {
+    for (text, rule) in [
+        ("a: [1", "yaml/invalid"),
+        ("a: 1\na: 2\n", "yaml/duplicate-key"),
+        ("- a\n", "yaml/invalid"),
+        ("{{ .Values.x }}: 1\n", "yaml/invalid"),
+        ("kind: Pod\n", "schema/invalid"),
+        ("apiVersion: v1\nkind: Pod\n", "schema/invalid"),
+    ] {
+        let done = check(&["--output", "json"], text);
+        assert_eq!(done.code, Some(1), "{text}");
+        assert!(
+            done.stdout.contains(&format!("\"rule\": \"{rule}\"")),
+            "{text}: {}",
+            done.stdout
+        );
+    }
+    for text in ["", "---\n", "# nothing\n---\n# at all\n"] {
+        assert_eq!(check(&[], text).code, Some(0), "{text}");
+    }
+    let missing = run(&["check", "schema", "no/such/file.yaml"], "");
+    assert_eq!(missing.code, Some(2));
+    assert!(missing.stderr.contains("no such file: `no/such/file.yaml`"));
+}
+
+#[test]
+fn folders_are_gone_through_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in [
+        (
+            "b/two.yml",
+            "apiVersion: v1\nkind: Podd\nmetadata: {name: two}\n",
+        ),
+        (
+            "a/one.yaml",
+            "apiVersion: v1\nkind: Podd\nmetadata: {name: one}\n",
+        ),
+        (
+            "a/three.json",
+            "{\"apiVersion\":\"v1\",\"kind\":\"Podd\",\"metadata\":{\"name\":\"three\"}}",
+        ),
+        ("a/.hidden.yaml", "not: [a manifest"),
+        ("a/notes.txt", "not: [a manifest"),
+    ] {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    let root = folder.path().to_str().unwrap();
+    let one = run(
+        &["check", "schema", root, "--output", "json", "--jobs", "1"],
+        "",
+    );
+    let two = run(
+        &["check", "schema", root, "--output", "json", "--jobs", "2"],
+        "",
+    );
+    assert_eq!(one.stdout, two.stdout);
+    let files: Vec<&str> = one
+        .stdout
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("\"file\": \""))
+        .map(|file| file.trim_end_matches("\",").strip_prefix(root).unwrap())
+        .collect();
+    assert_eq!(files, ["/a/one.yaml", "/a/three.json", "/b/two.yml"]);
+}
