@@ -57,18 +57,15 @@ pub fn parse_one(text: &str, file: FileId) -> Result<Option<Node>> {
 }
 
 /// A collection that is being read.
-enum Frame<'a> {
-    Sequence(Open<'a>, Vec<Node>),
-    Mapping(Open<'a>, Vec<Entry>, Option<Node>),
-}
-
-/// What is known of a collection at its start.
 struct Open<'a> {
+    is_mapping: bool,
     style: Style,
     tag: Option<super::events::WrittenTag>,
     anchor: Option<&'a str>,
     head: Option<String>,
     span: Span,
+    /// How many nodes of the collections around it wait below its own.
+    below: usize,
     /// Nodes within, aliases followed.
     weight: u64,
     /// The deepest nesting within.
@@ -89,7 +86,10 @@ struct Composer<'a> {
     interned: HashMap<&'a str, Arc<str>>,
     /// What each anchor stands for; none while its collection is open.
     anchors: HashMap<&'a str, Option<Anchored>>,
-    stack: Vec<Frame<'a>>,
+    /// The collections that are open, the innermost last.
+    open: Vec<Open<'a>>,
+    /// Nodes that wait for the end of their collection.
+    waiting: Vec<Node>,
     /// Nodes read so far, and those of them that aliases stand for.
     nodes: u64,
     aliased: u64,
@@ -105,7 +105,8 @@ impl<'a> Composer<'a> {
             events: Events::new(text, file, version),
             interned: HashMap::new(),
             anchors: HashMap::new(),
-            stack: Vec::new(),
+            open: Vec::new(),
+            waiting: Vec::new(),
             nodes: 0,
             aliased: 0,
         })
@@ -138,12 +139,10 @@ impl<'a> Composer<'a> {
                     self.place(node, 1, 0, span, &mut root)?;
                 }
                 Event::SequenceStart(properties, style) => {
-                    let open = self.open(properties, style, span);
-                    self.stack.push(Frame::Sequence(open, Vec::new()));
+                    self.open(false, properties, style, span);
                 }
                 Event::MappingStart(properties, style) => {
-                    let open = self.open(properties, style, span);
-                    self.stack.push(Frame::Mapping(open, Vec::new(), None));
+                    self.open(true, properties, style, span);
                 }
                 Event::SequenceEnd | Event::MappingEnd => self.close(span, &mut root)?,
                 Event::Alias(name) => self.alias(name, span, &mut root)?,
@@ -173,13 +172,16 @@ impl<'a> Composer<'a> {
             }
             style => Node::string(text, span).with_style(style),
         };
-        if let Some((tag, text)) = properties.tag {
+        if let Some(remarks) = self.events.take_remarks() {
+            remark(&mut node, *remarks);
+        }
+        let Some(property) = properties else {
+            return node;
+        };
+        if let Some((tag, text)) = property.tag {
             node.set_written_tag(tag, text);
         }
-        if let Some(remarks) = self.events.take_remarks() {
-            remark(&mut node, remarks);
-        }
-        if let Some(name) = properties.anchor {
+        if let Some(name) = property.anchor {
             let shared: Arc<str> = name.into();
             node.set_anchor(shared.clone());
             self.anchors.insert(
@@ -216,48 +218,58 @@ impl<'a> Composer<'a> {
         let (weight, depth) = (anchored.weight, anchored.depth);
         let mut node = Node::alias(anchored.name.clone(), anchored.node.clone(), span);
         if let Some(remarks) = self.events.take_remarks() {
-            remark(&mut node, remarks);
+            remark(&mut node, *remarks);
         }
         self.aliased += weight;
         self.place(node, weight, depth, span, root)
     }
 
-    fn open(&mut self, properties: Properties<'a>, style: Style, span: Span) -> Open<'a> {
-        if let Some(name) = properties.anchor {
+    /// Begins a collection.
+    fn open(
+        &mut self,
+        is_mapping: bool,
+        properties: Properties<'a>,
+        style: Style,
+        span: Span,
+    ) {
+        let anchor = properties.as_ref().and_then(|property| property.anchor);
+        if let Some(name) = anchor {
             self.anchors.insert(name, None);
         }
-        Open {
+        let open = Open {
+            is_mapping,
             style,
-            tag: properties.tag,
-            anchor: properties.anchor,
+            tag: properties.and_then(|property| property.tag),
+            anchor,
             head: self.events.take_remarks().and_then(|r| r.head),
             span,
+            below: self.waiting.len(),
             weight: 1,
             depth: 0,
-        }
+        };
+        self.open.push(open);
     }
 
     /// Ends the innermost collection.
     fn close(&mut self, end: Span, root: &mut Option<Node>) -> Result<()> {
         let remarks = self.events.take_remarks();
         let mut foot = remarks.as_ref().and_then(|r| r.foot.clone());
-        let (open, mut node) = match self.stack.pop() {
-            Some(Frame::Sequence(open, items)) => {
-                let node = Node::sequence(items, open.span);
-                (open, node)
+        let Some(open) = self.open.pop() else {
+            return Err(invalid("a collection ends that did not begin", end));
+        };
+        let content = self.waiting.drain(open.below..);
+        let mut node = if open.is_mapping {
+            let mut entries = entries(content);
+            // What stands below a block mapping is below its last entry.
+            if open.style != Style::Flow
+                && let Some(last) = entries.last_mut()
+                && let Some(foot) = foot.take()
+            {
+                last.key.comments_mut().foot = Some(foot.into());
             }
-            Some(Frame::Mapping(open, mut entries, _)) => {
-                // What stands below a block mapping is below its last entry.
-                if open.style != Style::Flow
-                    && let Some(last) = entries.last_mut()
-                    && let Some(foot) = foot.take()
-                {
-                    last.key.comments_mut().foot = Some(foot.into());
-                }
-                let node = Node::mapping(entries, open.span);
-                (open, node)
-            }
-            None => return Err(invalid("a collection ends that did not begin", end)),
+            Node::mapping(entries, open.span)
+        } else {
+            Node::sequence(content.collect(), open.span)
         };
         node.set_style(open.style);
         if let Some((tag, text)) = open.tag {
@@ -288,7 +300,7 @@ impl<'a> Composer<'a> {
     /// Puts a finished node where it belongs.
     fn place(
         &mut self,
-        node: Node,
+        mut node: Node,
         weight: u64,
         depth: usize,
         span: Span,
@@ -299,33 +311,33 @@ impl<'a> Composer<'a> {
             return Err(invalid("document contains excessive aliasing", span)
                 .help("each alias stands for a copy of its anchor's value: nest them less"));
         }
-        if self.stack.len() + depth > MAX_DEPTH {
+        if self.open.len() + depth > MAX_DEPTH {
             return Err(invalid(
                 format!("collections nest deeper than {MAX_DEPTH} levels"),
                 span,
             ));
         }
-        let open = match self.stack.last_mut() {
-            None => {
-                *root = Some(node);
-                return Ok(());
-            }
-            Some(Frame::Sequence(open, items)) => {
-                items.push(node);
-                open
-            }
-            Some(Frame::Mapping(open, entries, slot)) => {
-                match slot.take() {
-                    None => *slot = Some(key(node, open, entries)),
-                    Some(key) => entries.push(entry(key, node)),
-                }
-                open
-            }
+        let Some(open) = self.open.last_mut() else {
+            *root = Some(node);
+            return Ok(());
         };
         open.weight += weight;
         open.depth = open.depth.max(depth + 1);
+        if open.is_mapping && has_foot(&node) {
+            place_foot(&mut node, open, &mut self.waiting);
+        }
+        self.waiting.push(node);
         Ok(())
     }
+}
+
+/// The entries of a mapping, whose keys and values follow each other.
+fn entries(mut content: std::vec::Drain<'_, Node>) -> Vec<Entry> {
+    let mut entries = Vec::with_capacity(content.len() / 2);
+    while let (Some(key), Some(value)) = (content.next(), content.next()) {
+        entries.push(Entry { key, value });
+    }
+    entries
 }
 
 /// Adds comments to a node.
@@ -339,26 +351,30 @@ fn remark(node: &mut Node, remarks: Remarks) {
     comments.foot = remarks.foot.map(Arc::from);
 }
 
-/// A key; what stands below it in a block mapping is below the entry before
-/// it, if there is one.
-fn key(mut node: Node, open: &Open<'_>, entries: &mut [Entry]) -> Node {
-    if open.style != Style::Flow
-        && let Some(before) = entries.last_mut()
-        && node.comments().is_some_and(|c| c.foot.is_some())
-    {
-        before.key.comments_mut().foot = node.comments_mut().foot.take();
-    }
-    node
+fn has_foot(node: &Node) -> bool {
+    node.comments().is_some_and(|c| c.foot.is_some())
 }
 
-/// An entry; what stands below its value is below its key.
-fn entry(mut key: Node, mut value: Node) -> Entry {
-    if value.comments().is_some_and(|c| c.foot.is_some())
-        && key.comments().is_none_or(|c| c.foot.is_none())
-    {
-        key.comments_mut().foot = value.comments_mut().foot.take();
+/// Moves the foot comment of a node that is about to be placed in a mapping:
+/// what stands below a key is below the entry before it, if there is one and
+/// the mapping is a block; what stands below a value is below its key.
+fn place_foot(node: &mut Node, open: &Open<'_>, waiting: &mut [Node]) {
+    let count = waiting.len() - open.below;
+    let is_key = count.is_multiple_of(2);
+    if is_key && open.style == Style::Flow {
+        return;
     }
-    Entry { key, value }
+    // The key before: two back from a key, one back from a value.
+    let back = if is_key { 2 } else { 1 };
+    if count < back {
+        return;
+    }
+    let Some(key) = waiting.iter_mut().nth_back(back - 1) else {
+        return;
+    };
+    if is_key || !has_foot(key) {
+        key.comments_mut().foot = node.comments_mut().foot.take();
+    }
 }
 
 /// Whether aliases stand for too much of a document.

@@ -9,16 +9,19 @@ use std::sync::Arc;
 
 use super::problem::{Problem, Result, span};
 use super::resolve::Version;
-use super::scan::{Kind, Mark, Scanner, Sort};
-use super::{Style, Tag};
+use super::scan::{Content, Kind, Mark, Scanner, Sort};
+use super::{Style, Tag, scan};
 use crate::diag::{self, FileId, Span};
 
 /// A tag as written: its kind, and its text where it is none of YAML's own.
 pub(super) type WrittenTag = (Tag, Option<Arc<str>>);
 
-/// What stands before a node.
+/// What stands before a node; most have nothing.
+pub(super) type Properties<'a> = Option<Box<Property<'a>>>;
+
+/// An anchor, a tag or both.
 #[derive(Default)]
-pub(super) struct Properties<'a> {
+pub(super) struct Property<'a> {
     pub(super) anchor: Option<&'a str>,
     pub(super) tag: Option<WrittenTag>,
 }
@@ -43,6 +46,15 @@ pub(super) struct Remarks {
     pub(super) head: Option<String>,
     pub(super) line: Option<String>,
     pub(super) foot: Option<String>,
+}
+
+impl Remarks {
+    fn head(text: String) -> Option<Box<Remarks>> {
+        Some(Box::new(Remarks {
+            head: Some(text),
+            ..Remarks::default()
+        }))
+    }
 }
 
 /// What is expected next.
@@ -76,30 +88,6 @@ enum State {
     FlowNoValue,
 }
 
-/// The kinds of tokens that the grammar asks for by name.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Next {
-    StreamEnd,
-    DocumentStart,
-    DocumentEnd,
-    Directive,
-    SequenceStart,
-    MappingStart,
-    BlockEnd,
-    FlowSequenceStart,
-    FlowSequenceEnd,
-    FlowMappingStart,
-    FlowMappingEnd,
-    Item,
-    Comma,
-    Key,
-    Value,
-    Alias,
-    Anchor,
-    Tag,
-    Scalar,
-}
-
 /// The events of a text.
 pub(super) struct Events<'a> {
     scanner: Scanner<'a>,
@@ -118,8 +106,7 @@ pub(super) struct Events<'a> {
     /// first entry's.
     stem: Option<String>,
     /// The comments of the event given last.
-    taken: Remarks,
-    has_taken: bool,
+    taken: Option<Box<Remarks>>,
 }
 
 impl<'a> Events<'a> {
@@ -135,8 +122,7 @@ impl<'a> Events<'a> {
             handles: Vec::new(),
             remarks: Remarks::default(),
             stem: None,
-            taken: Remarks::default(),
-            has_taken: false,
+            taken: None,
         }
     }
 
@@ -154,44 +140,20 @@ impl<'a> Events<'a> {
     }
 
     /// The comments of the event given last; none is most frequent.
-    pub(super) fn take_remarks(&mut self) -> Option<Remarks> {
-        if !self.has_taken {
-            return None;
-        }
-        self.has_taken = false;
-        Some(std::mem::take(&mut self.taken))
+    pub(super) fn take_remarks(&mut self) -> Option<Box<Remarks>> {
+        self.taken.take()
     }
 
     // Tokens.
 
     /// What comes next and where; takes note of the comments before it.
-    fn peek(&mut self) -> Result<(Next, Mark)> {
+    fn peek(&mut self) -> Result<(Kind, Mark)> {
         let token = self.scanner.peek()?;
-        let next = match token.kind {
-            Kind::StreamEnd => Next::StreamEnd,
-            Kind::DocumentStart => Next::DocumentStart,
-            Kind::DocumentEnd => Next::DocumentEnd,
-            Kind::Version(_) | Kind::TagPrefix(..) => Next::Directive,
-            Kind::SequenceStart => Next::SequenceStart,
-            Kind::MappingStart => Next::MappingStart,
-            Kind::BlockEnd => Next::BlockEnd,
-            Kind::FlowSequenceStart => Next::FlowSequenceStart,
-            Kind::FlowSequenceEnd => Next::FlowSequenceEnd,
-            Kind::FlowMappingStart => Next::FlowMappingStart,
-            Kind::FlowMappingEnd => Next::FlowMappingEnd,
-            Kind::Item => Next::Item,
-            Kind::Comma => Next::Comma,
-            Kind::Key => Next::Key,
-            Kind::Value => Next::Value,
-            Kind::Alias(_) => Next::Alias,
-            Kind::Anchor(_) => Next::Anchor,
-            Kind::Tag(..) => Next::Tag,
-            Kind::Scalar(..) => Next::Scalar,
-        };
+        let next = token.kind;
         let mark = token.mark;
         while let Some((sort, text)) = self
             .scanner
-            .comment_before(mark.offset, next == Next::BlockEnd)
+            .comment_before(mark.offset, next == Kind::BlockEnd)
         {
             let slot = match sort {
                 Sort::Head => &mut self.remarks.head,
@@ -210,9 +172,17 @@ impl<'a> Events<'a> {
     }
 
     /// Passes a token and shows the one after it.
-    fn pass(&mut self) -> Result<(Next, Mark)> {
+    fn pass(&mut self) -> Result<(Kind, Mark)> {
         self.scanner.take();
         self.peek()
+    }
+
+    /// Takes the token that was shown.
+    fn take_content(&mut self) -> Content<'a> {
+        match self.scanner.take() {
+            Some(token) => token.content,
+            None => Content::Nothing,
+        }
     }
 
     /// Gives the comments met so far to the event being made.
@@ -220,8 +190,7 @@ impl<'a> Events<'a> {
         self.stem = None;
         let Remarks { head, line, foot } = &self.remarks;
         if head.is_some() || line.is_some() || foot.is_some() {
-            self.taken = std::mem::take(&mut self.remarks);
-            self.has_taken = true;
+            self.taken = Some(Box::new(std::mem::take(&mut self.remarks)));
         }
     }
 
@@ -231,13 +200,12 @@ impl<'a> Events<'a> {
     }
 
     fn step(&mut self) -> Result<(Event<'a>, Mark)> {
-        self.has_taken = false;
-        self.taken = Remarks::default();
+        self.taken = None;
         match self.state {
             State::Document { first } => self.document_start(first),
             State::DocumentContent => match self.peek()? {
                 (
-                    Next::Directive | Next::DocumentStart | Next::DocumentEnd | Next::StreamEnd,
+                    Kind::Directive | Kind::DocumentStart | Kind::DocumentEnd | Kind::StreamEnd,
                     mark,
                 ) => {
                     self.pop_state();
@@ -253,7 +221,7 @@ impl<'a> Events<'a> {
             State::BlockValue => self.block_value(),
             State::FlowItem { first } => self.flow_item(first),
             State::PairKey => self.pair_key(),
-            State::PairValue => self.flow_value(State::PairEnd, Next::FlowSequenceEnd),
+            State::PairValue => self.flow_value(State::PairEnd, Kind::FlowSequenceEnd),
             State::PairEnd => {
                 let (_, mark) = self.peek()?;
                 self.state = State::FlowItem { first: false };
@@ -261,7 +229,7 @@ impl<'a> Events<'a> {
             }
             State::FlowKey { first } => self.flow_key(first),
             State::FlowValue => {
-                self.flow_value(State::FlowKey { first: false }, Next::FlowMappingEnd)
+                self.flow_value(State::FlowKey { first: false }, Kind::FlowMappingEnd)
             }
             State::FlowNoValue => {
                 let (_, mark) = self.peek()?;
@@ -276,14 +244,14 @@ impl<'a> Events<'a> {
     fn document_start(&mut self, first: bool) -> Result<(Event<'a>, Mark)> {
         let (mut next, mut mark) = self.peek()?;
         if !first {
-            while next == Next::DocumentEnd {
+            while next == Kind::DocumentEnd {
                 (next, mark) = self.pass()?;
             }
         }
         let start = mark;
         match next {
-            Next::StreamEnd => return Ok((Event::StreamEnd, mark)),
-            Next::Directive | Next::DocumentStart => {}
+            Kind::StreamEnd => return Ok((Event::StreamEnd, mark)),
+            Kind::Directive | Kind::DocumentStart => {}
             _ if first => {
                 self.default_handles();
                 self.states.push(State::DocumentEnd);
@@ -295,7 +263,7 @@ impl<'a> Events<'a> {
         }
         self.directives()?;
         let (next, mark) = self.peek()?;
-        if next != Next::DocumentStart {
+        if next != Kind::DocumentStart {
             return Err(
                 Problem::new("a document must begin here with `---`", mark).help(
                     "separate documents with `---`, and indent what belongs to the value before",
@@ -322,26 +290,26 @@ impl<'a> Events<'a> {
             self.remarks.head = Some(head);
             return;
         };
-        self.taken.head = Some(own.to_owned());
-        self.has_taken = true;
+        self.taken = Remarks::head(own.to_owned());
         self.remarks.head = (!rest.is_empty()).then(|| rest.to_owned());
     }
 
     fn directives(&mut self) -> Result<()> {
         let mut has_version = false;
         let (mut next, mut mark) = self.peek()?;
-        while next == Next::Directive {
-            match self.scanner.take().map(|token| token.kind) {
-                Some(Kind::TagPrefix(handle, prefix)) => {
+        while next == Kind::Directive {
+            match self.take_content() {
+                Content::Tag(tag) => {
+                    let scan::Tag { handle, rest } = *tag;
                     if self.handles.iter().any(|(known, _)| *known == handle) {
                         return Err(Problem::new(
                             format!("the tag handle `{handle}` is defined twice"),
                             mark,
                         ));
                     }
-                    self.handles.push((handle, prefix));
+                    self.handles.push((handle, rest));
                 }
-                Some(Kind::Version(is_known)) => {
+                Content::Version(is_known) => {
                     if has_version {
                         return Err(Problem::new("`%YAML` stands twice", mark));
                     }
@@ -369,14 +337,16 @@ impl<'a> Events<'a> {
 
     fn document_end(&mut self) -> Result<(Event<'a>, Mark)> {
         let (next, mark) = self.peek()?;
-        if next == Next::DocumentEnd {
+        if next == Kind::DocumentEnd {
             self.scanner.take();
         }
         self.handles.clear();
         self.state = State::Document { first: false };
         self.take_comments();
-        if self.taken.foot.is_none() {
-            self.taken.foot = self.taken.head.take();
+        if let Some(taken) = &mut self.taken
+            && taken.foot.is_none()
+        {
+            taken.foot = taken.head.take();
         }
         Ok((Event::DocumentEnd, mark))
     }
@@ -388,72 +358,55 @@ impl<'a> Events<'a> {
     fn node(&mut self, block: bool, level: bool) -> Result<(Event<'a>, Mark)> {
         let (mut next, start) = self.peek()?;
         let mut mark = start;
-        if next == Next::Alias {
+        if next == Kind::Alias {
             self.pop_state();
             self.take_comments();
-            let name = match self.scanner.take().map(|token| token.kind) {
-                Some(Kind::Alias(name)) => name,
-                _ => "",
-            };
-            return Ok((Event::Alias(name), start));
-        }
-        let mut properties = Properties::default();
-        loop {
-            match next {
-                Next::Anchor if properties.anchor.is_none() => {
-                    if let Some(Kind::Anchor(name)) = self.scanner.take().map(|token| token.kind) {
-                        properties.anchor = Some(name);
-                    }
-                }
-                Next::Tag if properties.tag.is_none() => {
-                    if let Some(Kind::Tag(handle, suffix)) =
-                        self.scanner.take().map(|token| token.kind)
-                    {
-                        properties.tag = Some(self.written_tag(handle, &suffix, mark)?);
-                    }
-                }
-                _ => break,
+            if let Content::Name(name) = self.take_content() {
+                return Ok((Event::Alias(name), start));
             }
+        }
+        let mut properties = None;
+        if matches!(next, Kind::Anchor | Kind::Tag) {
+            properties = Some(Box::new(self.properties()?));
             (next, mark) = self.peek()?;
         }
         match next {
-            Next::Item if level => {
+            Kind::Item if level => {
                 self.state = State::LevelItem;
                 return Ok((Event::SequenceStart(properties, Style::Plain), start));
             }
-            Next::Scalar => {
+            Kind::Scalar => {
                 self.pop_state();
                 self.take_comments();
-                if let Some(Kind::Scalar(text, style)) = self.scanner.take().map(|token| token.kind)
-                {
+                if let Content::Scalar(text, style) = self.take_content() {
                     return Ok((Event::Scalar(properties, text, style), start));
                 }
             }
-            Next::FlowSequenceStart => {
+            Kind::FlowSequenceStart => {
                 self.open(State::FlowItem { first: true }, mark);
                 self.take_comments();
                 return Ok((Event::SequenceStart(properties, Style::Flow), start));
             }
-            Next::FlowMappingStart => {
+            Kind::FlowMappingStart => {
                 self.open(State::FlowKey { first: true }, mark);
                 self.take_comments();
                 return Ok((Event::MappingStart(properties, Style::Flow), start));
             }
-            Next::SequenceStart if block => {
+            Kind::SequenceStart if block => {
                 self.state = State::Item;
                 self.take_stem();
                 self.starts.push(mark);
                 self.scanner.take();
                 return Ok((Event::SequenceStart(properties, Style::Plain), start));
             }
-            Next::MappingStart if block => {
+            Kind::MappingStart if block => {
                 self.state = State::BlockKey;
                 self.take_stem();
                 self.starts.push(mark);
                 self.scanner.take();
                 return Ok((Event::MappingStart(properties, Style::Plain), start));
             }
-            _ if properties.anchor.is_some() || properties.tag.is_some() => {
+            _ if properties.is_some() => {
                 self.pop_state();
                 return Ok((
                     Event::Scalar(properties, Cow::Borrowed(""), Style::Plain),
@@ -463,6 +416,27 @@ impl<'a> Events<'a> {
             _ => {}
         }
         Err(unexpected(next, mark))
+    }
+
+    /// An anchor and a tag, in either order.
+    fn properties(&mut self) -> Result<Property<'a>> {
+        let mut property = Property::default();
+        loop {
+            let (next, mark) = self.peek()?;
+            match next {
+                Kind::Anchor if property.anchor.is_none() => {
+                    if let Content::Name(name) = self.take_content() {
+                        property.anchor = Some(name);
+                    }
+                }
+                Kind::Tag if property.tag.is_none() => {
+                    if let Content::Tag(tag) = self.take_content() {
+                        property.tag = Some(self.written_tag(&tag, mark)?);
+                    }
+                }
+                _ => return Ok(property),
+            }
+        }
     }
 
     /// Begins a collection within brackets.
@@ -481,13 +455,13 @@ impl<'a> Events<'a> {
 
     fn take_stem(&mut self) {
         if let Some(stem) = self.stem.take() {
-            self.taken.head = Some(stem);
-            self.has_taken = true;
+            self.taken = Remarks::head(stem);
         }
     }
 
     /// The tag that a handle and a suffix stand for.
-    fn written_tag(&self, handle: &str, suffix: &str, mark: Mark) -> Result<WrittenTag> {
+    fn written_tag(&self, tag: &scan::Tag<'_>, mark: Mark) -> Result<WrittenTag> {
+        let (handle, suffix) = (tag.handle, &*tag.rest);
         let prefix = if handle.is_empty() {
             ""
         } else {
@@ -518,11 +492,11 @@ impl<'a> Events<'a> {
 
     /// Passes a `-`; moves the comments above it out of the way of those of
     /// the first entry, if a collection follows.
-    fn pass_item(&mut self) -> Result<(Next, Mark)> {
+    fn pass_item(&mut self) -> Result<(Kind, Mark)> {
         let above = self.remarks.head.as_ref().map(String::len);
         let (next, mark) = self.pass()?;
         if let Some(length) = above
-            && matches!(next, Next::SequenceStart | Next::MappingStart)
+            && matches!(next, Kind::SequenceStart | Kind::MappingStart)
             && let Some(mut head) = self.remarks.head.take()
         {
             // A line feed stands between the two.
@@ -537,16 +511,16 @@ impl<'a> Events<'a> {
     fn item(&mut self) -> Result<(Event<'a>, Mark)> {
         let (next, mark) = self.peek()?;
         match next {
-            Next::Item => {
+            Kind::Item => {
                 let (next, _) = self.pass_item()?;
-                if matches!(next, Next::Item | Next::BlockEnd) {
+                if matches!(next, Kind::Item | Kind::BlockEnd) {
                     self.state = State::Item;
                     return Ok(nothing(behind(mark)));
                 }
                 self.states.push(State::Item);
                 self.node(true, false)
             }
-            Next::BlockEnd => {
+            Kind::BlockEnd => {
                 self.close();
                 Ok((Event::SequenceEnd, mark))
             }
@@ -556,12 +530,12 @@ impl<'a> Events<'a> {
 
     fn level_item(&mut self) -> Result<(Event<'a>, Mark)> {
         let (next, mark) = self.peek()?;
-        if next != Next::Item {
+        if next != Kind::Item {
             self.pop_state();
             return Ok((Event::SequenceEnd, mark));
         }
         let (next, _) = self.pass_item()?;
-        if matches!(next, Next::Item | Next::Key | Next::Value | Next::BlockEnd) {
+        if matches!(next, Kind::Item | Kind::Key | Kind::Value | Kind::BlockEnd) {
             self.state = State::LevelItem;
             return Ok(nothing(behind(mark)));
         }
@@ -572,8 +546,8 @@ impl<'a> Events<'a> {
     fn block_key(&mut self) -> Result<(Event<'a>, Mark)> {
         let (next, mark) = self.peek()?;
         match next {
-            Next::Key => self.block_content(State::BlockValue, mark),
-            Next::BlockEnd => {
+            Kind::Key => self.block_content(State::BlockValue, mark),
+            Kind::BlockEnd => {
                 self.close();
                 self.take_comments();
                 Ok((Event::MappingEnd, mark))
@@ -584,7 +558,7 @@ impl<'a> Events<'a> {
 
     fn block_value(&mut self) -> Result<(Event<'a>, Mark)> {
         let (next, mark) = self.peek()?;
-        if next == Next::Value {
+        if next == Kind::Value {
             return self.block_content(State::BlockKey, mark);
         }
         self.state = State::BlockKey;
@@ -594,7 +568,7 @@ impl<'a> Events<'a> {
     /// A key or value of a block mapping, whose indicator stands at `mark`.
     fn block_content(&mut self, then: State, mark: Mark) -> Result<(Event<'a>, Mark)> {
         let (next, _) = self.pass()?;
-        if matches!(next, Next::Key | Next::Value | Next::BlockEnd) {
+        if matches!(next, Kind::Key | Kind::Value | Kind::BlockEnd) {
             self.state = then;
             return Ok(nothing(behind(mark)));
         }
@@ -606,23 +580,23 @@ impl<'a> Events<'a> {
 
     fn flow_item(&mut self, first: bool) -> Result<(Event<'a>, Mark)> {
         let (mut next, mut mark) = self.peek()?;
-        if next != Next::FlowSequenceEnd && !first {
-            if next != Next::Comma {
+        if next != Kind::FlowSequenceEnd && !first {
+            if next != Kind::Comma {
                 return Err(self.unclosed("list", ']', next, mark));
             }
             (next, mark) = self.pass()?;
         }
         match next {
-            Next::FlowSequenceEnd => {
+            Kind::FlowSequenceEnd => {
                 self.close();
                 self.take_comments();
                 Ok((Event::SequenceEnd, mark))
             }
-            Next::Key => {
+            Kind::Key => {
                 self.state = State::PairKey;
                 self.scanner.take();
                 Ok((
-                    Event::MappingStart(Properties::default(), Style::Flow),
+                    Event::MappingStart(None, Style::Flow),
                     mark,
                 ))
             }
@@ -635,7 +609,7 @@ impl<'a> Events<'a> {
 
     fn pair_key(&mut self) -> Result<(Event<'a>, Mark)> {
         let (next, mark) = self.peek()?;
-        if matches!(next, Next::Value | Next::Comma | Next::FlowSequenceEnd) {
+        if matches!(next, Kind::Value | Kind::Comma | Kind::FlowSequenceEnd) {
             // Compat: the token is passed, so that `[? : a]` is a list that
             // does not close.
             self.scanner.take();
@@ -647,17 +621,17 @@ impl<'a> Events<'a> {
     }
 
     /// The value of an entry that `end` or a comma may follow.
-    fn flow_value(&mut self, then: State, end: Next) -> Result<(Event<'a>, Mark)> {
+    fn flow_value(&mut self, then: State, end: Kind) -> Result<(Event<'a>, Mark)> {
         let (next, mut mark) = self.peek()?;
-        if next == Next::Value {
+        if next == Kind::Value {
             let (next, behind) = self.pass()?;
-            if next != Next::Comma && next != end {
+            if next != Kind::Comma && next != end {
                 self.states.push(then);
                 return self.node(false, false);
             }
             // Compat: an omitted value is where its `:` is in `[a: ]`, and
             // where the next token is in `{a: }`.
-            if end == Next::FlowMappingEnd {
+            if end == Kind::FlowMappingEnd {
                 mark = behind;
             }
         }
@@ -667,21 +641,21 @@ impl<'a> Events<'a> {
 
     fn flow_key(&mut self, first: bool) -> Result<(Event<'a>, Mark)> {
         let (mut next, mut mark) = self.peek()?;
-        if next != Next::FlowMappingEnd && !first {
-            if next != Next::Comma {
+        if next != Kind::FlowMappingEnd && !first {
+            if next != Kind::Comma {
                 return Err(self.unclosed("mapping", '}', next, mark));
             }
             (next, mark) = self.pass()?;
         }
         match next {
-            Next::FlowMappingEnd => {
+            Kind::FlowMappingEnd => {
                 self.close();
                 self.take_comments();
                 Ok((Event::MappingEnd, mark))
             }
-            Next::Key => {
+            Kind::Key => {
                 let (next, mark) = self.pass()?;
-                if matches!(next, Next::Value | Next::Comma | Next::FlowMappingEnd) {
+                if matches!(next, Kind::Value | Kind::Comma | Kind::FlowMappingEnd) {
                     self.state = State::FlowValue;
                     return Ok(nothing(mark));
                 }
@@ -698,7 +672,7 @@ impl<'a> Events<'a> {
     // Problems.
 
     /// Something else than the next entry stands in a block collection.
-    fn misplaced(&self, collection: &str, entry: &str, next: Next, mark: Mark) -> Problem {
+    fn misplaced(&self, collection: &str, entry: &str, next: Kind, mark: Mark) -> Problem {
         let start = self.starts.last().copied().unwrap_or_default();
         let line = self.text.lines().nth(mark.line as usize);
         let before: String = line
@@ -707,7 +681,7 @@ impl<'a> Events<'a> {
             .take(mark.column as usize)
             .collect();
         match next {
-            Next::FlowSequenceEnd | Next::FlowMappingEnd | Next::Comma => unexpected(next, mark),
+            Kind::FlowSequenceEnd | Kind::FlowMappingEnd | Kind::Comma => unexpected(next, mark),
             _ if !before.trim_matches([' ', '\t', '-', '?']).is_empty() => {
                 Problem::new("text cannot follow a value on its line", mark)
                     .help("put the whole value in quotes")
@@ -728,9 +702,9 @@ impl<'a> Events<'a> {
     }
 
     /// Something else than a comma or the end stands in a flow collection.
-    fn unclosed(&self, collection: &str, bracket: char, next: Next, mark: Mark) -> Problem {
+    fn unclosed(&self, collection: &str, bracket: char, next: Kind, mark: Mark) -> Problem {
         let start = self.starts.last().copied().unwrap_or_default();
-        if next == Next::StreamEnd {
+        if next == Kind::StreamEnd {
             return Problem::new(
                 format!("the {collection} that begins here has no closing `{bracket}`"),
                 start,
@@ -757,7 +731,7 @@ fn core_tag(suffix: &str) -> WrittenTag {
 /// The empty scalar of a key or value that was left out.
 fn nothing<'a>(mark: Mark) -> (Event<'a>, Mark) {
     (
-        Event::Scalar(Properties::default(), Cow::Borrowed(""), Style::Plain),
+        Event::Scalar(None, Cow::Borrowed(""), Style::Plain),
         mark,
     )
 }
@@ -771,14 +745,14 @@ fn behind(mark: Mark) -> Mark {
     }
 }
 
-fn unexpected(next: Next, mark: Mark) -> Problem {
+fn unexpected(next: Kind, mark: Mark) -> Problem {
     match next {
-        Next::FlowSequenceEnd => Problem::new("`]` closes nothing", mark),
-        Next::FlowMappingEnd => Problem::new("`}` closes nothing", mark),
-        Next::Comma => Problem::new("a value is missing before `,`", mark),
-        Next::Item => Problem::new("a list item cannot begin here", mark)
+        Kind::FlowSequenceEnd => Problem::new("`]` closes nothing", mark),
+        Kind::FlowMappingEnd => Problem::new("`}` closes nothing", mark),
+        Kind::Comma => Problem::new("a value is missing before `,`", mark),
+        Kind::Item => Problem::new("a list item cannot begin here", mark)
             .help("begin the list on a line of its own, or put the value in quotes"),
-        Next::Value => Problem::new("a key is missing before `:`", mark),
+        Kind::Value => Problem::new("a key is missing before `:`", mark),
         _ => Problem::new("a value is missing here", mark),
     }
 }

@@ -75,16 +75,41 @@ fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String> {
 
 /// The offset of the first character that YAML does not allow.
 fn forbidden(text: &str) -> Option<usize> {
-    let bytes = text.as_bytes();
-    // Most files have none of these bytes at all: find that out quickly.
-    let suspicious = |&b: &u8| {
-        b < 0x20 && !matches!(b, b'\t' | b'\n' | b'\r') || matches!(b, 0x7F | 0xC2 | 0xEF)
+    let mut offset = 0;
+    loop {
+        let rest = text.get(offset..)?;
+        let at = suspicious(rest.as_bytes())?;
+        let c = rest.get(at..)?.chars().next()?;
+        if !is_allowed(c) {
+            return Some(offset + at);
+        }
+        offset += at + c.len_utf8();
+    }
+}
+
+/// The first byte that may begin a character that is not allowed; most files
+/// have none.
+fn suspicious(bytes: &[u8]) -> Option<usize> {
+    let is_suspicious = |b: u8| {
+        (b < 0x20) & (b != b'\t') & (b != b'\n') & (b != b'\r')
+            | (b == 0x7F)
+            | (b == 0xC2)
+            | (b == 0xEF)
     };
-    let start = bytes.iter().position(suspicious)?;
-    text.char_indices()
-        .skip_while(|(i, _)| *i < start)
-        .find(|(_, c)| !is_allowed(*c))
-        .map(|(i, _)| i)
+    // All bytes of a chunk are looked at together.
+    const CHUNK: usize = 64;
+    let clean = bytes
+        .chunks(CHUNK)
+        .take_while(|chunk| {
+            let found = chunk
+                .iter()
+                .fold(0, |found, b| found | u8::from(is_suspicious(*b)));
+            found == 0
+        })
+        .count();
+    let start = (clean * CHUNK).min(bytes.len());
+    let at = bytes[start..].iter().position(|b| is_suspicious(*b))?;
+    Some(start + at)
 }
 
 /// Whether YAML lets this character stand unescaped.

@@ -6,7 +6,7 @@
 //! empty line says that one piece ends what stands before it (a foot) and the
 //! next one begins what follows (a head).
 
-use super::{Mark, Scanner, Trace, Version};
+use super::{Kind, Mark, Scanner, Version};
 
 /// Where a comment stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +47,10 @@ struct Run {
 impl Scanner<'_> {
     /// Takes a comment behind the token just read, on its line.
     pub(super) fn line_comment(&mut self, at: Mark) {
-        if self.version == Version::V2 || self.cursor.breaks > 0 {
+        if !matches!(self.cursor.byte(), b' ' | b'\t' | b'#')
+            || self.version == Version::V2
+            || self.cursor.breaks > 0
+        {
             return;
         }
         let blanks = (0..REACH)
@@ -72,8 +75,8 @@ impl Scanner<'_> {
     /// Lets the comment behind the first `- ` of a sequence stand above what
     /// the item holds, when that begins on a later line.
     pub(super) fn raise_comment(&mut self) {
-        if self.traces[0].0 != Trace::Item
-            || self.traces[1].0 != Trace::SequenceStart
+        if self.recent[0].0 != Kind::Item
+            || self.recent[1].0 != Kind::SequenceStart
             || self.cursor.is_break()
         {
             return;
@@ -92,8 +95,8 @@ impl Scanner<'_> {
     /// Reads the comment that begins here, and those on the lines below it;
     /// `before` is the place behind the last token.
     pub(super) fn scan_comments(&mut self, before: Mark) {
-        let owner = match self.traces {
-            [(Trace::Comma, _), owner] | [owner, _] => owner,
+        let owner = match self.recent {
+            [(Kind::Comma, _), owner] | [owner, _] => owner,
         };
         let mut indent = self.indent.max(0);
         let here = self.cursor.mark();
@@ -132,7 +135,7 @@ impl Scanner<'_> {
                 if closes || !after_empty_line {
                     let dedented = run_column < indent;
                     let is_foot = (Some(i64::from(run.start.line)) == foot_line
-                        && owner.0 != Trace::Value)
+                        && owner.0 != Kind::Value)
                         || dedented;
                     if closes || (may_be_foot && is_foot) {
                         if !run.text.is_empty() {

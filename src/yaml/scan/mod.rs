@@ -26,15 +26,13 @@ use cursor::Cursor;
 pub(super) use cursor::Mark;
 
 /// What a token is.
-#[derive(Debug)]
-pub(super) enum Kind<'a> {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
     StreamEnd,
     DocumentStart,
     DocumentEnd,
-    /// `%YAML`, and whether its version is known.
-    Version(bool),
-    /// `%TAG`: a handle, and what it stands for.
-    TagPrefix(&'a str, Cow<'a, str>),
+    /// `%YAML` or `%TAG`.
+    Directive,
     /// The first `-` at a deeper indentation follows.
     SequenceStart,
     /// The first key at a deeper indentation follows.
@@ -53,28 +51,39 @@ pub(super) enum Kind<'a> {
     Key,
     /// `:`
     Value,
-    Alias(&'a str),
-    Anchor(&'a str),
-    /// A tag: its handle, empty where it is written out, and the rest.
-    Tag(&'a str, Cow<'a, str>),
+    Alias,
+    Anchor,
+    Tag,
+    Scalar,
+}
+
+/// What a token says beyond its kind.
+#[derive(Debug)]
+pub(super) enum Content<'a> {
+    Nothing,
+    /// Of an alias or anchor.
+    Name(&'a str),
     Scalar(Cow<'a, str>, Style),
+    /// A tag, or a prefix of tags in a directive.
+    Tag(Box<Tag<'a>>),
+    /// `%YAML`, and whether its version is known.
+    Version(bool),
+}
+
+/// A tag, or a prefix of tags in a directive.
+#[derive(Debug)]
+pub(super) struct Tag<'a> {
+    /// `!`, `!!` or `!name!`; empty where the tag is written out.
+    pub(super) handle: &'a str,
+    pub(super) rest: Cow<'a, str>,
 }
 
 /// A token and where it begins.
 #[derive(Debug)]
 pub(super) struct Token<'a> {
-    pub(super) kind: Kind<'a>,
+    pub(super) kind: Kind,
     pub(super) mark: Mark,
-}
-
-/// What matters of a token when a comment is met after it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Trace {
-    SequenceStart,
-    Item,
-    Comma,
-    Value,
-    Other,
+    pub(super) content: Content<'a>,
 }
 
 /// A place where a key may have begun.
@@ -106,8 +115,9 @@ pub(super) struct Scanner<'a> {
     /// Tokens taken from the queue so far.
     taken: u64,
     /// The last two tokens put at the end of the queue, the newer first.
-    traces: [(Trace, Mark); 2],
-    ended: bool,
+    recent: [(Kind, Mark); 2],
+    /// Whether the first token of the queue can be taken.
+    ready: bool,
     /// The column of the innermost block collection; -1 outside of all.
     indent: i64,
     /// Those of the collections around it.
@@ -129,8 +139,8 @@ impl<'a> Scanner<'a> {
             version,
             tokens: VecDeque::new(),
             taken: 0,
-            traces: [(Trace::Other, Mark::default()); 2],
-            ended: false,
+            recent: [(Kind::StreamEnd, Mark::default()); 2],
+            ready: false,
             indent: -1,
             indents: Vec::new(),
             brackets: Vec::new(),
@@ -142,8 +152,12 @@ impl<'a> Scanner<'a> {
 
     /// The next token, which stays in the queue.
     pub(super) fn peek(&mut self) -> Result<&Token<'a>> {
-        while self.needs_more()? {
-            self.fetch()?;
+        while !self.ready {
+            if self.needs_more()? {
+                self.fetch()?;
+            } else {
+                self.ready = true;
+            }
         }
         match self.tokens.front() {
             Some(token) => Ok(token),
@@ -153,12 +167,15 @@ impl<'a> Scanner<'a> {
 
     /// Takes the token that [`Scanner::peek`] showed.
     pub(super) fn take(&mut self) -> Option<Token<'a>> {
-        let token = self.tokens.pop_front();
-        self.taken += u64::from(token.is_some());
-        token
+        let token = self.tokens.pop_front()?;
+        self.taken += 1;
+        // Nothing comes after the end, which may be asked for again.
+        self.ready = token.kind == Kind::StreamEnd;
+        Some(token)
     }
 
     /// The next comment, where it belongs to a token at `offset` or before.
+    #[inline]
     pub(super) fn comment_before(&mut self, offset: u32, is_end: bool) -> Option<(Sort, String)> {
         let comment = self.comments.front()?;
         if comment.at > offset || (is_end && comment.sort == Sort::Head) {
@@ -171,7 +188,7 @@ impl<'a> Scanner<'a> {
     /// Whether tokens must be fetched before one can be taken: v3 looks two
     /// further, for the comments there.
     fn needs_more(&mut self) -> Result<bool> {
-        if self.ended {
+        if self.recent[0].0 == Kind::StreamEnd && !self.tokens.is_empty() {
             return Ok(false);
         }
         let ahead = match self.version {
@@ -182,8 +199,20 @@ impl<'a> Scanner<'a> {
             return Ok(true);
         }
         // Whether the first token begins a key must be known.
-        let found = self.keys.binary_search_by_key(&self.taken, |key| key.token);
-        let Some(key) = found.ok().and_then(|i| self.keys.get_mut(i)) else {
+        let index = match self.keys.front() {
+            // Most often there is none, or one that is further on.
+            None => return Ok(false),
+            Some(key) if key.token > self.taken => return Ok(false),
+            Some(key) if key.token == self.taken => 0,
+            Some(_) => match self
+                .keys
+                .binary_search_by_key(&self.taken, |key| key.token)
+            {
+                Ok(index) => index,
+                Err(_) => return Ok(false),
+            },
+        };
+        let Some(key) = self.keys.get_mut(index) else {
             return Ok(false);
         };
         if !key.holds_back || is_current(key, &self.cursor) {
@@ -208,31 +237,29 @@ impl<'a> Scanner<'a> {
         }
         if mark.column == 0 && byte == b'%' {
             self.leave_blocks()?;
-            let token = self.directive()?;
-            self.push(token, mark);
+            let content = self.directive()?;
+            self.push(Kind::Directive, mark, content);
             return Ok(());
         }
         if self.cursor.is_document_marker() {
             self.leave_blocks()?;
             self.cursor.skip_ascii(3);
-            self.push(
-                if byte == b'-' {
-                    Kind::DocumentStart
-                } else {
-                    Kind::DocumentEnd
-                },
-                mark,
-            );
+            let kind = if byte == b'-' {
+                Kind::DocumentStart
+            } else {
+                Kind::DocumentEnd
+            };
+            self.push(kind, mark, Content::Nothing);
             return Ok(());
         }
         // A comment behind a `:` or `,` belongs to what stands before that.
         let comment_at = match (byte, self.in_flow()) {
-            (b':', false) | (b',', true) => self.traces[0].1,
+            (b':', false) | (b',', true) => self.recent[0].1,
             _ => mark,
         };
         self.fetch_content(byte, mark)?;
         // One behind a `-` alone belongs to what follows.
-        if self.traces[0].0 != Trace::Item {
+        if self.recent[0].0 != Kind::Item {
             self.line_comment(comment_at);
         }
         Ok(())
@@ -258,36 +285,34 @@ impl<'a> Scanner<'a> {
             b'*' | b'&' => {
                 self.may_be_key(mark)?;
                 self.key_allowed = false;
+                let kind = if byte == b'*' {
+                    Kind::Alias
+                } else {
+                    Kind::Anchor
+                };
                 let name = self.anchor_name(byte, mark)?;
-                self.push(
-                    if byte == b'*' {
-                        Kind::Alias(name)
-                    } else {
-                        Kind::Anchor(name)
-                    },
-                    mark,
-                );
+                self.push(kind, mark, Content::Name(name));
                 Ok(())
             }
             b'!' => {
                 self.may_be_key(mark)?;
                 self.key_allowed = false;
                 let tag = self.tag(mark)?;
-                self.push(tag, mark);
+                self.push(Kind::Tag, mark, Content::Tag(Box::new(tag)));
                 Ok(())
             }
             b'|' | b'>' if !in_flow => {
                 self.forget_key()?;
                 self.key_allowed = true;
                 let (text, style) = self.block_scalar(mark)?;
-                self.push(Kind::Scalar(text, style), mark);
+                self.push(Kind::Scalar, mark, Content::Scalar(text, style));
                 Ok(())
             }
             b'\'' | b'"' => {
                 self.may_be_key(mark)?;
                 self.key_allowed = false;
                 let (text, style) = self.quoted_scalar(mark)?;
-                self.push(Kind::Scalar(text, style), mark);
+                self.push(Kind::Scalar, mark, Content::Scalar(text, style));
                 Ok(())
             }
             b' ' | b'\t' | b'#' | b'|' | b'>' | b'%' | b'@' | b'`' => {
@@ -298,7 +323,7 @@ impl<'a> Scanner<'a> {
                 self.key_allowed = false;
                 let (text, folded) = self.plain_scalar(mark)?;
                 self.key_allowed = folded;
-                self.push(Kind::Scalar(text, Style::Plain), mark);
+                self.push(Kind::Scalar, mark, Content::Scalar(text, Style::Plain));
                 Ok(())
             }
         }
@@ -341,22 +366,19 @@ impl<'a> Scanner<'a> {
         !self.brackets.is_empty()
     }
 
-    fn push(&mut self, kind: Kind<'a>, mark: Mark) {
-        let trace = match kind {
-            Kind::SequenceStart => Trace::SequenceStart,
-            Kind::Item => Trace::Item,
-            Kind::Comma => Trace::Comma,
-            Kind::Value => Trace::Value,
-            _ => Trace::Other,
-        };
-        self.traces = [(trace, mark), self.traces[0]];
-        self.tokens.push_back(Token { kind, mark });
+    fn push(&mut self, kind: Kind, mark: Mark, content: Content<'a>) {
+        self.recent = [(kind, mark), self.recent[0]];
+        self.tokens.push_back(Token {
+            kind,
+            mark,
+            content,
+        });
     }
 
     /// Passes a character and pushes the token that it is.
-    fn indicator(&mut self, kind: Kind<'a>, mark: Mark) {
+    fn indicator(&mut self, kind: Kind, mark: Mark) {
         self.cursor.skip_ascii(1);
-        self.push(kind, mark);
+        self.push(kind, mark, Content::Nothing);
     }
 
     // Indentation.
@@ -364,7 +386,7 @@ impl<'a> Scanner<'a> {
     /// Begins a block collection if this column is deeper than the one
     /// around; `token` is the number of the token it goes before, the end of
     /// the queue where there is none.
-    fn roll(&mut self, mark: Mark, token: Option<u64>, kind: Kind<'a>) -> Result<()> {
+    fn roll(&mut self, mark: Mark, token: Option<u64>, kind: Kind) -> Result<()> {
         let column = i64::from(mark.column);
         if self.in_flow() || self.indent >= column {
             return Ok(());
@@ -375,13 +397,18 @@ impl<'a> Scanner<'a> {
             return Err(Problem::too_deep(mark));
         }
         match token {
-            None => self.push(kind, mark),
-            Some(number) => self.insert(number, Token { kind, mark }),
+            None => self.push(kind, mark, Content::Nothing),
+            Some(number) => self.insert(number, kind, mark),
         }
         Ok(())
     }
 
-    fn insert(&mut self, number: u64, token: Token<'a>) {
+    fn insert(&mut self, number: u64, kind: Kind, mark: Mark) {
+        let token = Token {
+            kind,
+            mark,
+            content: Content::Nothing,
+        };
         let index = number
             .checked_sub(self.taken)
             .and_then(|index| usize::try_from(index).ok())
@@ -423,7 +450,7 @@ impl<'a> Scanner<'a> {
                 offset: u32::try_from(end).unwrap_or(0),
                 ..end_mark
             };
-            self.push(Kind::BlockEnd, mark);
+            self.push(Kind::BlockEnd, mark, Content::Nothing);
             self.indent = self.indents.pop().unwrap_or(-1);
         }
     }
@@ -446,8 +473,7 @@ impl<'a> Scanner<'a> {
         self.unroll(-1, mark);
         self.forget_key()?;
         self.key_allowed = false;
-        self.push(Kind::StreamEnd, mark);
-        self.ended = true;
+        self.push(Kind::StreamEnd, mark, Content::Nothing);
         Ok(())
     }
 
@@ -489,7 +515,7 @@ impl<'a> Scanner<'a> {
 
     // Indicators.
 
-    fn flow_start(&mut self, kind: Kind<'a>, mark: Mark) -> Result<()> {
+    fn flow_start(&mut self, kind: Kind, mark: Mark) -> Result<()> {
         self.may_be_key(mark)?;
         let token = self.next_number();
         self.brackets.push(Bracket {
@@ -504,7 +530,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    fn flow_end(&mut self, kind: Kind<'a>, mark: Mark) -> Result<()> {
+    fn flow_end(&mut self, kind: Kind, mark: Mark) -> Result<()> {
         self.forget_key()?;
         // Compat: a collection in which no key could begin, as `{}`, holds
         // nothing back, so that `{}: a` is no mapping unless the `:` is met
@@ -552,13 +578,7 @@ impl<'a> Scanner<'a> {
     fn value(&mut self, mark: Mark) -> Result<()> {
         match self.take_possible_key() {
             Some(key) if is_current(&key, &self.cursor) => {
-                self.insert(
-                    key.token,
-                    Token {
-                        kind: Kind::Key,
-                        mark: key.mark,
-                    },
-                );
+                self.insert(key.token, Kind::Key, key.mark);
                 self.roll(key.mark, Some(key.token), Kind::MappingStart)?;
                 self.key_allowed = false;
             }

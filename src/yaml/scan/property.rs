@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::{Kind, Mark, Problem, Result, Scanner};
+use super::{Content, Mark, Problem, Result, Scanner, Tag};
 
 /// Characters of anchor names, tag handles and directive names.
 fn is_name(byte: u8) -> bool {
@@ -68,15 +68,15 @@ impl<'a> Scanner<'a> {
     }
 
     /// Reads `!suffix`, `!handle!suffix` or `!<uri>`.
-    pub(super) fn tag(&mut self, mark: Mark) -> Result<Kind<'a>> {
-        let kind = if self.cursor.byte_at(1) == b'<' {
+    pub(super) fn tag(&mut self, mark: Mark) -> Result<Tag<'a>> {
+        let (handle, rest) = if self.cursor.byte_at(1) == b'<' {
             self.cursor.skip_ascii(2);
             let uri = self.uri(mark, false)?;
             if self.cursor.byte() != b'>' {
                 return Err(Problem::new("no `>` ends this tag", mark));
             }
             self.cursor.skip();
-            Kind::Tag("", uri)
+            ("", uri)
         } else {
             let start = self.cursor.offset();
             self.cursor.skip();
@@ -84,14 +84,14 @@ impl<'a> Scanner<'a> {
             if self.cursor.byte() == b'!' {
                 self.cursor.skip();
                 let handle = self.cursor.slice(start, self.cursor.offset());
-                Kind::Tag(handle, self.uri(mark, false)?)
+                (handle, self.uri(mark, false)?)
             } else {
                 // What was read is no handle, but the beginning of the suffix.
                 let head = self.cursor.slice(start + 1, self.cursor.offset());
                 match self.uri(mark, true)? {
-                    rest if head.is_empty() && rest.is_empty() => Kind::Tag("", "!".into()),
-                    rest if rest.is_empty() => Kind::Tag("!", head.into()),
-                    rest => Kind::Tag("!", Cow::Owned(format!("{head}{rest}"))),
+                    rest if head.is_empty() && rest.is_empty() => ("", "!".into()),
+                    rest if rest.is_empty() => ("!", head.into()),
+                    rest => ("!", Cow::Owned(format!("{head}{rest}"))),
                 }
             }
         };
@@ -99,7 +99,7 @@ impl<'a> Scanner<'a> {
             return Err(Problem::new("a blank must follow a tag", mark)
                 .help("put the value in quotes if `!` belongs to it"));
         }
-        Ok(kind)
+        Ok(Tag { handle, rest })
     }
 
     /// Reads the characters of an address, `%` escapes undone.
@@ -163,14 +163,14 @@ impl<'a> Scanner<'a> {
     }
 
     /// Reads a line that begins with `%`.
-    pub(super) fn directive(&mut self) -> Result<Kind<'a>> {
+    pub(super) fn directive(&mut self) -> Result<Content<'a>> {
         let mark = self.cursor.mark();
         self.cursor.skip();
         let name = self.name();
         if !self.cursor.ends_word_at(0) {
             return Err(Problem::no_directive(mark));
         }
-        let kind = match name {
+        let content = match name {
             "YAML" => self.version_directive(mark)?,
             "TAG" => self.tag_directive(mark)?,
             _ => return Err(Problem::no_directive(mark)),
@@ -186,10 +186,10 @@ impl<'a> Scanner<'a> {
             ));
         }
         self.cursor.skip_break();
-        Ok(kind)
+        Ok(content)
     }
 
-    fn version_directive(&mut self, mark: Mark) -> Result<Kind<'a>> {
+    fn version_directive(&mut self, mark: Mark) -> Result<Content<'a>> {
         self.cursor.skip_blanks(true);
         let start = self.cursor.offset();
         while matches!(self.cursor.byte(), b'0'..=b'9' | b'.') {
@@ -199,14 +199,14 @@ impl<'a> Scanner<'a> {
         let is_number =
             |text: &str| matches!(text.len(), 1 | 2) && text.bytes().all(|b| b.is_ascii_digit());
         match version.split_once('.') {
-            Some((major, minor)) if is_number(major) && is_number(minor) => Ok(Kind::Version(
+            Some((major, minor)) if is_number(major) && is_number(minor) => Ok(Content::Version(
                 matches!((major, minor), ("1" | "01", "1" | "01")),
             )),
             _ => Err(Problem::no_directive(mark).help("remove the directive")),
         }
     }
 
-    fn tag_directive(&mut self, mark: Mark) -> Result<Kind<'a>> {
+    fn tag_directive(&mut self, mark: Mark) -> Result<Content<'a>> {
         let malformed = || {
             Problem::new("this `%TAG` directive is malformed", mark)
                 .help("write `%TAG !handle! prefix`")
@@ -232,6 +232,9 @@ impl<'a> Scanner<'a> {
         if prefix.is_empty() || !self.cursor.ends_word_at(0) {
             return Err(malformed());
         }
-        Ok(Kind::TagPrefix(handle, prefix))
+        Ok(Content::Tag(Box::new(Tag {
+            handle,
+            rest: prefix,
+        })))
     }
 }
