@@ -7,8 +7,8 @@
 use std::fmt::Write;
 use std::hint::black_box;
 
-use divan::counter::BytesCount;
 use divan::Bencher;
+use divan::counter::BytesCount;
 use fluxwright::diag::FileId;
 use fluxwright::yaml::resolve::Version;
 use fluxwright::yaml::{self, Document, emit};
@@ -44,10 +44,30 @@ impl Dice {
 
     fn word(&mut self) -> &'static str {
         const WORDS: [&str; 24] = [
-            "backend", "bucket", "cache", "certificate", "channel", "cluster", "duration",
-            "endpoint", "gateway", "header", "interval", "listener", "metric", "network",
-            "policy", "port", "probe", "queue", "replica", "route", "schedule", "selector",
-            "storage", "volume",
+            "backend",
+            "bucket",
+            "cache",
+            "certificate",
+            "channel",
+            "cluster",
+            "duration",
+            "endpoint",
+            "gateway",
+            "header",
+            "interval",
+            "listener",
+            "metric",
+            "network",
+            "policy",
+            "port",
+            "probe",
+            "queue",
+            "replica",
+            "route",
+            "schedule",
+            "selector",
+            "storage",
+            "volume",
         ];
         WORDS[self.roll(WORDS.len())]
     }
@@ -100,7 +120,7 @@ fn properties(out: &mut String, dice: &mut Dice, indent: usize, depth: usize) {
         let _ = writeln!(out, "{blanks}  {}{i}:", dice.word());
         if dice.roll(3) == 0 {
             let _ = writeln!(out, "{blanks}    description: |-");
-            for _ in 0..1 + dice.roll(4) {
+            for _ in 0..=dice.roll(4) {
                 let _ = writeln!(out, "{blanks}      {}", dice.sentence(11));
             }
         } else {
@@ -160,7 +180,12 @@ fn value(out: &mut String, dice: &mut Dice) {
     // Keys must differ.
     let number = out.len();
     let _ = writeln!(out, "# {}", dice.sentence(12));
-    let _ = writeln!(out, "## @param {}{number} {}", dice.word(), dice.sentence(4));
+    let _ = writeln!(
+        out,
+        "## @param {}{number} {}",
+        dice.word(),
+        dice.sentence(4)
+    );
     let _ = writeln!(out, "{}{number}:\n  enabled: true", dice.word());
     let _ = writeln!(out, "  # {}", dice.sentence(9));
     let _ = writeln!(out, "  # - name: {}", dice.word());

@@ -8,6 +8,8 @@
 
 mod check_schema;
 mod envsubst;
+mod fuzz_corpus;
 mod get;
 mod layering;
 mod program;
+mod yaml;

@@ -225,13 +225,7 @@ impl<'a> Composer<'a> {
     }
 
     /// Begins a collection.
-    fn open(
-        &mut self,
-        is_mapping: bool,
-        properties: Properties<'a>,
-        style: Style,
-        span: Span,
-    ) {
+    fn open(&mut self, is_mapping: bool, properties: Properties<'a>, style: Style, span: Span) {
         let anchor = properties.as_ref().and_then(|property| property.anchor);
         if let Some(name) = anchor {
             self.anchors.insert(name, None);

@@ -48,15 +48,6 @@ pub(super) struct Remarks {
     pub(super) foot: Option<String>,
 }
 
-impl Remarks {
-    fn head(text: String) -> Option<Box<Remarks>> {
-        Some(Box::new(Remarks {
-            head: Some(text),
-            ..Remarks::default()
-        }))
-    }
-}
-
 /// What is expected next.
 #[derive(Clone, Copy, Debug)]
 enum State {
@@ -100,6 +91,8 @@ pub(super) struct Events<'a> {
     starts: Vec<Mark>,
     /// Handles of tags and what they stand for, in this document.
     handles: Vec<(&'a str, Cow<'a, str>)>,
+    /// Where something left out would stand: behind the last token.
+    behind: Mark,
     /// Comments met that no event has taken yet.
     remarks: Remarks,
     /// The head comment of the next collection, moved out of the way of its
@@ -120,6 +113,7 @@ impl<'a> Events<'a> {
             states: Vec::new(),
             starts: Vec::new(),
             handles: Vec::new(),
+            behind: Mark::default(),
             remarks: Remarks::default(),
             stem: None,
             taken: None,
@@ -173,16 +167,36 @@ impl<'a> Events<'a> {
 
     /// Passes a token and shows the one after it.
     fn pass(&mut self) -> Result<(Kind, Mark)> {
-        self.scanner.take();
+        self.take();
         self.peek()
     }
 
     /// Takes the token that was shown.
-    fn take_content(&mut self) -> Content<'a> {
-        match self.scanner.take() {
-            Some(token) => token.content,
-            None => Content::Nothing,
-        }
+    fn take(&mut self) -> Content<'a> {
+        let Some(token) = self.scanner.take() else {
+            return Content::Nothing;
+        };
+        let width = match token.kind {
+            // These stand for indentation, which is nowhere.
+            Kind::SequenceStart | Kind::MappingStart | Kind::BlockEnd => return token.content,
+            Kind::DocumentStart => 3,
+            Kind::Item | Kind::Key | Kind::Value => 1,
+            _ => 0,
+        };
+        self.behind = Mark {
+            offset: token.mark.offset + width,
+            column: token.mark.column + width,
+            ..token.mark
+        };
+        token.content
+    }
+
+    /// The empty scalar of a node that was left out.
+    fn nothing(&self) -> (Event<'a>, Mark) {
+        (
+            Event::Scalar(None, Cow::Borrowed(""), Style::Plain),
+            self.behind,
+        )
     }
 
     /// Gives the comments met so far to the event being made.
@@ -192,6 +206,14 @@ impl<'a> Events<'a> {
         if head.is_some() || line.is_some() || foot.is_some() {
             self.taken = Some(Box::new(std::mem::take(&mut self.remarks)));
         }
+    }
+
+    /// Gives a head comment to the event being made.
+    fn give_head(&mut self, head: String) {
+        self.taken = Some(Box::new(Remarks {
+            head: Some(head),
+            ..Remarks::default()
+        }));
     }
 
     fn pop_state(&mut self) {
@@ -206,10 +228,10 @@ impl<'a> Events<'a> {
             State::DocumentContent => match self.peek()? {
                 (
                     Kind::Directive | Kind::DocumentStart | Kind::DocumentEnd | Kind::StreamEnd,
-                    mark,
+                    _,
                 ) => {
                     self.pop_state();
-                    Ok(nothing(mark))
+                    Ok(self.nothing())
                 }
                 _ => self.node(true, false),
             },
@@ -232,9 +254,9 @@ impl<'a> Events<'a> {
                 self.flow_value(State::FlowKey { first: false }, Kind::FlowMappingEnd)
             }
             State::FlowNoValue => {
-                let (_, mark) = self.peek()?;
+                self.peek()?;
                 self.state = State::FlowKey { first: false };
-                Ok(nothing(mark))
+                Ok(self.nothing())
             }
         }
     }
@@ -272,7 +294,7 @@ impl<'a> Events<'a> {
         }
         self.states.push(State::DocumentEnd);
         self.state = State::DocumentContent;
-        self.scanner.take();
+        self.take();
         Ok((Event::DocumentStart, start))
     }
 
@@ -290,7 +312,7 @@ impl<'a> Events<'a> {
             self.remarks.head = Some(head);
             return;
         };
-        self.taken = Remarks::head(own.to_owned());
+        self.give_head(own.to_owned());
         self.remarks.head = (!rest.is_empty()).then(|| rest.to_owned());
     }
 
@@ -298,7 +320,7 @@ impl<'a> Events<'a> {
         let mut has_version = false;
         let (mut next, mut mark) = self.peek()?;
         while next == Kind::Directive {
-            match self.take_content() {
+            match self.take() {
                 Content::Tag(tag) => {
                     let scan::Tag { handle, rest } = *tag;
                     if self.handles.iter().any(|(known, _)| *known == handle) {
@@ -338,7 +360,7 @@ impl<'a> Events<'a> {
     fn document_end(&mut self) -> Result<(Event<'a>, Mark)> {
         let (next, mark) = self.peek()?;
         if next == Kind::DocumentEnd {
-            self.scanner.take();
+            self.take();
         }
         self.handles.clear();
         self.state = State::Document { first: false };
@@ -361,7 +383,7 @@ impl<'a> Events<'a> {
         if next == Kind::Alias {
             self.pop_state();
             self.take_comments();
-            if let Content::Name(name) = self.take_content() {
+            if let Content::Name(name) = self.take() {
                 return Ok((Event::Alias(name), start));
             }
         }
@@ -378,7 +400,7 @@ impl<'a> Events<'a> {
             Kind::Scalar => {
                 self.pop_state();
                 self.take_comments();
-                if let Content::Scalar(text, style) = self.take_content() {
+                if let Content::Scalar(text, style) = self.take() {
                     return Ok((Event::Scalar(properties, text, style), start));
                 }
             }
@@ -396,14 +418,14 @@ impl<'a> Events<'a> {
                 self.state = State::Item;
                 self.take_stem();
                 self.starts.push(mark);
-                self.scanner.take();
+                self.take();
                 return Ok((Event::SequenceStart(properties, Style::Plain), start));
             }
             Kind::MappingStart if block => {
                 self.state = State::BlockKey;
                 self.take_stem();
                 self.starts.push(mark);
-                self.scanner.take();
+                self.take();
                 return Ok((Event::MappingStart(properties, Style::Plain), start));
             }
             _ if properties.is_some() => {
@@ -415,7 +437,7 @@ impl<'a> Events<'a> {
             }
             _ => {}
         }
-        Err(unexpected(next, mark))
+        Err(Problem::unexpected(next, mark))
     }
 
     /// An anchor and a tag, in either order.
@@ -425,12 +447,12 @@ impl<'a> Events<'a> {
             let (next, mark) = self.peek()?;
             match next {
                 Kind::Anchor if property.anchor.is_none() => {
-                    if let Content::Name(name) = self.take_content() {
+                    if let Content::Name(name) = self.take() {
                         property.anchor = Some(name);
                     }
                 }
                 Kind::Tag if property.tag.is_none() => {
-                    if let Content::Tag(tag) = self.take_content() {
+                    if let Content::Tag(tag) = self.take() {
                         property.tag = Some(self.written_tag(&tag, mark)?);
                     }
                 }
@@ -443,19 +465,19 @@ impl<'a> Events<'a> {
     fn open(&mut self, state: State, mark: Mark) {
         self.state = state;
         self.starts.push(mark);
-        self.scanner.take();
+        self.take();
     }
 
     /// Ends the innermost collection.
     fn close(&mut self) {
         self.pop_state();
         self.starts.pop();
-        self.scanner.take();
+        self.take();
     }
 
     fn take_stem(&mut self) {
         if let Some(stem) = self.stem.take() {
-            self.taken = Remarks::head(stem);
+            self.give_head(stem);
         }
     }
 
@@ -515,7 +537,7 @@ impl<'a> Events<'a> {
                 let (next, _) = self.pass_item()?;
                 if matches!(next, Kind::Item | Kind::BlockEnd) {
                     self.state = State::Item;
-                    return Ok(nothing(behind(mark)));
+                    return Ok(self.nothing());
                 }
                 self.states.push(State::Item);
                 self.node(true, false)
@@ -524,7 +546,13 @@ impl<'a> Events<'a> {
                 self.close();
                 Ok((Event::SequenceEnd, mark))
             }
-            _ => Err(self.misplaced("list", "item", next, mark)),
+            _ => Err(Problem::misplaced(
+                "an item of the list",
+                self.start(),
+                next,
+                mark,
+                self.text,
+            )),
         }
     }
 
@@ -537,7 +565,7 @@ impl<'a> Events<'a> {
         let (next, _) = self.pass_item()?;
         if matches!(next, Kind::Item | Kind::Key | Kind::Value | Kind::BlockEnd) {
             self.state = State::LevelItem;
-            return Ok(nothing(behind(mark)));
+            return Ok(self.nothing());
         }
         self.states.push(State::LevelItem);
         self.node(true, false)
@@ -546,31 +574,37 @@ impl<'a> Events<'a> {
     fn block_key(&mut self) -> Result<(Event<'a>, Mark)> {
         let (next, mark) = self.peek()?;
         match next {
-            Kind::Key => self.block_content(State::BlockValue, mark),
+            Kind::Key => self.block_content(State::BlockValue),
             Kind::BlockEnd => {
                 self.close();
                 self.take_comments();
                 Ok((Event::MappingEnd, mark))
             }
-            _ => Err(self.misplaced("mapping", "key", next, mark)),
+            _ => Err(Problem::misplaced(
+                "a key of the mapping",
+                self.start(),
+                next,
+                mark,
+                self.text,
+            )),
         }
     }
 
     fn block_value(&mut self) -> Result<(Event<'a>, Mark)> {
-        let (next, mark) = self.peek()?;
+        let (next, _) = self.peek()?;
         if next == Kind::Value {
-            return self.block_content(State::BlockKey, mark);
+            return self.block_content(State::BlockKey);
         }
         self.state = State::BlockKey;
-        Ok(nothing(mark))
+        Ok(self.nothing())
     }
 
-    /// A key or value of a block mapping, whose indicator stands at `mark`.
-    fn block_content(&mut self, then: State, mark: Mark) -> Result<(Event<'a>, Mark)> {
+    /// A key or value of a block mapping, behind its indicator.
+    fn block_content(&mut self, then: State) -> Result<(Event<'a>, Mark)> {
         let (next, _) = self.pass()?;
         if matches!(next, Kind::Key | Kind::Value | Kind::BlockEnd) {
             self.state = then;
-            return Ok(nothing(behind(mark)));
+            return Ok(self.nothing());
         }
         self.states.push(then);
         self.node(true, true)
@@ -582,7 +616,7 @@ impl<'a> Events<'a> {
         let (mut next, mut mark) = self.peek()?;
         if next != Kind::FlowSequenceEnd && !first {
             if next != Kind::Comma {
-                return Err(self.unclosed("list", ']', next, mark));
+                return Err(Problem::unclosed("list", ']', self.start(), next, mark));
             }
             (next, mark) = self.pass()?;
         }
@@ -594,11 +628,8 @@ impl<'a> Events<'a> {
             }
             Kind::Key => {
                 self.state = State::PairKey;
-                self.scanner.take();
-                Ok((
-                    Event::MappingStart(None, Style::Flow),
-                    mark,
-                ))
+                self.take();
+                Ok((Event::MappingStart(None, Style::Flow), mark))
             }
             _ => {
                 self.states.push(State::FlowItem { first: false });
@@ -608,13 +639,13 @@ impl<'a> Events<'a> {
     }
 
     fn pair_key(&mut self) -> Result<(Event<'a>, Mark)> {
-        let (next, mark) = self.peek()?;
+        let (next, _) = self.peek()?;
         if matches!(next, Kind::Value | Kind::Comma | Kind::FlowSequenceEnd) {
             // Compat: the token is passed, so that `[? : a]` is a list that
             // does not close.
-            self.scanner.take();
+            self.take();
             self.state = State::PairValue;
-            return Ok(nothing(behind(mark)));
+            return Ok(self.nothing());
         }
         self.states.push(State::PairValue);
         self.node(false, false)
@@ -622,28 +653,23 @@ impl<'a> Events<'a> {
 
     /// The value of an entry that `end` or a comma may follow.
     fn flow_value(&mut self, then: State, end: Kind) -> Result<(Event<'a>, Mark)> {
-        let (next, mut mark) = self.peek()?;
+        let (next, _) = self.peek()?;
         if next == Kind::Value {
-            let (next, behind) = self.pass()?;
+            let (next, _) = self.pass()?;
             if next != Kind::Comma && next != end {
                 self.states.push(then);
                 return self.node(false, false);
             }
-            // Compat: an omitted value is where its `:` is in `[a: ]`, and
-            // where the next token is in `{a: }`.
-            if end == Kind::FlowMappingEnd {
-                mark = behind;
-            }
         }
         self.state = then;
-        Ok(nothing(mark))
+        Ok(self.nothing())
     }
 
     fn flow_key(&mut self, first: bool) -> Result<(Event<'a>, Mark)> {
         let (mut next, mut mark) = self.peek()?;
         if next != Kind::FlowMappingEnd && !first {
             if next != Kind::Comma {
-                return Err(self.unclosed("mapping", '}', next, mark));
+                return Err(Problem::unclosed("mapping", '}', self.start(), next, mark));
             }
             (next, mark) = self.pass()?;
         }
@@ -654,10 +680,10 @@ impl<'a> Events<'a> {
                 Ok((Event::MappingEnd, mark))
             }
             Kind::Key => {
-                let (next, mark) = self.pass()?;
+                let (next, _) = self.pass()?;
                 if matches!(next, Kind::Value | Kind::Comma | Kind::FlowMappingEnd) {
                     self.state = State::FlowValue;
-                    return Ok(nothing(mark));
+                    return Ok(self.nothing());
                 }
                 self.states.push(State::FlowValue);
                 self.node(false, false)
@@ -669,53 +695,9 @@ impl<'a> Events<'a> {
         }
     }
 
-    // Problems.
-
-    /// Something else than the next entry stands in a block collection.
-    fn misplaced(&self, collection: &str, entry: &str, next: Kind, mark: Mark) -> Problem {
-        let start = self.starts.last().copied().unwrap_or_default();
-        let line = self.text.lines().nth(mark.line as usize);
-        let before: String = line
-            .unwrap_or_default()
-            .chars()
-            .take(mark.column as usize)
-            .collect();
-        match next {
-            Kind::FlowSequenceEnd | Kind::FlowMappingEnd | Kind::Comma => unexpected(next, mark),
-            _ if !before.trim_matches([' ', '\t', '-', '?']).is_empty() => {
-                Problem::new("text cannot follow a value on its line", mark)
-                    .help("put the whole value in quotes")
-            }
-            _ => Problem::new(
-                format!(
-                    "expected {} {entry} of the {collection} that begins at line {}",
-                    if entry == "item" { "an" } else { "a" },
-                    start.line + 1
-                ),
-                mark,
-            )
-            .help(format!(
-                "indent it to column {} as the others, or deeper if it belongs to the one before",
-                start.column + 1
-            )),
-        }
-    }
-
-    /// Something else than a comma or the end stands in a flow collection.
-    fn unclosed(&self, collection: &str, bracket: char, next: Kind, mark: Mark) -> Problem {
-        let start = self.starts.last().copied().unwrap_or_default();
-        if next == Kind::StreamEnd {
-            return Problem::new(
-                format!("the {collection} that begins here has no closing `{bracket}`"),
-                start,
-            )
-            .help(format!("add the `{bracket}`"));
-        }
-        Problem::new(format!("expected `,` or `{bracket}`"), mark)
-            .within(collection, start)
-            .help(
-                "put a comma between the entries; put text that holds brackets or commas in quotes",
-            )
+    /// Where the innermost collection begins.
+    fn start(&self) -> Mark {
+        self.starts.last().copied().unwrap_or_default()
     }
 }
 
@@ -725,34 +707,5 @@ fn core_tag(suffix: &str) -> WrittenTag {
     match Tag::of_core_suffix(suffix) {
         Tag::Other => (Tag::Other, Some(format!("!!{suffix}").into())),
         known => (known, None),
-    }
-}
-
-/// The empty scalar of a key or value that was left out.
-fn nothing<'a>(mark: Mark) -> (Event<'a>, Mark) {
-    (
-        Event::Scalar(None, Cow::Borrowed(""), Style::Plain),
-        mark,
-    )
-}
-
-/// The place behind an indicator.
-fn behind(mark: Mark) -> Mark {
-    Mark {
-        offset: mark.offset + 1,
-        column: mark.column + 1,
-        ..mark
-    }
-}
-
-fn unexpected(next: Kind, mark: Mark) -> Problem {
-    match next {
-        Kind::FlowSequenceEnd => Problem::new("`]` closes nothing", mark),
-        Kind::FlowMappingEnd => Problem::new("`}` closes nothing", mark),
-        Kind::Comma => Problem::new("a value is missing before `,`", mark),
-        Kind::Item => Problem::new("a list item cannot begin here", mark)
-            .help("begin the list on a line of its own, or put the value in quotes"),
-        Kind::Value => Problem::new("a key is missing before `:`", mark),
-        _ => Problem::new("a value is missing here", mark),
     }
 }

@@ -90,12 +90,7 @@ fn forbidden(text: &str) -> Option<usize> {
 /// The first byte that may begin a character that is not allowed; most files
 /// have none.
 fn suspicious(bytes: &[u8]) -> Option<usize> {
-    let is_suspicious = |b: u8| {
-        (b < 0x20) & (b != b'\t') & (b != b'\n') & (b != b'\r')
-            | (b == 0x7F)
-            | (b == 0xC2)
-            | (b == 0xEF)
-    };
+    let is_suspicious = |b: u8| matches!(b, 0..=8 | 0xB | 0xC | 0xE..=0x1F | 0x7F | 0xC2 | 0xEF);
     // All bytes of a chunk are looked at together.
     const CHUNK: usize = 64;
     let clean = bytes

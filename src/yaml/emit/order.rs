@@ -2,12 +2,62 @@
 
 use std::cmp::Ordering;
 
+use crate::gostd::unicode::{is_digit, is_letter};
+
+/// Sorts by keys, in go-yaml's natural order.
+///
+/// Compat: that order is none for some keys (`1` < `01` < `0a` < `1`), whose
+/// place in go-yaml's output differs from run to run. The library's sorting may
+/// panic at such keys, this one gives some order that is always the same.
+pub(super) fn sort_by_key<T: Copy>(items: &mut [T], key: impl Fn(&T) -> &str) {
+    merge_sort(items, &mut Vec::with_capacity(items.len()), &|a, b| {
+        natural(key(a), key(b)).is_lt()
+    });
+}
+
+/// Sorts with room for a copy of the items.
+fn merge_sort<T: Copy>(items: &mut [T], room: &mut Vec<T>, less: &impl Fn(&T, &T) -> bool) {
+    if items.len() <= 8 {
+        for end in 1..items.len() {
+            let mut at = end;
+            while at > 0 && less(&items[at], &items[at - 1]) {
+                items.swap(at, at - 1);
+                at -= 1;
+            }
+        }
+        return;
+    }
+    let (left, right) = items.split_at_mut(items.len() / 2);
+    merge_sort(left, room, less);
+    merge_sort(right, room, less);
+    let (Some(last), Some(first)) = (left.last(), right.first()) else {
+        return;
+    };
+    if !less(first, last) {
+        return;
+    }
+    room.clear();
+    let (mut i, mut j) = (0, 0);
+    while let (Some(a), Some(b)) = (left.get(i), right.get(j)) {
+        if less(b, a) {
+            room.push(*b);
+            j += 1;
+        } else {
+            room.push(*a);
+            i += 1;
+        }
+    }
+    room.extend_from_slice(&left[i..]);
+    room.extend_from_slice(&right[j..]);
+    items.copy_from_slice(room);
+}
+
 /// Compares two keys by go-yaml's natural order: letters after everything
 /// else, runs of digits by their number.
 ///
-/// Compat: `sorter.go` `keyList.Less` of go-yaml v2. That one is no total order
-/// for every input; ties end in the order of the text.
-pub(super) fn natural(a: &str, b: &str) -> Ordering {
+/// Compat: `sorter.go` `keyList.Less` of go-yaml v2; ties end in the order of
+/// the text.
+fn natural(a: &str, b: &str) -> Ordering {
     // Equal beginnings of plain letters are most of what is compared.
     let (x, y) = (a.as_bytes(), b.as_bytes());
     let same = x.iter().zip(y).take_while(|(p, q)| p == q).count();
@@ -54,16 +104,6 @@ fn slow(a: &str, b: &str) -> Ordering {
     number(&x).cmp(&number(&y)).then(p.cmp(&q))
 }
 
-fn is_letter(c: char) -> bool {
-    c.is_alphabetic()
-}
-
-fn is_digit(c: char) -> bool {
-    // Go's unicode.IsDigit; only ASCII digits occur in keys in practice, and
-    // others differ by their code point either way.
-    c.is_ascii_digit()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,7 +117,36 @@ mod tests {
         ];
         let mut keys = want;
         keys.reverse();
-        keys.sort_by(|a, b| natural(a, b));
+        sort_by_key(&mut keys, |key| key);
         assert_eq!(keys, want);
+        // Digits and letters beyond ASCII.
+        let mut keys = ["\u{661}\u{660}", "a", "\u{662}", "\u{e9}", "\u{345}", "9"];
+        sort_by_key(&mut keys, |key| key);
+        assert_eq!(
+            keys,
+            ["\u{345}", "9", "\u{662}", "\u{661}\u{660}", "a", "\u{e9}"]
+        );
+    }
+
+    #[test]
+    fn keys_without_an_order_are_sorted_somehow() {
+        let mut keys: Vec<String> = Vec::new();
+        for a in ["", "0", "1", "01", "-"] {
+            for b in ["", "0", "a", "B", "é", "1"] {
+                for c in ["", "1", "00", "a", "."] {
+                    keys.push(format!("{a}{b}{c}"));
+                }
+            }
+        }
+        keys.dedup();
+        let mut sorted: Vec<&String> = keys.iter().collect();
+        sort_by_key(&mut sorted, |key| key);
+        assert_eq!(sorted.len(), keys.len());
+        // An order that is one is kept among many.
+        let numbers: Vec<String> = (0..300).map(|n| format!("k{}", n * 7 % 300)).collect();
+        let mut sorted: Vec<&str> = numbers.iter().map(String::as_str).collect();
+        sort_by_key(&mut sorted, |key| key);
+        let want: Vec<String> = (0..300).map(|n| format!("k{n}")).collect();
+        assert_eq!(sorted, want);
     }
 }

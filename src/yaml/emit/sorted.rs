@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use super::super::resolve::{Scalar as Resolved, Version, is_plain_string, resolve};
 use super::super::text::is_allowed;
 use super::super::value::{check_key, check_unique};
-use super::super::{Data, Entry, Node, Style, Tag, Value, decode};
+use super::super::{Data, Entry, Node, Style, Tag, Value, decode, write_json_string};
 use super::emitter::{Config, Emitter, Scalar, Shape, Start, View};
-use super::order::natural;
+use super::order::sort_by_key;
 use crate::diag::{Error, Result};
 use crate::gostd::strconv;
 
@@ -137,6 +137,27 @@ fn through_json(text: &str) -> Result<Cow<'_, str>> {
     Ok(out.into())
 }
 
+/// Refuses keys that go-yaml does not find in the JSON between: those of more
+/// than 1024 characters, quotes and escapes counted, or of several lines.
+fn check_json_key(key: &str) -> Result<()> {
+    const LONGEST: usize = 1024;
+    let problem = if key.contains('\u{85}') {
+        "a key with a line break (U+0085) cannot be printed"
+    } else if key.len() * 6 > LONGEST && json_length(key) > LONGEST {
+        "a key of more than 1022 characters cannot be printed"
+    } else {
+        return Ok(());
+    };
+    Err(Error::new("yaml/invalid", problem).help("the reference programs refuse it, too"))
+}
+
+/// The characters of a string as `json.Marshal` writes it.
+fn json_length(text: &str) -> usize {
+    let mut json = String::with_capacity(text.len() + 2);
+    write_json_string(&mut json, text);
+    json.chars().count()
+}
+
 /// A node without aliases and merge keys.
 #[derive(Clone, Copy)]
 struct NodeView<'a>(&'a Node);
@@ -156,13 +177,10 @@ impl View for NodeView<'_> {
                 let mut sorted: Vec<&Entry> = entries.iter().collect();
                 for entry in &sorted {
                     check_key(&entry.key)?;
+                    check_json_key(entry.key.text().unwrap_or_default())
+                        .map_err(|e| e.at(entry.key.span()))?;
                 }
-                sorted.sort_by(|a, b| {
-                    natural(
-                        a.key.text().unwrap_or_default(),
-                        b.key.text().unwrap_or_default(),
-                    )
-                });
+                sort_by_key(&mut sorted, |entry| entry.key.text().unwrap_or_default());
                 Ok(Shape::Mapping(
                     Start::default(),
                     sorted
@@ -228,7 +246,10 @@ impl View for ValueView<'_> {
             ),
             Value::Mapping(map) => {
                 let mut sorted: Vec<_> = map.iter().collect();
-                sorted.sort_by(|a, b| natural(a.0, b.0));
+                for (key, _) in &sorted {
+                    check_json_key(key)?;
+                }
+                sort_by_key(&mut sorted, |(key, _)| key);
                 Shape::Mapping(
                     Start::default(),
                     sorted

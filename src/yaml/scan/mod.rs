@@ -204,10 +204,7 @@ impl<'a> Scanner<'a> {
             None => return Ok(false),
             Some(key) if key.token > self.taken => return Ok(false),
             Some(key) if key.token == self.taken => 0,
-            Some(_) => match self
-                .keys
-                .binary_search_by_key(&self.taken, |key| key.token)
-            {
+            Some(_) => match self.keys.binary_search_by_key(&self.taken, |key| key.token) {
                 Ok(index) => index,
                 Err(_) => return Ok(false),
             },
@@ -550,8 +547,7 @@ impl<'a> Scanner<'a> {
     fn item(&mut self, mark: Mark) -> Result<()> {
         if !self.in_flow() {
             if !self.key_allowed {
-                return Err(Problem::new("a list item cannot begin here", mark)
-                    .help("begin the list on a line of its own, or put the value in quotes"));
+                return Err(Problem::no_item(mark));
             }
             self.roll(mark, None, Kind::SequenceStart)?;
         }
@@ -586,8 +582,7 @@ impl<'a> Scanner<'a> {
             _ => {
                 if !self.in_flow() {
                     if !self.key_allowed {
-                        return Err(Problem::new("a mapping value cannot begin here", mark)
-                            .help("put a value that holds `: ` in quotes, or begin the mapping on a line of its own"));
+                        return Err(Problem::no_value(mark, self.recent[0].1));
                     }
                     self.roll(mark, None, Kind::MappingStart)?;
                 }

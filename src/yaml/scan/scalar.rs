@@ -261,7 +261,8 @@ impl<'a> Scanner<'a> {
                 return Err(Problem::new(
                     format!("this escape sequence needs {digits} hexadecimal digits"),
                     mark,
-                ));
+                )
+                .help("write all of them, or double the backslash"));
             };
             code = code << 4 | digit;
         }

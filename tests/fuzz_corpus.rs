@@ -1,0 +1,30 @@
+//! Replays the seeds of the fuzz targets, and what they found, as ordinary
+//! tests.
+
+use std::path::Path;
+
+#[path = "../fuzz/entries/yaml.rs"]
+pub(crate) mod yaml_entries;
+
+#[track_caller]
+fn replay(target: &str, entry: fn(&[u8])) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fuzz/seeds")
+        .join(target);
+    let mut count = 0;
+    for seed in std::fs::read_dir(folder).unwrap() {
+        entry(&std::fs::read(seed.unwrap().path()).unwrap());
+        count += 1;
+    }
+    assert!(count > 0, "no seeds for {target}");
+}
+
+#[test]
+fn yaml_parse() {
+    replay("yaml_parse", yaml_entries::parse);
+}
+
+#[test]
+fn yaml_roundtrip() {
+    replay("yaml_roundtrip", yaml_entries::round_trip);
+}
