@@ -1,7 +1,7 @@
 //! Parts to text.
 
 use super::parse::{Argument, Expression, Part};
-use super::pattern::Pattern;
+use super::pattern::{BadPattern, Ends, Pattern};
 use super::{ErrorKind, Output, Replacement, SubstitutionError, Use};
 use crate::gostd::{strconv, unicode};
 
@@ -96,10 +96,10 @@ fn apply(operator: &str, value: &str, arguments: &[Vec<u8>]) -> Result<Vec<u8>, 
         (",,", _) => unicode::lower(value).into_bytes(),
         ("^^", _) => unicode::upper(value).into_bytes(),
         ("#", []) => value.len().to_string().into_bytes(),
-        ("#", [pattern, ..]) => without_prefix(bytes, pattern, Extent::Shortest).to_vec(),
-        ("##", [pattern, ..]) => without_prefix(bytes, pattern, Extent::Longest).to_vec(),
-        ("%", [pattern, ..]) => without_suffix(bytes, pattern, Extent::Shortest),
-        ("%%", [pattern, ..]) => without_suffix(bytes, pattern, Extent::Longest),
+        ("#", [pattern, ..]) => without_prefix(bytes, pattern, Extent::Shortest)?.to_vec(),
+        ("##", [pattern, ..]) => without_prefix(bytes, pattern, Extent::Longest)?.to_vec(),
+        ("%", [pattern, ..]) => without_suffix(bytes, pattern, Extent::Shortest)?,
+        ("%%", [pattern, ..]) => without_suffix(bytes, pattern, Extent::Longest)?,
         (":", [position, rest @ ..]) => {
             substring(bytes, position, rest.first().map(Vec::as_slice))?.to_vec()
         }
@@ -217,36 +217,54 @@ enum Extent {
     Longest,
 }
 
+/// The longest value that is tried beginning by beginning.
+const MAX_TRIED_BYTES: usize = 8 << 10;
+
 /// The bytes without the shortest or the longest beginning that matches.
 /// Compat: the empty beginning never counts.
-fn without_prefix<'b>(bytes: &'b [u8], pattern: &[u8], extent: Extent) -> &'b [u8] {
+fn without_prefix<'b>(
+    bytes: &'b [u8],
+    pattern: &[u8],
+    extent: Extent,
+) -> Result<&'b [u8], ErrorKind> {
     let pattern = Pattern::new(pattern);
-    let mut found = None;
+    let end = match pattern.plain_ends(bytes) {
+        Some(Ends::None) => 0,
+        Some(Ends::Some { shortest, longest }) => match extent {
+            Extent::Shortest => shortest,
+            Extent::Longest => longest,
+        },
+        None if bytes.len() > MAX_TRIED_BYTES => return Err(ErrorKind::TooLong),
+        None => tried_end(bytes, &pattern, extent),
+    };
+    Ok(bytes.get(end..).unwrap_or_default())
+}
+
+/// Where the beginning ends that matches; zero if there is none.
+fn tried_end(bytes: &[u8], pattern: &Pattern, extent: Extent) -> usize {
+    let mut found = 0;
     for end in (1..=bytes.len()).rev() {
-        let Some((prefix, rest)) = bytes.split_at_checked(end) else {
-            continue;
-        };
-        match pattern.is_match(prefix) {
+        match pattern.is_match(bytes.get(..end).unwrap_or_default()) {
             // A pattern that is wrong changes nothing.
-            Err(_) => return bytes,
+            Err(BadPattern) => return 0,
             Ok(false) => {}
             Ok(true) => {
-                found = Some(rest);
+                found = end;
                 if extent == Extent::Longest {
                     break;
                 }
             }
         }
     }
-    found.unwrap_or(bytes)
+    found
 }
 
 /// Compat: the library turns both texts around, pattern and all, so that
 /// `[ab]` in a suffix is `]ba[`.
-fn without_suffix(bytes: &[u8], pattern: &[u8], extent: Extent) -> Vec<u8> {
+fn without_suffix(bytes: &[u8], pattern: &[u8], extent: Extent) -> Result<Vec<u8>, ErrorKind> {
     let reversed = reverse(bytes);
-    let kept = without_prefix(&reversed, &reverse(pattern), extent);
-    reverse(kept)
+    let kept = without_prefix(&reversed, &reverse(pattern), extent)?;
+    Ok(reverse(kept))
 }
 
 /// The characters in the other order; what is no character becomes U+FFFD.

@@ -91,6 +91,8 @@ pub enum ErrorKind {
     Length(Box<str>),
     /// Expressions in expressions, too deep.
     TooDeep,
+    /// A value of more than 8 KiB, trimmed by a pattern with `?` or `[…]`.
+    TooLong,
 }
 
 impl std::fmt::Display for SubstitutionError {
@@ -107,6 +109,7 @@ impl std::fmt::Display for SubstitutionError {
             }
             ErrorKind::Length(length) => return write!(f, "negative length: `{length}`"),
             ErrorKind::TooDeep => "substitutions nest too deeply",
+            ErrorKind::TooLong => "value too long for a pattern with `?` or `[…]`",
         })
     }
 }
@@ -147,6 +150,10 @@ impl SubstitutionError {
             ErrorKind::TooDeep => (
                 "subst/invalid",
                 format!("nest at most {} expressions", parse::MAX_DEPTH),
+            ),
+            ErrorKind::TooLong => (
+                "subst/invalid",
+                "use a pattern of plain characters and `*`, or a value of at most 8 KiB".to_owned(),
             ),
         };
         diag::Error::new(rule, self.to_string()).at(span).help(help)

@@ -72,6 +72,64 @@ impl Pattern {
     }
 }
 
+impl Pattern {
+    /// The shortest and the longest beginning of a text that match, for a
+    /// pattern of plain bytes and stars: in time linear in the text, where
+    /// trying one beginning after the other is not. None for other patterns.
+    pub(super) fn plain_ends(&self, text: &[u8]) -> Option<Ends> {
+        let mut at = 0;
+        for (i, chunk) in self.chunks.iter().enumerate() {
+            let literal: Vec<u8> = (chunk.pieces.iter())
+                .map(|piece| match piece {
+                    Piece::Byte(byte) => Some(*byte),
+                    _ => None,
+                })
+                .collect::<Option<_>>()?;
+            let rest = text.get(at..).unwrap_or_default();
+            let is_last = i + 1 == self.chunks.len();
+            if !chunk.is_after_star {
+                if !rest.starts_with(&literal) {
+                    return Some(Ends::None);
+                }
+                at += literal.len();
+            } else if literal.is_empty() {
+                // A star at the end; the empty beginning does not count.
+                return Some(Ends::new(at.max(1), text.len()));
+            } else {
+                let found = |place: Option<usize>| place.map(|place| at + place + literal.len());
+                let is_here = |window: &[u8]| window == literal;
+                let mut windows = rest.windows(literal.len());
+                let Some(first) = found(windows.clone().position(is_here)) else {
+                    return Some(Ends::None);
+                };
+                if is_last {
+                    let last = found(windows.rposition(is_here)).unwrap_or(first);
+                    return Some(Ends::new(first, last));
+                }
+                at = first;
+            }
+        }
+        Some(Ends::new(at, at))
+    }
+}
+
+/// The beginnings of a text that a pattern matches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ends {
+    None,
+    Some { shortest: usize, longest: usize },
+}
+
+impl Ends {
+    fn new(shortest: usize, longest: usize) -> Ends {
+        if shortest == 0 || shortest > longest {
+            Ends::None
+        } else {
+            Ends::Some { shortest, longest }
+        }
+    }
+}
+
 /// Where the next star is that is none of a class.
 fn chunk_end(pattern: &[u8]) -> usize {
     let mut is_in_class = false;

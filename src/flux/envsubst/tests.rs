@@ -174,6 +174,19 @@ fn nesting_ends() {
 }
 
 #[test]
+fn long_values_are_trimmed_in_time() {
+    let long: &'static str = Box::leak("ab/".repeat(1 << 20).into_boxed_str());
+    let expand = |text| substitute(text, true, |_| Some(long));
+    let length = |text| expand(text).unwrap().bytes.len();
+    assert_eq!(length("${x#*/}"), long.len() - 3);
+    assert_eq!(length("${x##*/}"), 0);
+    assert_eq!(length("${x%/*b*}"), long.len() - 4);
+    assert_eq!(length("${x##*no}"), long.len());
+    assert_eq!(length("${x%%c}"), long.len());
+    assert_eq!(expand("${x#?}").unwrap_err().kind, ErrorKind::TooLong);
+}
+
+#[test]
 fn names_of_variables() {
     for name in ["a", "_", "A_1"] {
         assert!(is_variable_name(name), "{name}");
