@@ -305,3 +305,33 @@ fn folders_are_gone_through_in_order() {
         .collect();
     assert_eq!(files, ["/a/one.yaml", "/a/three.json", "/b/two.yml"]);
 }
+
+#[test]
+fn schemas_of_further_kinds_lie_where_the_user_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("example.org");
+    std::fs::create_dir(&path).unwrap();
+    let schema = r##"{"type": "object", "properties": {"spec": {"$ref": "#/definitions/spec"}},
+        "definitions": {"spec": {"type": "object", "additionalProperties": false,
+            "properties": {"size": {"type": ["integer", "null"], "exclusiveMinimum": 20},
+                           "inner": {"$ref": "#/definitions/spec"}}}}}"##;
+    std::fs::write(path.join("thing_v1.json"), schema).unwrap();
+    let template = format!(
+        "{}/{{{{ .Group }}}}/{{{{ .ResourceKind }}}}_{{{{ .ResourceAPIVersion }}}}.json",
+        folder.path().display()
+    );
+    let args = ["--schema-location", &template, "--require-schemas"];
+    let done = check(
+        &args,
+        &THING.replace("20", "20, sise: 3, inner: {inner: {x: 1}}"),
+    );
+    assert_shown("located", &done.stdout);
+    assert_eq!(check(&args, &THING.replace("20", "null")).code, Some(0));
+
+    std::fs::write(path.join("thing_v1.json"), "{\"type\": \"objekt\"}").unwrap();
+    let wrong = check(&args, THING);
+    assert_eq!(wrong.code, Some(2));
+    assert!(wrong.stderr.contains("there is no type `objekt`"));
+    let remote = check(&["--schema-location", "https://example.org/s.json"], THING);
+    assert_eq!(remote.code, Some(2));
+}

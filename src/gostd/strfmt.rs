@@ -79,11 +79,11 @@ static HOSTNAME: LazyLock<Regexp> = LazyLock::new(|| {
 });
 
 static RGB_COLOR: LazyLock<Regexp> = LazyLock::new(|| {
-    let byte = r"\s*([0-9]{1,2}|1[0-9]{2}|2[0-4][0-9]|25[0-5])\s*";
+    let byte = r"\s*(0|[1-9][0-9]?|1[0-9]{2}|2[0-4][0-9]|25[0-5])\s*";
     constant(&format!(r"^rgb\({byte},{byte},{byte}\)$"))
 });
 
-static SSN: LazyLock<Regexp> = LazyLock::new(|| constant(r"^[0-9]{3}[- ]?[0-9]{2}[- ]?[0-9]{4}$"));
+static SSN: LazyLock<Regexp> = LazyLock::new(|| constant(r"^[0-9]{3}[- ][0-9]{2}[- ][0-9]{4}$"));
 
 fn constant(pattern: &str) -> Regexp {
     Regexp::new(pattern).expect("a constant, and tested")
@@ -241,9 +241,13 @@ fn is_cidr(text: &str) -> bool {
     is_ip(address) && plain && bits.parse::<u32>().is_ok_and(|bits| bits <= max)
 }
 
-/// Six, eight or twenty bytes, as pairs joined by `:` or `-`, or as fours
-/// joined by dots.
+/// Six, eight or twenty bytes, as pairs joined by `:` or `-`, as fours joined
+/// by dots, or joined by nothing.
 fn is_mac(text: &str) -> bool {
+    let all_digits = text.bytes().all(|b| b.is_ascii_hexdigit());
+    if all_digits && matches!(text.len(), 12 | 16 | 40) {
+        return true;
+    }
     let hexadecimal =
         |part: &str, len| part.len() == len && part.bytes().all(|b| b.is_ascii_hexdigit());
     [(':', 2), ('-', 2), ('.', 4)].iter().any(|(joint, len)| {
@@ -376,4 +380,47 @@ fn is_credit_card(text: &str) -> bool {
         })
         .sum();
     issued && sum.is_multiple_of(10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gostd::strconv;
+
+    #[test]
+    fn as_kubernetes_answers() {
+        let table = include_str!("../../testdata/gostd/strfmt.txt");
+        let mut wrong = Vec::new();
+        for line in table.lines() {
+            let mut columns = line.split('\t');
+            let [name, text, expected] = [(); 3].map(|()| columns.next().unwrap());
+            let text = strconv::unquote(text).unwrap();
+            let text = std::str::from_utf8(&text).unwrap();
+            let fits = match name {
+                "name dns label" => names::dns_label(text).is_none(),
+                "name dns1035 label" => names::dns1035_label(text).is_none(),
+                "name dns subdomain" => names::dns_subdomain(text).is_none(),
+                "name dns subdomain prefix" => {
+                    names::dns_subdomain(&names::without_final_hyphen(text)).is_none()
+                }
+                "name qualified" => names::qualified_name(text).is_none(),
+                "name label value" => names::label_value(text).is_none(),
+                format => super::fits(format, text),
+            };
+            if fits.to_string() != expected {
+                wrong.push(line);
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    #[test]
+    fn numbers_within_their_formats() {
+        assert!(in_range(Some("int32"), 2_147_483_647.0));
+        assert!(!in_range(Some("int32"), 2_147_483_648.0));
+        assert!(in_range(Some("int64"), 2_147_483_648.0));
+        assert!(in_range(None, 1e300));
+        assert!(!in_range(Some("float"), 1e300));
+        assert!(fits("nothing that is known", "anything"));
+    }
 }

@@ -14,7 +14,9 @@ mod build;
 mod compile;
 pub mod crd;
 mod evaluate;
+mod json_schema;
 pub mod kustomize;
+mod location;
 mod metadata;
 pub mod openapi;
 mod pack;
@@ -27,6 +29,7 @@ mod version;
 
 pub use build::{Builder, KindDraft, SchemaId};
 pub use evaluate::Violation;
+pub use location::Location;
 pub use pack::{Pack, Rule, Schema, Scope, Variant, Variants};
 pub use set::{Missing, Origin, Schemas, Verdict};
 pub use version::KubernetesVersion;

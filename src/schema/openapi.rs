@@ -154,7 +154,9 @@ pub(super) fn api_version_and_kind(gvk: &Node) -> Result<(String, String)> {
 /// The definition that a `$ref` names; none for references to other places.
 pub(super) fn definition_name(reference: &str) -> Option<String> {
     let (_, pointer) = reference.split_once('#')?;
-    let name = pointer.strip_prefix("/definitions/")?;
+    let name = pointer
+        .strip_prefix("/definitions/")
+        .or_else(|| pointer.strip_prefix("/$defs/"))?;
     (!name.contains('/')).then(|| name.replace("~1", "/").replace("~0", "~"))
 }
 

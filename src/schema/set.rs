@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 use super::build::Builder;
 use super::crd;
 use super::evaluate::{Evaluation, Step, Violation};
+use super::json_schema;
 use super::pack::{Pack, Schema, Scope, Variant};
 use super::plain::plain;
 use super::rules;
@@ -41,7 +42,7 @@ pub enum Origin {
     Kubernetes,
     /// Flux of the version asked for.
     Flux,
-    /// A definition that the user has given.
+    /// A definition or a schema that the user has given.
     Given,
     /// A definition of a well-known project, as it was when this program was
     /// made. The cluster's own may be another version, so that what is wrong
@@ -55,6 +56,7 @@ pub struct Schemas {
     kubernetes: u32,
     flux: u32,
     given: Vec<Pack>,
+    located: Vec<Pack>,
     patterns: Cache,
     rules: rules::Cache,
 }
@@ -102,6 +104,7 @@ impl Schemas {
             kubernetes,
             flux,
             given: Vec::new(),
+            located: Vec::new(),
             patterns: Cache::default(),
             rules: rules::Cache::default(),
         }
@@ -130,6 +133,29 @@ impl Schemas {
         errors
     }
 
+    /// Adds JSON schemas for kinds that have none yet, each with its
+    /// `apiVersion` and kind. They win over the catalog alone.
+    ///
+    /// # Errors
+    ///
+    /// One for each that is no schema, `schema/definition` with its place; the
+    /// others are added.
+    pub fn add_schemas<'n>(
+        &mut self,
+        schemas: impl IntoIterator<Item = (&'n str, &'n str, &'n Node)>,
+    ) -> Vec<Error> {
+        let mut builder = Builder::new();
+        let mut errors = Vec::new();
+        for (api_version, kind, schema) in schemas {
+            errors.extend(json_schema::add(&mut builder, api_version, kind, schema).err());
+        }
+        match builder.finish() {
+            Ok(pack) => self.located.push(pack),
+            Err(e) => errors.push(e),
+        }
+        errors
+    }
+
     /// What is known of a kind.
     pub fn kind(&self, api_version: &str, kind: &str) -> Option<(Origin, Variant<'_>)> {
         let mut given = self.given.iter();
@@ -141,6 +167,10 @@ impl Schemas {
         }
         if let Some(variant) = FLUX.kind(api_version, kind).at(self.flux) {
             return Some((Origin::Flux, variant));
+        }
+        let mut located = self.located.iter();
+        if let Some(variant) = located.find_map(|pack| pack.kind(api_version, kind).next()) {
+            return Some((Origin::Given, variant));
         }
         let variant = CATALOG.kind(api_version, kind).next()?;
         Some((Origin::Catalog, variant))
@@ -227,7 +257,8 @@ impl Schemas {
             });
         }
         let built_in = [&*KUBERNETES, &*FLUX, &*CATALOG];
-        self.given.iter().chain(built_in).find_map(|pack| {
+        let packs = self.given.iter().chain(&self.located).chain(built_in);
+        packs.into_iter().find_map(|pack| {
             pack.kinds_of(api_version)
                 .filter(|known| known.eq_ignore_ascii_case(kind))
                 .find_map(|known| {
@@ -272,7 +303,7 @@ impl Schemas {
                 ),
             };
         }
-        let mut given = self.given.iter();
+        let mut given = self.given.iter().chain(&self.located);
         if let Some(instead) = given.find_map(|pack| served_as(pack, api_version, kind, 0)) {
             return Missing::NotServed(format!(
                 "its definition has `{instead}`: write `apiVersion: {instead}`"

@@ -1,5 +1,6 @@
 //! `fluxwright check schema FILE…`
 
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use crate::cli::output::{self, Exit};
 use crate::diag::{Error, Finding, Result, Severity, SourceMap};
 use crate::flux::FluxVersion;
 use crate::report;
-use crate::schema::{KubernetesVersion, Schemas, crd};
+use crate::schema::{KubernetesVersion, Location, Origin, Schemas, crd};
 use crate::yaml::{self, Document, Node};
 
 /// Validate manifests against the schemas of their kinds
@@ -44,6 +45,11 @@ pub(super) struct Args {
     /// CustomResourceDefinitions: a file, or a folder of them
     #[arg(long, value_name = "DIR")]
     crds: Vec<PathBuf>,
+
+    /// JSON schemas of further kinds: a path such as
+    /// `schemas/{{ .Group }}/{{ .ResourceKind }}_{{ .ResourceAPIVersion }}.json`
+    #[arg(long, value_name = "TEMPLATE")]
+    schema_location: Vec<Location>,
 
     /// Fail where a kind has no schema
     #[arg(long)]
@@ -97,6 +103,7 @@ impl Args {
         }
         // What is wrong with these is told when they are validated themselves.
         schemas.add_definitions(definitions(&files));
+        self.add_located(&mut schemas, &files, sources)?;
         let results: Vec<Checked> = files
             .par_iter()
             .map(|file| match &file.documents {
@@ -117,6 +124,40 @@ impl Args {
             all.extend(checked);
         }
         Ok(all)
+    }
+
+    /// Adds the schemas of kinds that occur and are not known, from where the
+    /// user has them.
+    fn add_located(
+        &self,
+        schemas: &mut Schemas,
+        files: &[File],
+        sources: &SourceMap,
+    ) -> Result<()> {
+        if self.schema_location.is_empty() {
+            return Ok(());
+        }
+        let mut found = Vec::new();
+        for (api_version, kind) in kinds(files) {
+            if schemas
+                .kind(&api_version, &kind)
+                .is_some_and(|(origin, _)| origin != Origin::Catalog)
+            {
+                continue;
+            }
+            let paths = self.schema_location.iter();
+            let paths = paths.map(|l| l.path(&api_version, &kind, self.kube_version));
+            let Some(path) = paths.into_iter().find(|path| Path::new(path).is_file()) else {
+                continue;
+            };
+            let file = Input::of_file(Path::new(&path), &path)?.read(sources);
+            if let Some(document) = file.documents?.into_iter().next() {
+                found.push((api_version, kind, document.root));
+            }
+        }
+        let each = found.iter();
+        let mut errors = schemas.add_schemas(each.map(|(v, k, node)| (&**v, &**k, node)));
+        errors.pop().map_or(Ok(()), Err)
     }
 
     fn print(&self, checked: Checked, sources: &SourceMap) -> io::Result<Exit> {
@@ -171,6 +212,24 @@ fn definitions(files: &[File]) -> impl Iterator<Item = &Node> {
         .flatten()
         .map(|document| &document.root)
         .filter(|root| crd::is_definition(root))
+}
+
+/// The `apiVersion` and kind of every object, lists opened.
+fn kinds(files: &[File]) -> BTreeSet<(String, String)> {
+    let mut kinds = BTreeSet::new();
+    let mut open: Vec<&Node> = files
+        .iter()
+        .filter_map(|file| file.documents.as_ref().ok())
+        .flatten()
+        .map(|document| &document.root)
+        .collect();
+    while let Some(node) = open.pop() {
+        open.extend(node.get("items").map_or(&[][..], Node::items));
+        if let Some((api_version, kind)) = node.str_at("apiVersion").zip(node.str_at("kind")) {
+            kinds.insert((api_version.to_owned(), kind.to_owned()));
+        }
+    }
+    kinds
 }
 
 /// A file and what is in it.
