@@ -27,21 +27,22 @@ pub(super) fn call(
                 [Value::String(name)] => name,
                 _ => return None,
             };
-            let Some(offset) = zone(name) else {
-                let message = format!("unknown time zone `{name}`: write an offset, `+02:00`");
-                return Some(Err(Failure::new(message)));
+            let Some(zone) = zone(name) else {
+                return Some(Err(Failure::new(format!("unknown time zone `{name}`"))));
             };
-            let civil = timestamp.civil(offset);
+            let time = timestamp.in_zone(zone);
+            let (year, month, day) = time.year_month_day();
+            let (hour, minute, second) = time.clock();
             let value = match function {
-                Function::FullYear => civil.year,
-                Function::Month => civil.month - 1,
-                Function::Date => civil.day,
-                Function::DayOfMonth => civil.day - 1,
-                Function::DayOfWeek => civil.weekday,
-                Function::DayOfYear => civil.day_of_year,
-                Function::Hours => civil.hour,
-                Function::Minutes => civil.minute,
-                Function::Seconds => civil.second,
+                Function::FullYear => year,
+                Function::Month => month - 1,
+                Function::Date => day,
+                Function::DayOfMonth => day - 1,
+                Function::DayOfWeek => time.weekday(),
+                Function::DayOfYear => time.year_day() - 1,
+                Function::Hours => hour,
+                Function::Minutes => minute,
+                Function::Seconds => second,
                 Function::Milliseconds => i64::from(timestamp.nanoseconds / 1_000_000),
                 _ => return None,
             };
