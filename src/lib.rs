@@ -14,6 +14,7 @@
 //! - [`schema`]: what Kubernetes and Flux objects look like
 //! - [`resource`]: Kubernetes objects, each file read and parsed once
 //! - [`config`]: what a repository says of itself
+//! - [`kustomize`]: kustomizations to objects
 //! - [`flux`]: Flux's own objects and what its controllers do with them
 //! - [`pipeline`]: the order of the stages
 //! - [`report`]: findings for people and machines
@@ -28,6 +29,7 @@ pub mod config;
 pub mod diag;
 pub mod flux;
 pub mod gostd;
+pub mod kustomize;
 pub mod pipeline;
 pub mod report;
 pub mod resource;

@@ -169,6 +169,24 @@ impl Tree for DiskTree {
         Ok(entries)
     }
 
+    fn resolve(&self, path: &str) -> Result<Option<String>> {
+        let Some(real) = self.locate(path)? else {
+            return Ok(None);
+        };
+        let relative = real.strip_prefix(&self.root).unwrap_or(&real);
+        relative
+            .to_str()
+            .map(str::to_owned)
+            .map(Some)
+            .ok_or_else(|| {
+                Error::new(
+                    "file/unreadable",
+                    format!("the way to `{}` is not UTF-8", self.display(path)),
+                )
+                .help("rename it")
+            })
+    }
+
     fn display(&self, path: &str) -> String {
         match (self.prefix.as_str(), path) {
             ("", "") => ".".to_owned(),

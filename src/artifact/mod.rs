@@ -65,6 +65,11 @@ pub trait Tree: Send + Sync + std::fmt::Debug {
     /// As [`Tree::read`].
     fn list(&self, path: &str) -> Result<Vec<Entry>>;
 
+    /// The path with all symbolic links followed; none where there is nothing.
+    fn resolve(&self, path: &str) -> Result<Option<String>> {
+        Ok(self.kind(path)?.map(|_| path.to_owned()))
+    }
+
     /// The path as users know it, for messages and findings.
     fn display(&self, path: &str) -> String;
 }

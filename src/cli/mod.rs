@@ -12,6 +12,7 @@ mod completion;
 mod decrypt;
 mod envsubst;
 mod get;
+mod kustomize;
 mod man;
 mod output;
 mod read;
@@ -50,6 +51,7 @@ enum Command {
     Decrypt(absent::Args),
     Envsubst(envsubst::Args),
     Get(get::Args),
+    Kustomize(Box<kustomize::Args>),
     Man(man::Args),
     #[cfg(feature = "verify")]
     Verify(Box<verify::Args>),
@@ -80,6 +82,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Decrypt(args) => args.run("sops"),
         Command::Envsubst(args) => args.run(),
         Command::Get(args) => args.run(),
+        Command::Kustomize(args) => args.run(),
         Command::Man(args) => args.run(),
         #[cfg(feature = "verify")]
         Command::Verify(args) => args.run(),

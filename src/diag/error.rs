@@ -53,6 +53,14 @@ impl Error {
         self
     }
 
+    /// Puts the place it has somewhere else: for text that stands within a
+    /// file and was read by itself.
+    #[must_use]
+    pub fn moved(mut self, span: Span) -> Error {
+        self.0.span = span;
+        self
+    }
+
     /// Says what to do about it; the innermost help stays.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Error {

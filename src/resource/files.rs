@@ -17,6 +17,15 @@ pub struct Text {
     pub file: FileId,
 }
 
+/// The bytes of a file.
+#[derive(Clone, Debug)]
+pub struct Raw {
+    /// The bytes.
+    pub bytes: Arc<[u8]>,
+    /// Its number in the source map.
+    pub file: FileId,
+}
+
 /// A tree together with what has been read of it.
 ///
 /// Shared by all threads. A file is read, decoded and parsed at most once,
@@ -31,6 +40,7 @@ pub struct Files {
 #[derive(Debug, Default)]
 struct File {
     text: OnceLock<Result<Text>>,
+    raw: OnceLock<Result<Raw>>,
     documents: OnceLock<Result<Arc<[Document]>>>,
 }
 
@@ -67,6 +77,29 @@ impl Files {
     /// The bytes of a file.
     pub fn bytes(&self, path: &str) -> Result<Arc<[u8]>> {
         self.tree.read(path)
+    }
+
+    /// The path with all symbolic links followed.
+    pub fn resolve(&self, path: &str) -> Result<Option<String>> {
+        self.tree.resolve(path)
+    }
+
+    /// The bytes of a file that need not be text, and its number in the source
+    /// map.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tree::read`].
+    pub fn raw(&self, path: &str) -> Result<Raw> {
+        let file = self.file(path);
+        file.raw
+            .get_or_init(|| {
+                let bytes = self.tree.read(path)?;
+                let name = self.tree.display(path);
+                let file = self.sources.add(name, String::from_utf8_lossy(&bytes));
+                Ok(Raw { bytes, file })
+            })
+            .clone()
     }
 
     /// The path as users know it.

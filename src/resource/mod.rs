@@ -8,6 +8,6 @@ mod files;
 mod id;
 mod selector;
 
-pub use files::{Files, Text};
+pub use files::{Files, Raw, Text};
 pub use id::{Gvk, ResId};
 pub use selector::Selector;
