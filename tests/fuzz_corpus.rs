@@ -3,6 +3,10 @@
 
 use std::path::Path;
 
+#[path = "../fuzz/entries/envsubst.rs"]
+mod envsubst_entries;
+#[path = "../fuzz/entries/gostd.rs"]
+mod gostd_entries;
 #[path = "../fuzz/entries/yaml.rs"]
 pub(crate) mod yaml_entries;
 
@@ -27,4 +31,14 @@ fn yaml_parse() {
 #[test]
 fn yaml_roundtrip() {
     replay("yaml_roundtrip", yaml_entries::round_trip);
+}
+
+#[test]
+fn envsubst() {
+    replay("envsubst", envsubst_entries::expand);
+}
+
+#[test]
+fn gostd() {
+    replay("gostd", gostd_entries::parse);
 }
