@@ -13,3 +13,5 @@ mod get;
 mod layering;
 mod program;
 mod yaml;
+#[cfg(feature = "verify")]
+mod verify;
