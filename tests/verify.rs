@@ -1,9 +1,14 @@
 //! Signatures that other programs made: see testdata/verify/SOURCE.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use fluxwright::artifact::MemoryTree;
 use fluxwright::artifact::git::{GitRepository, Reference};
+use fluxwright::diag::Error;
 use fluxwright::gostd::moment::Moment;
+use fluxwright::verify::cosign::{self, Digest, Identity, Layout, Trust};
 use fluxwright::verify::git::{Mode, verify};
 use fluxwright::verify::{KeyFile, Keys};
 use serde::Deserialize;
@@ -99,6 +104,103 @@ fn git_signatures() {
                 "{} {} with {:?}: {fault}",
                 case.mode, case.reference, case.keys
             ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[derive(Deserialize)]
+struct CosignCases {
+    digest: String,
+    files: BTreeMap<String, String>,
+    root: serde_json::Value,
+    cases: Vec<CosignCase>,
+}
+
+#[derive(Deserialize)]
+struct CosignCase {
+    name: String,
+    tag: String,
+    /// What differs from the common files; nothing for what is left out.
+    files: BTreeMap<String, Option<String>>,
+    keys: Option<Vec<String>>,
+    root: Option<serde_json::Value>,
+    identity: Option<String>,
+    issuer: Option<String>,
+    signer: Option<String>,
+    rule: Option<String>,
+    says: Option<String>,
+}
+
+impl CosignCase {
+    fn layout(&self, common: &BTreeMap<String, String>) -> MemoryTree {
+        let mut tree = MemoryTree::new("layout");
+        let own = self.files.iter().map(|(path, content)| (path, content.as_ref()));
+        let common = common.iter().map(|(path, content)| (path, Some(content)));
+        let mut files: BTreeMap<_, _> = common.collect();
+        files.extend(own);
+        for (path, content) in files {
+            if let Some(content) = content {
+                tree.insert(path.clone(), content.as_bytes());
+            }
+        }
+        tree
+    }
+
+    fn trust(&self, root: &serde_json::Value) -> Result<Trust, Error> {
+        let file = |content: String| KeyFile {
+            name: "key".to_owned(),
+            content: content.into_bytes(),
+        };
+        if let Some(keys) = &self.keys {
+            let files: Vec<KeyFile> = keys.iter().map(|key| file(key.clone())).collect();
+            return Trust::keys(&files);
+        }
+        let identity = Identity::new(
+            self.issuer.as_deref().unwrap(),
+            self.identity.as_deref().unwrap(),
+        )?;
+        let root = self.root.as_ref().unwrap_or(root);
+        Trust::identities(&file(root.to_string()), vec![identity])
+    }
+
+    fn run(&self, cases: &CosignCases) -> Result<(), String> {
+        let result = self.trust(&cases.root).and_then(|trust| {
+            let layout = Layout::open(Arc::new(self.layout(&cases.files)))?;
+            let digest = layout.resolve(&self.tag)?;
+            cosign::verify(&layout, &digest, &trust)
+        });
+        match (result, &self.signer) {
+            (Ok(proofs), Some(signer)) if proofs.iter().all(|p| p.signer.fingerprint == *signer) => {
+                Ok(())
+            }
+            (Ok(proofs), _) => Err(format!("verified: {proofs:?}")),
+            (Err(error), Some(_)) => Err(format!("refused: {} {error}", error.rule())),
+            (Err(error), None) => {
+                let rule = self.rule.as_deref().unwrap();
+                let says = self.says.as_deref().unwrap();
+                if error.rule() != rule || !error.to_string().contains(says) {
+                    return Err(format!("refused otherwise: {} {error}", error.rule()));
+                }
+                if error.help_text().is_none() {
+                    return Err("no help".to_owned());
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+#[test]
+fn cosign_signatures() {
+    let text = std::fs::read_to_string(folder().join("cosign/cases.json")).unwrap();
+    let cases: CosignCases = serde_json::from_str(&text).unwrap();
+    assert!(cases.cases.len() > 100);
+    assert!(Digest::parse(&cases.digest).is_ok());
+    let mut wrong = Vec::new();
+    for case in &cases.cases {
+        if let Err(fault) = case.run(&cases) {
+            wrong.push(format!("{}: {fault}", case.name));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -12,7 +12,6 @@ use crate::diag::{Error, Result};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hash {
     Sha256,
-    #[expect(dead_code, reason = "certificates on P-384 use it")]
     Sha384,
     Sha512,
 }

@@ -9,7 +9,7 @@ use crate::artifact::DiskTree;
 use crate::cli::output::Exit;
 use crate::cli::read;
 use crate::diag::Result;
-use crate::verify::cosign::{Digest, Layout, Trust, verify};
+use crate::verify::cosign::{Digest, Identity, Layout, Trust, verify};
 use crate::verify::{KeyFile, MAX_KEY_FILE_BYTES, Proof};
 
 /// Verify the cosign signature of an artifact in an OCI layout
@@ -19,9 +19,17 @@ use crate::verify::{KeyFile, MAX_KEY_FILE_BYTES, Proof};
 /// tried first; if there is none, signatures under the tag `sha256-….sig`. Every
 /// layer is hashed, too.
 ///
+/// Without a key, a signature counts when an authority of the trust root vouches
+/// that the identity is the one asked for, and its logs recorded both; patterns
+/// are regular expressions that match anywhere unless they begin with ^ and end
+/// with $. A trust root is a file: nothing is fetched.
+///
 /// Examples:
 ///   fluxwright verify oci layout:6.9.4 --key cosign.pub
 ///   fluxwright verify oci layout@sha256:87c1556f… --key cosign.pub
+///   fluxwright verify oci layout:6.9.4 --trust-root trusted_root.json
+///     --issuer '^https://token.actions.githubusercontent.com$'
+///     --identity '^https://github.com/org/repo/'
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Args {
@@ -30,8 +38,20 @@ pub(super) struct Args {
     artifact: String,
 
     /// A file with a public key that may sign, in PEM form (repeatable)
-    #[arg(long, value_name = "FILE", required = true)]
+    #[arg(long, value_name = "FILE", required_unless_present = "trust_root")]
     key: Vec<PathBuf>,
+
+    /// A trust root in Sigstore's format, to verify without a key
+    #[arg(long, value_name = "FILE", conflicts_with = "key", requires_all = ["identity", "issuer"])]
+    trust_root: Option<PathBuf>,
+
+    /// Who may sign without a key: a pattern for the identity in the certificate
+    #[arg(long, value_name = "PATTERN", requires = "trust_root")]
+    identity: Option<String>,
+
+    /// Who must vouch for the identity: a pattern for the issuer in the certificate
+    #[arg(long, value_name = "PATTERN", requires = "trust_root")]
+    issuer: Option<String>,
 
     /// How the answer is printed
     #[arg(long, value_enum, default_value_t)]
@@ -45,14 +65,7 @@ impl Args {
     }
 
     fn verify(self) -> Result<Vec<Proof>> {
-        let mut files = Vec::new();
-        for path in &self.key {
-            files.push(KeyFile {
-                name: path.display().to_string(),
-                content: read::file(path, MAX_KEY_FILE_BYTES)?,
-            });
-        }
-        let trust = Trust::keys(&files)?;
+        let trust = self.trust()?;
         let (folder, reference) = split(&self.artifact);
         let tree = DiskTree::open(Path::new(folder))?.named(folder);
         let layout = Layout::open(Arc::new(tree))?;
@@ -61,6 +74,22 @@ impl Args {
             Reference::Digest(digest) => Digest::parse(digest)?,
         };
         verify(&layout, &digest, &trust)
+    }
+
+    fn trust(&self) -> Result<Trust> {
+        let read = |path: &PathBuf| {
+            Ok(KeyFile {
+                name: path.display().to_string(),
+                content: read::file(path, MAX_KEY_FILE_BYTES)?,
+            })
+        };
+        if let Some(path) = &self.trust_root {
+            let issuer = self.issuer.as_deref().unwrap_or_default();
+            let identity = self.identity.as_deref().unwrap_or_default();
+            return Trust::identities(&read(path)?, vec![Identity::new(issuer, identity)?]);
+        }
+        let files = self.key.iter().map(read).collect::<Result<Vec<_>>>()?;
+        Trust::keys(&files)
     }
 }
 

@@ -5,7 +5,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
-use super::{Digest, Signer, Trust};
+use super::log::Entry;
+use super::root::{Chain, Raw};
+use super::{Digest, Found, Signer, Trust, Witnessed};
 use crate::diag::{Error, Result};
 use crate::verify::refuse;
 
@@ -24,6 +26,28 @@ struct Bundle {
 struct Material {
     #[serde(default)]
     public_key: Option<KeyHint>,
+    #[serde(default)]
+    certificate: Option<Raw>,
+    /// Before version 0.3.
+    #[serde(default)]
+    x509_certificate_chain: Option<Chain>,
+    #[serde(default)]
+    tlog_entries: Vec<Entry>,
+    #[serde(default)]
+    timestamp_verification_data: Option<Timestamps>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Timestamps {
+    #[serde(default)]
+    rfc3161_timestamps: Vec<Timestamp>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Timestamp {
+    signed_timestamp: String,
 }
 
 #[derive(Deserialize)]
@@ -72,6 +96,14 @@ const PREDICATES: [&str; 3] = [
 
 /// Verifies one bundle.
 pub(super) fn verify(content: &[u8], digest: &Digest, trust: &Trust) -> Result<Signer> {
+    let (signer, payload_type, payload) = open(content, trust)?;
+    // Only what is signed is read.
+    check_statement(&payload_type, &payload, digest)?;
+    Ok(signer)
+}
+
+/// Verifies the signature of a bundle; gives what is signed, and its type.
+fn open(content: &[u8], trust: &Trust) -> Result<(Signer, String, Vec<u8>)> {
     let bundle: Bundle = serde_json::from_slice(content).map_err(|e| malformed(&e.to_string()))?;
     check_version(&bundle.media_type)?;
     let envelope = bundle
@@ -86,14 +118,48 @@ pub(super) fn verify(content: &[u8], digest: &Digest, trust: &Trust) -> Result<S
     };
     let signature = decode(&signature.sig, "its signature")?;
     let signed = pre_authentication_encoding(&envelope.payload_type, &payload);
-    let hint = bundle.verification_material.public_key.map(|k| k.hint);
-    let hint = hint
-        .and_then(|h| STANDARD.decode(h).ok())
-        .filter(|h| h.len() == 32);
-    let signer = trust.signer(&signed, &signature, hint.as_deref())?;
-    // Only what is signed is read.
-    check_statement(&envelope.payload_type, &payload, digest)?;
-    Ok(signer)
+    let material = bundle.verification_material;
+    let hint = material.public_key.as_ref().and_then(|k| STANDARD.decode(&k.hint).ok());
+    let found = Found {
+        signed: &signed,
+        signature: &signature,
+        hint: hint.filter(|h| h.len() == 32),
+        witnesses: witnesses(material, &signed, &payload, &signature)?,
+    };
+    let signer = trust.signer(&found)?;
+    Ok((signer, envelope.payload_type, payload))
+}
+
+/// What vouches for a signature by a certificate; none where there is none.
+fn witnesses<'a>(
+    material: Material,
+    signed: &'a [u8],
+    payload: &'a [u8],
+    signature: &'a [u8],
+) -> Result<Option<Witnessed<'a>>> {
+    let chain = material.x509_certificate_chain.map(|c| c.certificates);
+    let mut certificates = Vec::new();
+    for raw in material.certificate.into_iter().chain(chain.into_iter().flatten()) {
+        certificates.push(decode(&raw.raw_bytes, "its certificate")?);
+    }
+    if certificates.is_empty() {
+        return Ok(None);
+    }
+    let certificate = certificates.remove(0);
+    let mut timestamps = Vec::new();
+    let data = material.timestamp_verification_data;
+    for timestamp in data.into_iter().flat_map(|t| t.rfc3161_timestamps) {
+        timestamps.push(decode(&timestamp.signed_timestamp, "its timestamp")?);
+    }
+    Ok(Some(Witnessed {
+        certificate,
+        offered: certificates,
+        entries: material.tlog_entries,
+        timestamps,
+        signed,
+        payload: Some(payload),
+        signature,
+    }))
 }
 
 /// What a DSSE signature is over.
@@ -106,7 +172,9 @@ fn pre_authentication_encoding(kind: &str, payload: &[u8]) -> Vec<u8> {
 fn check_version(media_type: &str) -> Result<()> {
     match media_type {
         "application/vnd.dev.sigstore.bundle.v0.3+json"
-        | "application/vnd.dev.sigstore.bundle+json;version=0.3" => Ok(()),
+        | "application/vnd.dev.sigstore.bundle+json;version=0.3"
+        | "application/vnd.dev.sigstore.bundle+json;version=0.2"
+        | "application/vnd.dev.sigstore.bundle+json;version=0.1" => Ok(()),
         other => Err(refuse(
             "trust/unsupported",
             format!("the bundle is of the type `{other}`, which is not supported"),

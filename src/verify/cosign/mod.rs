@@ -6,11 +6,19 @@
 //! enough; if there is none, the refusal says what is wrong with each.
 
 mod bundle;
+mod certificate;
+mod keyless;
 pub mod layout;
+mod log;
+mod root;
+mod sct;
 mod simple;
+mod timestamp;
 
+pub use keyless::Identity;
 pub use layout::{Digest, Layout};
 
+use keyless::{Keyless, Witnessed};
 use layout::{Descriptor, Manifest};
 
 use super::publickey::PublicKey;
@@ -19,8 +27,23 @@ use crate::diag::{Error, Result};
 
 /// Who may sign.
 #[derive(Debug)]
-pub struct Trust {
-    keys: Vec<PublicKey>,
+pub struct Trust(Who);
+
+#[derive(Debug)]
+enum Who {
+    Keys(Vec<PublicKey>),
+    Identities(Keyless),
+}
+
+/// A signature with what came along.
+struct Found<'a> {
+    /// What is signed.
+    signed: &'a [u8],
+    signature: &'a [u8],
+    /// The digest of the key that is said to have made it.
+    hint: Option<Vec<u8>>,
+    /// What vouches for it without a key.
+    witnesses: Option<Witnessed<'a>>,
 }
 
 impl Trust {
@@ -39,16 +62,41 @@ impl Trust {
             ));
         }
         let keys = files.iter().map(PublicKey::read).collect::<Result<_>>()?;
-        Ok(Trust { keys })
+        Ok(Trust(Who::Keys(keys)))
     }
 
-    /// Who made a signature over a message.
-    fn signer(&self, message: &[u8], signature: &[u8], hint: Option<&[u8]>) -> Result<Signer> {
-        if let Some(key) = self.keys.iter().find(|k| k.holds(message, signature)) {
+    /// Holders of these identities, without a key: one signature by one of
+    /// them is enough. `root` is a trust root in Sigstore's format.
+    ///
+    /// # Errors
+    ///
+    /// `trust/identity` where there is no identity, `trust/root` for a file
+    /// that is no trust root.
+    pub fn identities(root: &KeyFile, identities: Vec<Identity>) -> Result<Trust> {
+        Keyless::new(root, identities).map(|keyless| Trust(Who::Identities(keyless)))
+    }
+
+    /// Who made a signature.
+    fn signer(&self, found: &Found<'_>) -> Result<Signer> {
+        let keys = match &self.0 {
+            Who::Keys(keys) => keys,
+            Who::Identities(keyless) => {
+                let witnesses = found.witnesses.as_ref().ok_or_else(|| {
+                    refuse(
+                        "trust/unknown-key",
+                        "it is signed with a key, and a certificate of an identity is asked for",
+                        "give the key: `--key FILE`, or in `spec.verify.secretRef`",
+                    )
+                })?;
+                return keyless.signer(witnesses);
+            }
+        };
+        if let Some(key) = keys.iter().find(|k| k.holds(found.signed, found.signature)) {
             return Ok(key.signer());
         }
+        let hint = found.hint.as_deref();
         let named = |k: &&PublicKey| hint == Some(k.digest().as_slice());
-        let (rule, who) = match (self.keys.iter().find(named), hint) {
+        let (rule, who) = match (keys.iter().find(named), hint) {
             (Some(key), _) => ("trust/bad-signature", format!("by {}", key.signer())),
             (None, Some(hint)) => (
                 "trust/unknown-key",
@@ -56,6 +104,10 @@ impl Trust {
                     "by key SHA256:{}, which is none of the keys given",
                     hex::encode(hint)
                 ),
+            ),
+            (None, None) if found.witnesses.is_some() => (
+                "trust/unknown-key",
+                "by the key of a certificate".to_owned(),
             ),
             (None, None) => ("trust/unknown-key", "by an unknown key".to_owned()),
         };

@@ -7,11 +7,42 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
 use super::layout::{Descriptor, Digest, Layout};
-use super::{Signer, Trust};
+use super::log::Entry;
+use super::{Found, Signer, Trust, Witnessed};
 use crate::diag::{Error, Result};
+use crate::verify::publickey::first_pem_block;
 use crate::verify::refuse;
 
 const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
+const CERTIFICATE: &str = "dev.sigstore.cosign/certificate";
+const CHAIN: &str = "dev.sigstore.cosign/chain";
+const BUNDLE: &str = "dev.sigstore.cosign/bundle";
+const TIMESTAMP: &str = "dev.sigstore.cosign/rfc3161timestamp";
+
+/// What a log promised, in an annotation.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Promised {
+    signed_entry_timestamp: String,
+    payload: Promise,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Promise {
+    body: String,
+    integrated_time: i64,
+    log_index: i64,
+    #[serde(rename = "logID")]
+    log_id: String,
+}
+
+/// A timestamp, in an annotation.
+#[derive(Deserialize)]
+struct Timestamp {
+    #[serde(rename = "SignedRFC3161Timestamp")]
+    signed: String,
+}
 
 /// What is signed.
 #[derive(Deserialize)]
@@ -59,10 +90,74 @@ fn one(layout: &Layout, layer: &Descriptor, digest: &Digest, trust: &Trust) -> R
     let signature = STANDARD
         .decode(signature)
         .map_err(|_| malformed("it is not base64"))?;
-    let signer = trust.signer(&content, &signature, None)?;
+    let found = Found {
+        signed: &content,
+        signature: &signature,
+        hint: None,
+        witnesses: witnesses(layer, &content, &signature)?,
+    };
+    let signer = trust.signer(&found)?;
     // Only what is signed is read.
     check_payload(&content, digest)?;
     Ok(signer)
+}
+
+/// What vouches for a signature by a certificate; none where there is none.
+fn witnesses<'a>(
+    layer: &Descriptor,
+    signed: &'a [u8],
+    signature: &'a [u8],
+) -> Result<Option<Witnessed<'a>>> {
+    let Some(text) = layer.annotation(CERTIFICATE) else {
+        return Ok(None);
+    };
+    let mut certificates = pem_blocks(text);
+    if certificates.is_empty() {
+        return Err(malformed("its certificate is no PEM block"));
+    }
+    let certificate = certificates.remove(0);
+    certificates.extend(layer.annotation(CHAIN).map(pem_blocks).unwrap_or_default());
+    let mut entries = Vec::new();
+    if let Some(text) = layer.annotation(BUNDLE) {
+        let promised: Promised =
+            serde_json::from_str(text).map_err(|e| malformed(&format!("its log entry: {e}")))?;
+        let log = hex::decode(&promised.payload.log_id)
+            .map_err(|_| malformed("the log of its entry has no name"))?;
+        entries.push(Entry::promised(
+            &promised.payload.body,
+            promised.payload.integrated_time,
+            promised.payload.log_index,
+            &log,
+            &promised.signed_entry_timestamp,
+        ));
+    }
+    let mut timestamps = Vec::new();
+    if let Some(text) = layer.annotation(TIMESTAMP) {
+        let timestamp: Timestamp =
+            serde_json::from_str(text).map_err(|e| malformed(&format!("its timestamp: {e}")))?;
+        let bytes = STANDARD.decode(timestamp.signed);
+        timestamps.push(bytes.map_err(|_| malformed("its timestamp is not base64"))?);
+    }
+    Ok(Some(Witnessed {
+        certificate,
+        offered: certificates,
+        entries,
+        timestamps,
+        signed,
+        payload: None,
+        signature,
+    }))
+}
+
+/// The contents of all blocks of a PEM text.
+fn pem_blocks(mut text: &str) -> Vec<Vec<u8>> {
+    let mut blocks = Vec::new();
+    while let Some((label, content)) = first_pem_block(text) {
+        blocks.push(content);
+        let end = format!("-----END {label}-----");
+        text = text.split_once(&end).map_or("", |(_, rest)| rest);
+    }
+    blocks
 }
 
 /// Checks that the signed text is about this artifact.
