@@ -10,11 +10,44 @@ use fluxwright::diag::Error;
 use fluxwright::gostd::moment::Moment;
 use fluxwright::verify::cosign::{self, Digest, Identity, Layout, Trust};
 use fluxwright::verify::git::{Mode, verify};
-use fluxwright::verify::{KeyFile, Keys};
+use fluxwright::verify::{KeyFile, Keys, Proof, provenance};
 use serde::Deserialize;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/verify")
+}
+
+/// Who signed, or the rule and some words of the refusal.
+#[derive(Deserialize)]
+struct Wanted {
+    signer: Option<String>,
+    rule: Option<String>,
+    says: Option<String>,
+}
+
+impl Wanted {
+    fn judge(&self, result: Result<Vec<Proof>, Error>) -> Result<(), String> {
+        match (result, &self.signer) {
+            (Ok(proofs), Some(signer))
+                if proofs.iter().all(|p| p.signer.fingerprint == *signer) =>
+            {
+                Ok(())
+            }
+            (Ok(proofs), _) => Err(format!("verified: {proofs:?}")),
+            (Err(error), Some(_)) => Err(format!("refused: {} {error}", error.rule())),
+            (Err(error), None) => {
+                let rule = self.rule.as_deref().unwrap();
+                let says = self.says.as_deref().unwrap();
+                if error.rule() != rule || !error.to_string().contains(says) {
+                    return Err(format!("refused otherwise: {} {error}", error.rule()));
+                }
+                if error.help_text().is_none() {
+                    return Err("no help".to_owned());
+                }
+                Ok(())
+            }
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -32,9 +65,8 @@ struct GitCase {
     keys: Vec<String>,
     mode: String,
     now: Option<String>,
-    signer: Option<String>,
-    rule: Option<String>,
-    says: Option<String>,
+    #[serde(flatten)]
+    wanted: Wanted,
 }
 
 impl GitCase {
@@ -71,24 +103,7 @@ impl GitCase {
         let result = repository
             .checkout(&self.reference())
             .and_then(|checkout| verify(&repository, &checkout, mode, &keys, now));
-        match (result, &self.signer) {
-            (Ok(proofs), Some(signer)) if proofs.iter().all(|p| p.signer.fingerprint == *signer) => {
-                Ok(())
-            }
-            (Ok(proofs), _) => Err(format!("verified: {proofs:?}")),
-            (Err(error), Some(_)) => Err(format!("refused: {} {error}", error.rule())),
-            (Err(error), None) => {
-                let rule = self.rule.as_deref().unwrap();
-                let says = self.says.as_deref().unwrap();
-                if error.rule() != rule || !error.to_string().contains(says) {
-                    return Err(format!("refused otherwise: {} {error}", error.rule()));
-                }
-                if error.help_text().is_none() {
-                    return Err("no help".to_owned());
-                }
-                Ok(())
-            }
-        }
+        self.wanted.judge(result)
     }
 }
 
@@ -127,15 +142,17 @@ struct CosignCase {
     root: Option<serde_json::Value>,
     identity: Option<String>,
     issuer: Option<String>,
-    signer: Option<String>,
-    rule: Option<String>,
-    says: Option<String>,
+    #[serde(flatten)]
+    wanted: Wanted,
 }
 
 impl CosignCase {
     fn layout(&self, common: &BTreeMap<String, String>) -> MemoryTree {
         let mut tree = MemoryTree::new("layout");
-        let own = self.files.iter().map(|(path, content)| (path, content.as_ref()));
+        let own = self
+            .files
+            .iter()
+            .map(|(path, content)| (path, content.as_ref()));
         let common = common.iter().map(|(path, content)| (path, Some(content)));
         let mut files: BTreeMap<_, _> = common.collect();
         files.extend(own);
@@ -170,24 +187,7 @@ impl CosignCase {
             let digest = layout.resolve(&self.tag)?;
             cosign::verify(&layout, &digest, &trust)
         });
-        match (result, &self.signer) {
-            (Ok(proofs), Some(signer)) if proofs.iter().all(|p| p.signer.fingerprint == *signer) => {
-                Ok(())
-            }
-            (Ok(proofs), _) => Err(format!("verified: {proofs:?}")),
-            (Err(error), Some(_)) => Err(format!("refused: {} {error}", error.rule())),
-            (Err(error), None) => {
-                let rule = self.rule.as_deref().unwrap();
-                let says = self.says.as_deref().unwrap();
-                if error.rule() != rule || !error.to_string().contains(says) {
-                    return Err(format!("refused otherwise: {} {error}", error.rule()));
-                }
-                if error.help_text().is_none() {
-                    return Err("no help".to_owned());
-                }
-                Ok(())
-            }
-        }
+        self.wanted.judge(result)
     }
 }
 
@@ -200,6 +200,51 @@ fn cosign_signatures() {
     let mut wrong = Vec::new();
     for case in &cases.cases {
         if let Err(fault) = case.run(&cases) {
+            wrong.push(format!("{}: {fault}", case.name));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[derive(Deserialize)]
+struct ChartCases {
+    now: String,
+    cases: Vec<ChartCase>,
+}
+
+#[derive(Deserialize)]
+struct ChartCase {
+    name: String,
+    provenance: String,
+    keyring: String,
+    file: String,
+    archive: String,
+    #[serde(flatten)]
+    wanted: Wanted,
+}
+
+#[test]
+fn chart_provenance() {
+    use base64::Engine as _;
+    let text = std::fs::read_to_string(folder().join("chart/cases.json")).unwrap();
+    let cases: ChartCases = serde_json::from_str(&text).unwrap();
+    assert!(cases.cases.len() > 20);
+    let now = Moment::parse(&cases.now).unwrap();
+    let mut wrong = Vec::new();
+    for case in &cases.cases {
+        let content = base64::engine::general_purpose::STANDARD.decode(&case.keyring);
+        let keyring = KeyFile {
+            name: "pubring.gpg".to_owned(),
+            content: content.unwrap(),
+        };
+        let result = provenance::verify(
+            case.archive.as_bytes(),
+            &case.file,
+            case.provenance.as_bytes(),
+            &keyring,
+            now,
+        );
+        if let Err(fault) = case.wanted.judge(result.map(|p| vec![p])) {
             wrong.push(format!("{}: {fault}", case.name));
         }
     }

@@ -119,7 +119,10 @@ fn open(content: &[u8], trust: &Trust) -> Result<(Signer, String, Vec<u8>)> {
     let signature = decode(&signature.sig, "its signature")?;
     let signed = pre_authentication_encoding(&envelope.payload_type, &payload);
     let material = bundle.verification_material;
-    let hint = material.public_key.as_ref().and_then(|k| STANDARD.decode(&k.hint).ok());
+    let hint = material
+        .public_key
+        .as_ref()
+        .and_then(|k| STANDARD.decode(&k.hint).ok());
     let found = Found {
         signed: &signed,
         signature: &signature,
@@ -139,7 +142,11 @@ fn witnesses<'a>(
 ) -> Result<Option<Witnessed<'a>>> {
     let chain = material.x509_certificate_chain.map(|c| c.certificates);
     let mut certificates = Vec::new();
-    for raw in material.certificate.into_iter().chain(chain.into_iter().flatten()) {
+    for raw in material
+        .certificate
+        .into_iter()
+        .chain(chain.into_iter().flatten())
+    {
         certificates.push(decode(&raw.raw_bytes, "its certificate")?);
     }
     if certificates.is_empty() {

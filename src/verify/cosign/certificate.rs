@@ -113,9 +113,11 @@ impl Certificate {
             .filter_map(|name| match name {
                 GeneralName::Rfc822Name(name) => Some(name.to_string()),
                 GeneralName::UniformResourceIdentifier(uri) => Some(uri.to_string()),
-                GeneralName::OtherName(other) if is(&other.type_id, OTHER_NAME) => {
-                    other.value.decode_as::<Utf8StringRef<'_>>().ok().map(|s| s.to_string())
-                }
+                GeneralName::OtherName(other) if is(&other.type_id, OTHER_NAME) => other
+                    .value
+                    .decode_as::<Utf8StringRef<'_>>()
+                    .ok()
+                    .map(|s| s.to_string()),
                 _ => None,
             })
             .collect()
@@ -138,7 +140,9 @@ impl Certificate {
         if time < from || until < time {
             return Err(refuse(
                 "trust/expired",
-                format!("the certificate is valid from {from} to {until}, and the signature is of {time}: it has expired, or was not yet valid"),
+                format!(
+                    "the certificate is valid from {from} to {until}, and the signature is of {time}: it has expired, or was not yet valid"
+                ),
                 "sign again",
             ));
         }
@@ -189,13 +193,21 @@ impl Certificate {
 
     /// Refuses demands of a certificate that are not known here.
     fn check_critical(&self) -> Result<()> {
-        const KNOWN: [&str; 4] = [SUBJECT_ALT_NAME, BASIC_CONSTRAINTS, KEY_USAGE, EXTENDED_KEY_USAGE];
+        const KNOWN: [&str; 4] = [
+            SUBJECT_ALT_NAME,
+            BASIC_CONSTRAINTS,
+            KEY_USAGE,
+            EXTENDED_KEY_USAGE,
+        ];
         let extensions = self.x509.tbs_certificate.extensions.iter().flatten();
         for extension in extensions.filter(|e| e.critical) {
             if !KNOWN.iter().any(|known| is(&extension.extn_id, known)) {
                 return Err(refuse(
                     "trust/unsupported",
-                    format!("the certificate has the critical extension {}, which is not supported", extension.extn_id),
+                    format!(
+                        "the certificate has the critical extension {}, which is not supported",
+                        extension.extn_id
+                    ),
                     "take a certificate of a Sigstore authority",
                 ));
             }
@@ -270,7 +282,10 @@ pub(super) fn chain(
         above.check_critical()?;
         above.check_time(time)?;
         // The leaf does not count among those below.
-        if above.path_length().is_some_and(|most| way.len() - 1 > usize::from(most)) {
+        if above
+            .path_length()
+            .is_some_and(|most| way.len() - 1 > usize::from(most))
+        {
             return Err(no_way());
         }
         way.push(above.clone());

@@ -127,7 +127,10 @@ impl Keyless {
         let issuer = way.get(1).unwrap_or(&leaf);
         sct::verify(&leaf, issuer, &self.root)?;
         let hashes = [Hash::Sha256, Hash::Sha384, Hash::Sha512];
-        if !hashes.iter().any(|h| leaf.key().holds_with(*h, found.signed, found.signature)) {
+        if !hashes
+            .iter()
+            .any(|h| leaf.key().holds_with(*h, found.signed, found.signature))
+        {
             return Err(refuse(
                 "trust/bad-signature",
                 "the signature does not match what is signed: it was changed, or the signature was",
@@ -185,9 +188,19 @@ impl Keyless {
     }
 
     /// The certificates from one to a root that was trusted at a time.
-    fn way(&self, leaf: &Certificate, offered: &[Certificate], time: Moment) -> Result<Vec<Certificate>> {
+    fn way(
+        &self,
+        leaf: &Certificate,
+        offered: &[Certificate],
+        time: Moment,
+    ) -> Result<Vec<Certificate>> {
         let mut refusal = None;
-        for authority in self.root.authorities.iter().filter(|a| a.valid.contains(time)) {
+        for authority in self
+            .root
+            .authorities
+            .iter()
+            .filter(|a| a.valid.contains(time))
+        {
             match chain(leaf, &authority.chain, offered, time, Purpose::CodeSigning) {
                 Ok(way) => return Ok(way),
                 Err(e) => {
@@ -207,7 +220,11 @@ impl Keyless {
     fn identity(&self, leaf: &Certificate) -> Result<Signer> {
         let subjects = leaf.identities();
         let issuer = leaf.issuer().unwrap_or_default();
-        if !self.identities.iter().any(|i| i.matches(&issuer, &subjects)) {
+        if !self
+            .identities
+            .iter()
+            .any(|i| i.matches(&issuer, &subjects))
+        {
             let wanted: Vec<String> = self
                 .identities
                 .iter()

@@ -113,7 +113,11 @@ pub(super) struct Logged<'a> {
 /// # Errors
 ///
 /// `trust/log`.
-pub(super) fn verify(entry: &Entry, logged: &Logged<'_>, root: &TrustRoot) -> Result<Option<Moment>> {
+pub(super) fn verify(
+    entry: &Entry,
+    logged: &Logged<'_>,
+    root: &TrustRoot,
+) -> Result<Option<Moment>> {
     let id = decode(&entry.log_id.key_id)?;
     let log = root
         .logs
@@ -122,7 +126,9 @@ pub(super) fn verify(entry: &Entry, logged: &Logged<'_>, root: &TrustRoot) -> Re
         .ok_or_else(|| fault("its entry is of a log that the trust root does not know"))?;
     let body = decode(&entry.canonicalized_body)?;
     if entry.inclusion_promise.is_none() && entry.inclusion_proof.is_none() {
-        return Err(fault("its entry has neither a promise nor a proof of the log"));
+        return Err(fault(
+            "its entry has neither a promise nor a proof of the log",
+        ));
     }
     let mut time = None;
     if let Some(promise) = &entry.inclusion_promise {
@@ -150,8 +156,13 @@ fn check_promise(entry: &Entry, promise: &Promise, log: &Log, id: &[u8]) -> Resu
         entry.log_index
     );
     let signature = decode(&promise.signed_entry_timestamp)?;
-    if !log.key.holds_with(Hash::Sha256, signed.as_bytes(), &signature) {
-        return Err(fault("the promise of the log does not match its entry: one of them was changed"));
+    if !log
+        .key
+        .holds_with(Hash::Sha256, signed.as_bytes(), &signature)
+    {
+        return Err(fault(
+            "the promise of the log does not match its entry: one of them was changed",
+        ));
     }
     Ok(())
 }
@@ -176,7 +187,9 @@ fn check_proof(proof: &Proof, log: &Log, body: &[u8]) -> Result<()> {
         return Err(fault("its proof is of another tree than the checkpoint"));
     }
     if root_of(body, index, size, &hashes) != Some(root) {
-        return Err(fault("its proof does not lead from the entry to the checkpoint"));
+        return Err(fault(
+            "its proof does not lead from the entry to the checkpoint",
+        ));
     }
     Ok(())
 }
@@ -192,10 +205,17 @@ fn read_checkpoint(text: &str, log: &Log) -> Result<(u64, [u8; 32])> {
     let mut lines = body.lines();
     let origin = lines.next().ok_or_else(malformed)?;
     let name = origin.split(" - ").next().unwrap_or(origin);
-    if log.host.as_deref().is_some_and(|host| host != name && !name.starts_with(&format!("{host}/"))) {
+    if log
+        .host
+        .as_deref()
+        .is_some_and(|host| host != name && !name.starts_with(&format!("{host}/")))
+    {
         return Err(fault(format!("its checkpoint is of another log, `{name}`")));
     }
-    let size = lines.next().and_then(|l| l.parse().ok()).ok_or_else(malformed)?;
+    let size = lines
+        .next()
+        .and_then(|l| l.parse().ok())
+        .ok_or_else(malformed)?;
     let root = lines.next().and_then(|l| STANDARD.decode(l).ok());
     let root = root.and_then(|r| r.try_into().ok()).ok_or_else(malformed)?;
     let is_signed = signatures.lines().any(|line| {
@@ -204,7 +224,10 @@ fn read_checkpoint(text: &str, log: &Log) -> Result<(u64, [u8; 32])> {
             .and_then(|(_, signature)| STANDARD.decode(signature).ok())
             // Four bytes name the key.
             .and_then(|bytes| bytes.get(4..).map(<[u8]>::to_vec))
-            .is_some_and(|signature| log.key.holds_with(Hash::Sha256, body.as_bytes(), &signature))
+            .is_some_and(|signature| {
+                log.key
+                    .holds_with(Hash::Sha256, body.as_bytes(), &signature)
+            })
     });
     if !is_signed {
         return Err(fault("the log did not sign its checkpoint"));
@@ -219,9 +242,18 @@ fn root_of(leaf: &[u8], index: u64, size: u64, hashes: &[[u8; 32]]) -> Option<[u
     if index >= size {
         return None;
     }
-    let mut hash: [u8; 32] = Sha256::new().chain_update([0]).chain_update(leaf).finalize().into();
+    let mut hash: [u8; 32] = Sha256::new()
+        .chain_update([0])
+        .chain_update(leaf)
+        .finalize()
+        .into();
     let join = |left: &[u8; 32], right: &[u8; 32]| -> [u8; 32] {
-        Sha256::new().chain_update([1]).chain_update(left).chain_update(right).finalize().into()
+        Sha256::new()
+            .chain_update([1])
+            .chain_update(left)
+            .chain_update(right)
+            .finalize()
+            .into()
     };
     let (mut at, mut last) = (index, size - 1);
     for other in hashes {
@@ -246,7 +278,11 @@ fn root_of(leaf: &[u8], index: u64, size: u64, hashes: &[[u8; 32]]) -> Option<[u
 /// Checks that an entry is of this signature, by this key, over this payload.
 fn check_body(body: &[u8], logged: &Logged<'_>) -> Result<()> {
     let body: Value = serde_json::from_slice(body).map_err(|_| fault("its entry is no JSON"))?;
-    let text = |path: &str| body.pointer(path).and_then(Value::as_str).unwrap_or_default();
+    let text = |path: &str| {
+        body.pointer(path)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
     let decoded = |path: &str| STANDARD.decode(text(path)).unwrap_or_default();
     let payload = logged.payload.map(|p| hex::encode(Sha256::digest(p)));
     let payload_matches = |path: &str| payload.as_deref() == Some(text(path));
@@ -254,8 +290,7 @@ fn check_body(body: &[u8], logged: &Logged<'_>) -> Result<()> {
         ("dsse", "0.0.1") => (
             decoded("/spec/signatures/0/signature"),
             pem(&decoded("/spec/signatures/0/verifier")),
-            payload_matches("/spec/payloadHash/value")
-                && has_one(&body, "/spec/signatures"),
+            payload_matches("/spec/payloadHash/value") && has_one(&body, "/spec/signatures"),
         ),
         ("intoto", "0.0.2") => (
             // Twice base64.
@@ -283,7 +318,9 @@ fn check_body(body: &[u8], logged: &Logged<'_>) -> Result<()> {
             let digest = decoded(&format!("{spec}/data/digest"));
             (
                 decoded(&format!("{spec}/signature/content")),
-                decoded(&format!("{spec}/signature/verifier/x509Certificate/rawBytes")),
+                decoded(&format!(
+                    "{spec}/signature/verifier/x509Certificate/rawBytes"
+                )),
                 hash.is_some_and(|h| h.of(logged.signed) == digest),
             )
         }
@@ -302,22 +339,30 @@ fn check_body(body: &[u8], logged: &Logged<'_>) -> Result<()> {
         return Err(fault("its entry is of another certificate"));
     }
     if !is_over {
-        return Err(fault("its entry is over something else: the digest does not match"));
+        return Err(fault(
+            "its entry is over something else: the digest does not match",
+        ));
     }
     Ok(())
 }
 
 fn has_one(body: &Value, path: &str) -> bool {
-    body.pointer(path).and_then(Value::as_array).is_some_and(|list| list.len() == 1)
+    body.pointer(path)
+        .and_then(Value::as_array)
+        .is_some_and(|list| list.len() == 1)
 }
 
 fn pem(text: &[u8]) -> Vec<u8> {
     let text = std::str::from_utf8(text).unwrap_or_default();
-    first_pem_block(text).map(|(_, der)| der).unwrap_or_default()
+    first_pem_block(text)
+        .map(|(_, der)| der)
+        .unwrap_or_default()
 }
 
 fn decode(text: &str) -> Result<Vec<u8>> {
-    STANDARD.decode(text).map_err(|_| fault("a part of its entry is not base64"))
+    STANDARD
+        .decode(text)
+        .map_err(|_| fault("a part of its entry is not base64"))
 }
 
 fn fault(why: impl std::fmt::Display) -> Error {
@@ -336,7 +381,11 @@ mod tests {
     /// and the proof for one of them.
     fn tree(leaves: &[Vec<u8>]) -> [u8; 32] {
         if let [leaf] = leaves {
-            return Sha256::new().chain_update([0]).chain_update(leaf).finalize().into();
+            return Sha256::new()
+                .chain_update([0])
+                .chain_update(leaf)
+                .finalize()
+                .into();
         }
         let (left, right) = leaves.split_at(split(leaves.len()));
         Sha256::new()
@@ -375,7 +424,11 @@ mod tests {
             for (i, leaf) in leaves.iter().enumerate() {
                 let hashes = proof(&leaves, i);
                 let (index, count) = (i as u64, size as u64);
-                assert_eq!(root_of(leaf, index, count, &hashes), Some(root), "{i} of {size}");
+                assert_eq!(
+                    root_of(leaf, index, count, &hashes),
+                    Some(root),
+                    "{i} of {size}"
+                );
                 assert_ne!(root_of(b"x", index, count, &hashes), Some(root));
                 assert_ne!(root_of(leaf, index + 1, count, &hashes), Some(root));
                 let mut more = hashes.clone();

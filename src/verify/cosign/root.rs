@@ -134,7 +134,10 @@ impl TrustRoot {
         };
         let entries: File =
             serde_json::from_slice(&file.content).map_err(|e| invalid(e.to_string()))?;
-        if !entries.media_type.starts_with("application/vnd.dev.sigstore.trustedroot") {
+        if !entries
+            .media_type
+            .starts_with("application/vnd.dev.sigstore.trustedroot")
+        {
             return Err(invalid(format!("it is a `{}`", entries.media_type)));
         }
         let inside = |e: Error| invalid(e.message().to_owned());
@@ -147,7 +150,10 @@ impl TrustRoot {
         for (what, is_missing) in [
             ("certificate authority", root.authorities.is_empty()),
             ("transparency log", root.logs.is_empty()),
-            ("certificate transparency log", root.certificate_logs.is_empty()),
+            (
+                "certificate transparency log",
+                root.certificate_logs.is_empty(),
+            ),
         ] {
             if is_missing {
                 return Err(invalid(format!("it names no {what}")));
@@ -175,7 +181,10 @@ fn authorities(entries: &[AuthorityEntry]) -> Result<Vec<Authority>> {
 fn logs(entries: &[LogEntry]) -> Result<Vec<Log>> {
     let mut found = Vec::new();
     for entry in entries {
-        let address = entry.base_url.split_once("://").map_or(entry.base_url.as_str(), |(_, a)| a);
+        let address = entry
+            .base_url
+            .split_once("://")
+            .map_or(entry.base_url.as_str(), |(_, a)| a);
         let host = address.split(['/', ':']).next().filter(|h| !h.is_empty());
         found.push(Log {
             id: decode(&entry.log_id.key_id)?,

@@ -34,7 +34,10 @@ pub(super) fn verify(leaf: &Certificate, issuer: &Certificate, root: &TrustRoot)
     let entry = pre_certificate(leaf, issuer).ok_or_else(|| fault("it cannot be read"))?;
     let mut why = "the certificate's timestamps are of logs that the trust root does not know";
     for timestamp in &timestamps {
-        let logs = root.certificate_logs.iter().filter(|log| log.id == timestamp.log);
+        let logs = root
+            .certificate_logs
+            .iter()
+            .filter(|log| log.id == timestamp.log);
         for log in logs {
             let seconds = i64::try_from(timestamp.time / 1000).unwrap_or(i64::MAX);
             if !log.valid.contains(Moment::from_unix(seconds)) {
@@ -43,7 +46,11 @@ pub(super) fn verify(leaf: &Certificate, issuer: &Certificate, root: &TrustRoot)
             }
             // 4 is SHA-256, the digest of all logs.
             if timestamp.hash == 4
-                && log.key.holds_with(Hash::Sha256, &signed(timestamp, &entry), timestamp.signature)
+                && log.key.holds_with(
+                    Hash::Sha256,
+                    &signed(timestamp, &entry),
+                    timestamp.signature,
+                )
             {
                 return Ok(());
             }

@@ -49,7 +49,13 @@ pub(super) fn verify(response: &[u8], signature: &[u8], root: &TrustRoot) -> Res
             if !is_signed_by(signer, &info, leaf) {
                 continue;
             }
-            match chain(leaf, &authority.chain, &embedded, time, Purpose::TimeStamping) {
+            match chain(
+                leaf,
+                &authority.chain,
+                &embedded,
+                time,
+                Purpose::TimeStamping,
+            ) {
                 Ok(_) => return Ok(time),
                 Err(e) => why = fault(e.message()),
             }
@@ -79,7 +85,11 @@ fn token(response: &[u8]) -> Option<(Vec<u8>, SignedData)> {
         return None;
     }
     let info = data.encap_content_info.econtent.as_ref()?;
-    let info = info.decode_as::<OctetStringRef<'_>>().ok()?.as_bytes().to_vec();
+    let info = info
+        .decode_as::<OctetStringRef<'_>>()
+        .ok()?
+        .as_bytes()
+        .to_vec();
     Some((info, data))
 }
 
@@ -99,7 +109,10 @@ fn read_info(info: &[u8]) -> Option<(ObjectIdentifier, Vec<u8>, Moment)> {
                     }
                     Ok(oid)
                 })?;
-                Ok((algorithm, OctetStringRef::decode(inner)?.as_bytes().to_vec()))
+                Ok((
+                    algorithm,
+                    OctetStringRef::decode(inner)?.as_bytes().to_vec(),
+                ))
             })?;
             let _serial = AnyRef::decode(inner)?;
             let time = AnyRef::decode(inner)?;
@@ -138,7 +151,9 @@ fn is_signed_by(signer: &SignerInfo, info: &[u8], certificate: &Certificate) -> 
     };
     let attribute = |oid: &str| {
         let found = attributes.iter().find(|a| a.oid.to_string() == oid)?;
-        (found.values.len() == 1).then(|| found.values.get(0)).flatten()
+        (found.values.len() == 1)
+            .then(|| found.values.get(0))
+            .flatten()
     };
     let of_type = attribute(CONTENT_TYPE)
         .and_then(|v| v.decode_as::<ObjectIdentifier>().ok())
@@ -152,7 +167,9 @@ fn is_signed_by(signer: &SignerInfo, info: &[u8], certificate: &Certificate) -> 
     of_type
         && of_content
         && attributes.to_der().is_ok_and(|signed| {
-            certificate.key().holds_with(hash, &signed, signer.signature.as_bytes())
+            certificate
+                .key()
+                .holds_with(hash, &signed, signer.signature.as_bytes())
         })
 }
 
