@@ -12,6 +12,6 @@ mod fuzz_corpus;
 mod get;
 mod layering;
 mod program;
-mod yaml;
 #[cfg(feature = "verify")]
 mod verify;
+mod yaml;
