@@ -7,6 +7,8 @@ use std::path::Path;
 mod envsubst_entries;
 #[path = "../fuzz/entries/gostd.rs"]
 mod gostd_entries;
+#[path = "../fuzz/entries/schema.rs"]
+mod schema_entries;
 #[path = "../fuzz/entries/yaml.rs"]
 pub(crate) mod yaml_entries;
 
@@ -41,4 +43,14 @@ fn envsubst() {
 #[test]
 fn gostd() {
     replay("gostd", gostd_entries::parse);
+}
+
+#[test]
+fn cel() {
+    replay("cel", schema_entries::cel);
+}
+
+#[test]
+fn schema() {
+    replay("schema", schema_entries::schema);
 }

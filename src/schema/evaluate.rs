@@ -224,11 +224,11 @@ impl<'e, 'n> Evaluation<'e, 'n> {
                     Some(format!("add `{name}`"));
             }
         }
-        self.metadata(node);
+        self.metadata(node, true);
     }
 
-    /// Judges the metadata of an object.
-    pub(super) fn metadata(&mut self, node: &'n Node) {
+    /// Judges the metadata of an object, which may be part of another.
+    pub(super) fn metadata(&mut self, node: &'n Node, is_part: bool) {
         let Some(entry) = node.entry("metadata") else {
             return;
         };
@@ -237,16 +237,16 @@ impl<'e, 'n> Evaluation<'e, 'n> {
             self.value(schema, &entry.value, entry.key.span());
         }
         self.path.pop();
-        self.names(node);
+        self.names(node, is_part);
     }
 
     /// Judges the names in the metadata of an object, beyond their schema.
-    pub(super) fn names(&mut self, node: &'n Node) {
+    pub(super) fn names(&mut self, node: &'n Node, is_part: bool) {
         let Some(metadata) = node.get("metadata") else {
             return;
         };
         self.path.push(Step::Key("metadata"));
-        super::metadata::check(self, node, metadata.target());
+        super::metadata::check(self, node, metadata.target(), is_part);
         self.path.pop();
     }
 
@@ -319,17 +319,23 @@ impl<'e, 'n> Evaluation<'e, 'n> {
 
     /// Reports the second of items that are the same.
     fn unique(&mut self, items: &'n [Node], key: impl Fn(&Node) -> Option<String>) {
-        let mut seen = foldhash::HashMap::default();
+        // The first item of each key, and whether its like has been reported.
+        let mut seen: foldhash::HashMap<String, (usize, bool)> = foldhash::HashMap::default();
         for (i, item) in items.iter().enumerate() {
             let Some(key) = key(item) else {
                 continue;
             };
-            if let Some(first) = seen.get(&key) {
-                let message = format!("item {i} has the same {key} as item {first}");
-                self.report_at(Step::Index(i), item.span(), message).help =
-                    Some("remove one of the two, or make them differ".to_owned());
-            } else {
-                seen.insert(key, i);
+            match seen.get_mut(&key) {
+                None => {
+                    seen.insert(key, (i, false));
+                }
+                Some((_, true)) => {}
+                Some((first, told)) => {
+                    *told = true;
+                    let message = format!("item {i} has the same {key} as item {first}");
+                    self.report_at(Step::Index(i), item.span(), message).help =
+                        Some("remove one of the two, or make them differ".to_owned());
+                }
             }
         }
     }

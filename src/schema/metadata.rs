@@ -11,12 +11,19 @@ use crate::yaml::Node;
 const MAX_ANNOTATIONS: usize = 256 << 10;
 
 /// Judges the metadata of an object, beyond its schema; the path of the
-/// evaluation is that of the metadata.
-pub(super) fn check<'n>(evaluation: &mut Evaluation<'_, 'n>, object: &Node, metadata: &'n Node) {
+/// evaluation is that of the metadata. An object that is part of another may
+/// have any name that can stand in a path.
+pub(super) fn check<'n>(
+    evaluation: &mut Evaluation<'_, 'n>,
+    object: &Node,
+    metadata: &'n Node,
+    is_part: bool,
+) {
     let is_rbac = object
         .str_at("apiVersion")
         .is_some_and(|v| v.starts_with("rbac.authorization.k8s.io/"));
-    let name_rule = if is_rbac {
+    let is_free = is_rbac || is_part;
+    let name_rule = if is_free {
         names::path_segment
     } else {
         names::dns_subdomain
@@ -32,7 +39,7 @@ pub(super) fn check<'n>(evaluation: &mut Evaluation<'_, 'n>, object: &Node, meta
         && let Some(prefix) = node.as_str().filter(|prefix| !prefix.is_empty())
     {
         // More will be put behind it.
-        let wrong = if is_rbac {
+        let wrong = if is_free {
             names::path_segment(&format!("{prefix}x"))
         } else {
             names::dns_subdomain(&names::without_final_hyphen(prefix))

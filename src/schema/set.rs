@@ -418,9 +418,9 @@ fn judge<'n>(
     }
     // The schema of a built-in kind has that of its metadata in it.
     if known.is_none_or(|known| known.origin != Origin::Kubernetes) {
-        evaluation.metadata(document);
+        evaluation.metadata(document, false);
     } else {
-        evaluation.names(document);
+        evaluation.names(document, false);
     }
     if let Some(respelt) = known.and_then(|known| known.respelt)
         && let Some(kind) = document.get("kind")
