@@ -172,17 +172,28 @@ fn object(body: &Node) -> Node {
 
 #[test]
 fn custom_resources_are_judged_as_kubernetes_judges_them() {
-    let definition = parse(include_str!("../../testdata/schema/structural/definition.yaml"));
-    let objects = parse(include_str!("../../testdata/schema/structural/objects.yaml"));
+    let definition = parse(include_str!(
+        "../../testdata/schema/structural/definition.yaml"
+    ));
+    let objects = parse(include_str!(
+        "../../testdata/schema/structural/objects.yaml"
+    ));
     let expected = include_str!("../../testdata/schema/structural/expected.txt");
     assert_eq!(objects.len(), expected.lines().count());
     let mut schemas = Schemas::new(36, 9);
-    assert!(schemas.add_definitions(definition.iter().map(|d| &d.root)).is_empty());
+    assert!(
+        schemas
+            .add_definitions(definition.iter().map(|d| &d.root))
+            .is_empty()
+    );
     let mut wrong = Vec::new();
     for (document, expected) in objects.iter().zip(expected.lines()) {
         let verdict = schemas.check(&object(&document.root)).unwrap().remove(0);
         let paths: Vec<String> = verdict.violations.iter().map(|v| v.path.clone()).collect();
-        let is_cel = verdict.violations.iter().any(|v| v.rule == "schema/invalid-cel");
+        let is_cel = verdict
+            .violations
+            .iter()
+            .any(|v| v.rule == "schema/invalid-cel");
         let (stage, places) = expected.split_once(": ").unwrap_or((expected, ""));
         let stage_fits = match stage {
             "valid" => paths.is_empty(),
@@ -202,10 +213,15 @@ fn custom_resources_are_judged_as_kubernetes_judges_them() {
         };
         let all_found = wanted.iter().all(|w| paths.iter().any(|p| near(p, w)));
         let none_beyond = places.contains("<nil>")
-            || paths.iter().all(|p| wanted.iter().any(|w| near(p, w) || near(w, p)));
+            || paths
+                .iter()
+                .all(|p| wanted.iter().any(|w| near(p, w) || near(w, p)));
         if !(stage_fits && all_found && none_beyond) {
             let line = document.root.span().line;
-            wrong.push(format!("line {line}: {expected}, but {:#?}", verdict.violations));
+            wrong.push(format!(
+                "line {line}: {expected}, but {:#?}",
+                verdict.violations
+            ));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
