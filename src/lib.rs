@@ -13,6 +13,8 @@
 //! - [`cel`]: the Common Expression Language
 //! - [`schema`]: what Kubernetes and Flux objects look like
 //! - [`resource`]: Kubernetes objects, each file read and parsed once
+//! - [`gotmpl`]: Go templates and their functions
+//! - [`helm`]: charts and what they render to
 //! - [`config`]: what a repository says of itself
 //! - [`kustomize`]: kustomizations to objects
 //! - [`flux`]: Flux's own objects and what its controllers do with them
@@ -30,6 +32,8 @@ pub mod diag;
 pub mod flux;
 pub mod gostd;
 pub mod kustomize;
+pub mod gotmpl;
+pub mod helm;
 pub mod pipeline;
 pub mod report;
 pub mod resource;

@@ -18,6 +18,7 @@ mod output;
 mod read;
 #[cfg(feature = "sops")]
 mod secrets;
+mod template;
 #[cfg(feature = "verify")]
 mod verify;
 
@@ -57,6 +58,7 @@ enum Command {
     Verify(Box<verify::Args>),
     #[cfg(not(feature = "verify"))]
     Verify(absent::Args),
+    Template(template::Args),
 }
 
 /// Runs the program with these arguments, the first of them its own name.
@@ -88,6 +90,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Verify(args) => args.run(),
         #[cfg(not(feature = "verify"))]
         Command::Verify(args) => args.run("verify"),
+        Command::Template(args) => args.run(),
     };
     match result {
         Ok(exit) => exit.into(),

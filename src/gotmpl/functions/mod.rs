@@ -1,0 +1,157 @@
+//! The functions that templates may call.
+//!
+//! Each family is a file with a table, and a line in [`FAMILIES`]; the page
+//! `docs/functions.md` is made from these tables. Compat notes name the
+//! library that a family follows.
+
+// Functions take their arguments as the tables declare them.
+#![allow(clippy::needless_pass_by_value, clippy::unnecessary_wraps)]
+
+mod builtin;
+mod case;
+mod certificates;
+mod convert;
+mod data;
+mod der;
+mod dicts;
+mod encodings;
+mod flow;
+mod keys;
+mod lists;
+mod logic;
+mod math;
+mod passwords;
+mod paths;
+mod primes;
+mod printf;
+mod random;
+mod regex;
+mod text;
+mod url;
+mod versions;
+
+use std::sync::{Arc, OnceLock};
+
+use super::function::{Function, Functions};
+pub(crate) use printf::{item, items};
+
+use super::value::{IntType, Value};
+
+/// Functions that belong together.
+#[derive(Debug)]
+pub struct Family {
+    /// What they are about.
+    pub title: &'static str,
+    /// Where they come from.
+    pub origin: &'static str,
+    /// The functions.
+    pub functions: &'static [Function],
+}
+
+/// All families; where two have a function of one name, the later counts.
+pub const FAMILIES: &[Family] = &[
+    Family {
+        title: "Go templates",
+        origin: "text/template",
+        functions: builtin::FUNCTIONS,
+    },
+    Family {
+        title: "Texts",
+        origin: "sprig",
+        functions: text::FUNCTIONS,
+    },
+    Family {
+        title: "Upper and lower case",
+        origin: "sprig",
+        functions: case::FUNCTIONS,
+    },
+    Family {
+        title: "Lists",
+        origin: "sprig",
+        functions: lists::FUNCTIONS,
+    },
+    Family {
+        title: "Dicts",
+        origin: "sprig",
+        functions: dicts::FUNCTIONS,
+    },
+    Family {
+        title: "Defaults, choices and types",
+        origin: "sprig",
+        functions: logic::FUNCTIONS,
+    },
+    Family {
+        title: "Numbers",
+        origin: "sprig",
+        functions: math::FUNCTIONS,
+    },
+    Family {
+        title: "Regular expressions",
+        origin: "sprig",
+        functions: regex::FUNCTIONS,
+    },
+    Family {
+        title: "Versions",
+        origin: "sprig",
+        functions: versions::FUNCTIONS,
+    },
+    Family {
+        title: "Paths and addresses",
+        origin: "sprig",
+        functions: paths::FUNCTIONS,
+    },
+    Family {
+        title: "Encodings and digests",
+        origin: "sprig",
+        functions: encodings::FUNCTIONS,
+    },
+    Family {
+        title: "Random values",
+        origin: "sprig",
+        functions: random::FUNCTIONS,
+    },
+    Family {
+        title: "Passwords and encryption",
+        origin: "sprig",
+        functions: passwords::FUNCTIONS,
+    },
+    Family {
+        title: "Keys and certificates",
+        origin: "sprig",
+        functions: certificates::FUNCTIONS,
+    },
+    Family {
+        title: "YAML and JSON",
+        origin: "Helm and sprig",
+        functions: data::FUNCTIONS,
+    },
+    Family {
+        title: "Templates and the world",
+        origin: "Helm",
+        functions: flow::FUNCTIONS,
+    },
+];
+
+/// All functions.
+pub fn all() -> &'static Arc<Functions> {
+    static ALL: OnceLock<Arc<Functions>> = OnceLock::new();
+    ALL.get_or_init(|| {
+        let families: Vec<_> = FAMILIES.iter().map(|family| family.functions).collect();
+        Arc::new(Functions::new(&families))
+    })
+}
+
+/// The method of a value that has one of that name.
+pub(super) fn method(value: &Value, name: &str) -> Option<&'static Function> {
+    let methods = match value {
+        Value::Map(map) => map.map_type().methods,
+        Value::Object(object) => object.methods(),
+        _ => return None,
+    };
+    methods.iter().find(|method| method.name == name)
+}
+
+/// What an integer of a type that has names for its values prints.
+pub(super) fn int_text(_i: i64, _kind: IntType) -> Option<String> {
+    None
+}

@@ -1,0 +1,221 @@
+//! Maps.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use super::{Text, Value};
+use crate::gotmpl::function::Function;
+
+/// The type of a map in Go; its keys are strings.
+#[derive(Debug)]
+pub struct MapType {
+    /// Its name.
+    pub name: &'static str,
+    /// Whether its values are of type `interface {}`; else they are strings.
+    pub boxed: bool,
+    /// Its methods; only named types have some.
+    pub methods: &'static [Function],
+}
+
+impl PartialEq for MapType {
+    fn eq(&self, other: &MapType) -> bool {
+        self.name == other.name
+    }
+}
+
+impl MapType {
+    /// `map[string]interface {}`
+    pub const ANY: &'static MapType = &MapType {
+        name: "map[string]interface {}",
+        boxed: true,
+        methods: &[],
+    };
+    /// `map[string]string`
+    pub const TEXTS: &'static MapType = &MapType {
+        name: "map[string]string",
+        boxed: false,
+        methods: &[],
+    };
+
+    /// Whether it is a plain map type, which named ones pass for.
+    pub fn is_unnamed(&self) -> bool {
+        self.name.starts_with("map[")
+    }
+
+    /// What a key that is not there gives, where that is Go's zero value.
+    pub fn zero(&self) -> super::Operand {
+        if self.boxed {
+            super::Operand::boxed(Value::Nil)
+        } else {
+            super::Operand::plain(Value::text(""))
+        }
+    }
+}
+
+/// The entries of a map, in the order in which Go prints them.
+pub type Entries = BTreeMap<Text, Value>;
+
+/// A map: copies see the same entries.
+#[derive(Clone)]
+pub struct Map {
+    map_type: &'static MapType,
+    entries: Option<Rc<Cell>>,
+}
+
+struct Cell(RefCell<Entries>);
+
+impl Drop for Cell {
+    fn drop(&mut self) {
+        let entries = std::mem::take(self.0.get_mut());
+        dismantle(entries.into_values());
+    }
+}
+
+/// Drops values one level after the other, so that no depth of nesting
+/// overflows the stack.
+pub(super) fn dismantle(values: impl Iterator<Item = Value>) {
+    let mut pending: Vec<Value> = values
+        .filter(|v| matches!(v, Value::List(_) | Value::Map(_)))
+        .collect();
+    while let Some(value) = pending.pop() {
+        let inner: Vec<Value> = match value {
+            Value::List(list) => list.into_items().unwrap_or_default(),
+            Value::Map(map) => match map.entries.and_then(Rc::into_inner) {
+                Some(cell) => cell.0.take().into_values().collect(),
+                None => continue,
+            },
+            _ => continue,
+        };
+        pending.extend(
+            inner
+                .into_iter()
+                .filter(|v| matches!(v, Value::List(_) | Value::Map(_))),
+        );
+    }
+}
+
+impl Map {
+    /// A map of that type.
+    pub fn new(map_type: &'static MapType, entries: Entries) -> Map {
+        Map {
+            map_type,
+            entries: Some(Rc::new(Cell(RefCell::new(entries)))),
+        }
+    }
+
+    /// A nil map of that type.
+    pub fn nil(map_type: &'static MapType) -> Map {
+        Map {
+            map_type,
+            entries: None,
+        }
+    }
+
+    /// `map[string]interface {}`
+    pub fn any(entries: Entries) -> Map {
+        Map::new(MapType::ANY, entries)
+    }
+
+    /// Its type.
+    pub fn map_type(&self) -> &'static MapType {
+        self.map_type
+    }
+
+    /// The same map under another type.
+    #[must_use]
+    pub fn typed(&self, map_type: &'static MapType) -> Map {
+        Map {
+            map_type,
+            entries: self.entries.clone(),
+        }
+    }
+
+    /// Whether it is a nil of its type.
+    pub fn is_nil(&self) -> bool {
+        self.entries.is_none()
+    }
+
+    /// How many entries.
+    pub fn len(&self) -> usize {
+        self.with(Entries::len)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The value of a key.
+    pub fn get(&self, key: &[u8]) -> Option<Value> {
+        self.with(|entries| entries.get(key).cloned())
+    }
+
+    /// Whether a key is there.
+    pub fn has(&self, key: &[u8]) -> bool {
+        self.with(|entries| entries.contains_key(key))
+    }
+
+    /// The entries as they are now.
+    pub fn to_entries(&self) -> Entries {
+        self.with(Entries::clone)
+    }
+
+    /// Looks at the entries; `look` must not change any map.
+    pub fn with<R>(&self, look: impl FnOnce(&Entries) -> R) -> R {
+        match &self.entries {
+            Some(cell) => look(&cell.0.borrow()),
+            None => look(&Entries::new()),
+        }
+    }
+
+    /// Changes the entries; `change` must not look at any map. Does nothing,
+    /// and says so, where this is a nil.
+    pub fn change<R>(&self, change: impl FnOnce(&mut Entries) -> R) -> Option<R> {
+        let cell = self.entries.as_ref()?;
+        Some(change(&mut cell.0.borrow_mut()))
+    }
+
+    /// Whether both are the same map.
+    pub fn is_same(&self, other: &Map) -> bool {
+        match (&self.entries, &other.entries) {
+            (Some(a), Some(b)) => Rc::ptr_eq(a, b),
+            (a, b) => a.is_none() == b.is_none(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Map {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.with(|entries| f.debug_map().entries(entries).finish())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::List;
+    use super::*;
+
+    #[test]
+    fn copies_are_the_same_map() {
+        let map = Map::any(Entries::new());
+        let copy = map.clone();
+        copy.change(|e| e.insert("a".into(), Value::int(1)));
+        assert_eq!(map.len(), 1);
+        assert!(map.is_same(&copy));
+        assert!(Map::nil(MapType::ANY).change(|e| e.clear()).is_none());
+    }
+
+    #[test]
+    fn deep_nesting_is_dropped() {
+        let mut value = Value::Nil;
+        for i in 0..300_000 {
+            value = if i % 2 == 0 {
+                List::any(vec![value]).into()
+            } else {
+                Map::any([("a".into(), value)].into()).into()
+            };
+        }
+        drop(value);
+    }
+}

@@ -1,0 +1,205 @@
+//! A chart as it was loaded.
+
+use std::sync::{Arc, OnceLock};
+
+use super::metadata::Metadata;
+use super::values::Defaults;
+use crate::artifact::Tree;
+use crate::diag::{Error, FileId, Result, SourceMap, Span};
+use crate::gotmpl::value::{Entries, Map, Text, Value};
+use crate::gotmpl::{self, ParseError, Source};
+use crate::yaml;
+
+/// The byte-order mark that Helm takes off every file.
+const BYTE_ORDER_MARK: &[u8] = &[0xEF, 0xBB, 0xBF];
+
+/// A file of a chart.
+#[derive(Debug)]
+pub struct ChartFile {
+    /// Its path in the chart.
+    pub name: String,
+    /// Its path as users know it.
+    pub display: String,
+    content: Content,
+    template: OnceLock<std::result::Result<Arc<Source>, ParseError>>,
+    file: OnceLock<FileId>,
+}
+
+#[derive(Debug)]
+enum Content {
+    Bytes(Arc<[u8]>),
+    /// Read when it is first asked for.
+    Later {
+        tree: Arc<dyn Tree>,
+        path: String,
+        read: OnceLock<Result<Arc<[u8]>>>,
+    },
+}
+
+impl ChartFile {
+    /// A file whose content is known.
+    pub(super) fn new(name: String, display: String, bytes: Arc<[u8]>) -> ChartFile {
+        let bytes = match bytes.strip_prefix(BYTE_ORDER_MARK) {
+            Some(rest) => rest.into(),
+            None => bytes,
+        };
+        ChartFile::with(name, display, Content::Bytes(bytes))
+    }
+
+    /// A file of a tree, which is read when its content is needed.
+    pub(super) fn later(name: String, tree: &Arc<dyn Tree>, path: &str) -> ChartFile {
+        let content = Content::Later {
+            tree: tree.clone(),
+            path: path.to_owned(),
+            read: OnceLock::new(),
+        };
+        ChartFile::with(name, tree.display(path), content)
+    }
+
+    fn with(name: String, display: String, content: Content) -> ChartFile {
+        ChartFile {
+            name,
+            display,
+            content,
+            template: OnceLock::new(),
+            file: OnceLock::new(),
+        }
+    }
+
+    /// The file under another name, as part of a subchart.
+    pub(super) fn renamed(self, name: String) -> ChartFile {
+        ChartFile { name, ..self }
+    }
+
+    /// Its content, without a byte-order mark.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tree::read`].
+    pub fn bytes(&self) -> Result<Arc<[u8]>> {
+        match &self.content {
+            Content::Bytes(bytes) => Ok(bytes.clone()),
+            Content::Later { tree, path, read } => read
+                .get_or_init(|| {
+                    let bytes = tree.read(path)?;
+                    Ok(match bytes.strip_prefix(BYTE_ORDER_MARK) {
+                        Some(rest) => rest.into(),
+                        None => bytes,
+                    })
+                })
+                .clone(),
+        }
+    }
+
+    /// Its content as text, with U+FFFD for what is none.
+    pub(super) fn text(&self) -> Result<Arc<str>> {
+        let bytes = self.bytes()?;
+        Ok(match std::str::from_utf8(&bytes) {
+            Ok(text) => Arc::from(text),
+            Err(_) => String::from_utf8_lossy(&bytes).into(),
+        })
+    }
+
+    /// The file as a template, parsed once.
+    pub(super) fn template(&self) -> Result<std::result::Result<&Arc<Source>, &ParseError>> {
+        if self.template.get().is_none() {
+            let text = self.text()?;
+            // Should another thread be quicker, its result is the same.
+            let _ = self
+                .template
+                .set(gotmpl::parse(text, gotmpl::functions::all()).map(Arc::new));
+        }
+        match self.template.get() {
+            Some(parsed) => Ok(parsed.as_ref()),
+            None => Err(Error::new(
+                "helm/template-error",
+                "the template is not parsed",
+            )),
+        }
+    }
+
+    /// A place in it.
+    pub fn span(&self, sources: &SourceMap, line: u32, column: u32) -> Span {
+        let file = self.file.get_or_init(|| {
+            let text = self.text().unwrap_or_else(|_| Arc::from(""));
+            sources.add(self.display.clone(), text)
+        });
+        Span::new(*file, line, column)
+    }
+}
+
+/// A chart: immutable, shared by the releases that use it.
+#[derive(Debug)]
+pub struct Chart {
+    pub(super) metadata: Metadata,
+    pub(super) metadata_file: Arc<ChartFile>,
+    pub(super) templates: Vec<Arc<ChartFile>>,
+    pub(super) files: Vec<Arc<ChartFile>>,
+    pub(super) values: Defaults,
+    pub(super) schema: Option<Arc<ChartFile>>,
+    pub(super) dependencies: Vec<Arc<Chart>>,
+}
+
+impl Chart {
+    /// What `Chart.yaml` says.
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// Its `Chart.yaml`.
+    pub fn metadata_file(&self) -> &Arc<ChartFile> {
+        &self.metadata_file
+    }
+
+    /// The files below `templates/`.
+    pub fn templates(&self) -> &[Arc<ChartFile>] {
+        &self.templates
+    }
+
+    /// All files that have no meaning of their own, and those below `crds/`.
+    pub fn files(&self) -> &[Arc<ChartFile>] {
+        &self.files
+    }
+
+    /// The charts below `charts/`.
+    pub fn dependencies(&self) -> &[Arc<Chart>] {
+        &self.dependencies
+    }
+
+    /// Its `values.schema.json`.
+    pub fn schema(&self) -> Option<&Arc<ChartFile>> {
+        self.schema.as_ref()
+    }
+
+    /// What `values.yaml` says.
+    pub fn defaults(&self) -> &Defaults {
+        &self.values
+    }
+
+    /// The defaults, in tables that are not shared.
+    pub(super) fn default_values(&self) -> Map {
+        Map::any(entries_of(&self.values.map))
+    }
+
+    /// The definitions in `crds/`, with their paths: its own and those of the
+    /// charts below.
+    pub(super) fn definitions(&self) -> impl Iterator<Item = &Arc<ChartFile>> {
+        self.files.iter().filter(|file| {
+            let name = file.name.rsplit('/').next().unwrap_or_default();
+            let extension = name.rsplit_once('.').map(|(_, extension)| extension);
+            file.name.starts_with("crds/")
+                && extension.is_some_and(|e| {
+                    ["yaml", "yml", "json"]
+                        .iter()
+                        .any(|known| e.eq_ignore_ascii_case(known))
+                })
+        })
+    }
+}
+
+/// Data as the entries of a table, in tables of its own.
+pub(super) fn entries_of(map: &yaml::Map) -> Entries {
+    map.iter()
+        .map(|(key, value)| (Text::Utf8(key.clone()), Value::from_yaml(value)))
+        .collect()
+}

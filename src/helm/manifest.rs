@@ -1,0 +1,357 @@
+//! What templates wrote, cut into objects: manifests, hooks, and the order
+//! between them.
+//!
+//! Compat: Helm 4.3.1 `pkg/release/v1/util/manifest.go`, `manifest_sorter.go`.
+
+use std::sync::Arc;
+
+use super::chart::ChartFile;
+use super::order;
+use super::typed::Fields;
+use crate::diag::{Error, FileId, Result, SourceMap, Span};
+use crate::gotmpl::Mark;
+use crate::yaml::{self, Value, resolve::Version};
+
+/// What one template file wrote.
+#[derive(Debug)]
+pub(super) struct Output {
+    /// The path of the template below its root chart, with the names that
+    /// charts go by.
+    pub(super) path: Arc<str>,
+    /// The template.
+    pub(super) file: Arc<ChartFile>,
+    /// What it wrote.
+    pub(super) text: Arc<str>,
+    /// Where it comes from.
+    pub(super) marks: Vec<Mark>,
+}
+
+/// An object as a template wrote it.
+#[derive(Clone, Debug)]
+pub struct Manifest {
+    /// The path of the template below its root chart.
+    pub path: Arc<str>,
+    /// The text of the object.
+    pub content: Arc<str>,
+    /// Its `apiVersion`; empty where it has none.
+    pub api_version: Arc<str>,
+    /// Its kind; empty where it has none.
+    pub kind: Arc<str>,
+    /// Its name; empty where it has none.
+    pub name: Arc<str>,
+    /// Its namespace; empty where it has none.
+    pub namespace: Arc<str>,
+    /// Where its lines come from.
+    pub origin: Origin,
+}
+
+/// Where the lines of an object come from.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    output: Arc<Output>,
+    /// Where the object begins in the output.
+    start: usize,
+}
+
+impl Origin {
+    /// The template.
+    pub fn file(&self) -> &Arc<ChartFile> {
+        &self.output.file
+    }
+
+    /// The place in the template that wrote a line of the object, from 1.
+    pub fn line(&self, line: u32, sources: &SourceMap) -> Span {
+        let text = self.output.text.get(self.start..).unwrap_or_default();
+        let before = text
+            .split_inclusive('\n')
+            .take((line as usize).saturating_sub(1));
+        let offset = self.start + before.map(str::len).sum::<usize>();
+        self.offset(offset, sources)
+    }
+
+    /// The place in the template that wrote what stands at an offset.
+    fn offset(&self, offset: usize, sources: &SourceMap) -> Span {
+        let file = &self.output.file;
+        let Ok(Ok(source)) = file.template() else {
+            return file.span(sources, 1, 1);
+        };
+        let after = self.output.marks.partition_point(|m| m.output <= offset);
+        let Some(mark) = after.checked_sub(1).and_then(|i| self.output.marks.get(i)) else {
+            return file.span(sources, 1, 1);
+        };
+        let written = self
+            .output
+            .text
+            .get(mark.output..offset)
+            .unwrap_or_default();
+        // Text is written as it stands; what an action writes comes from the
+        // action.
+        let is_text = source
+            .text()
+            .get(mark.place as usize..)
+            .is_some_and(|rest| rest.starts_with(written));
+        let place = if is_text {
+            mark.place + u32::try_from(written.len()).unwrap_or_default()
+        } else {
+            mark.place
+        };
+        let (line, column) = source.line_and_column(place);
+        file.span(sources, line, column)
+    }
+}
+
+/// An object that Helm creates at certain moments.
+#[derive(Clone, Debug)]
+pub struct Hook {
+    /// The object.
+    pub manifest: Manifest,
+    /// When.
+    pub events: Vec<HookEvent>,
+    /// The order among those of one moment: small ones first.
+    pub weight: i64,
+    /// When it is deleted again, as written.
+    pub delete_policies: Vec<String>,
+}
+
+impl Hook {
+    /// Whether `helm test` creates it.
+    pub fn is_test(&self) -> bool {
+        self.events.contains(&HookEvent::Test)
+    }
+}
+
+/// A moment in the life of a release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "Helm's names")]
+pub enum HookEvent {
+    PreInstall,
+    PostInstall,
+    PreDelete,
+    PostDelete,
+    PreUpgrade,
+    PostUpgrade,
+    PreRollback,
+    PostRollback,
+    Test,
+}
+
+impl HookEvent {
+    fn of(name: &str) -> Option<HookEvent> {
+        Some(match name {
+            "pre-install" => HookEvent::PreInstall,
+            "post-install" => HookEvent::PostInstall,
+            "pre-delete" => HookEvent::PreDelete,
+            "post-delete" => HookEvent::PostDelete,
+            "pre-upgrade" => HookEvent::PreUpgrade,
+            "post-upgrade" => HookEvent::PostUpgrade,
+            "pre-rollback" => HookEvent::PreRollback,
+            "post-rollback" => HookEvent::PostRollback,
+            "test" | "test-success" => HookEvent::Test,
+            _ => return None,
+        })
+    }
+}
+
+/// The annotations that make a hook.
+const HOOK: &str = "helm.sh/hook";
+const HOOK_WEIGHT: &str = "helm.sh/hook-weight";
+const HOOK_DELETE_POLICY: &str = "helm.sh/hook-delete-policy";
+
+/// The objects of all templates, in the order of their installation.
+#[derive(Debug, Default)]
+pub(super) struct Sorted {
+    pub(super) manifests: Vec<Manifest>,
+    pub(super) hooks: Vec<Hook>,
+    /// Objects that are left out since Helm does not know their kind of hook.
+    pub(super) unknown_hooks: Vec<(Manifest, String)>,
+}
+
+/// Cuts what templates wrote, by their paths, into objects.
+///
+/// # Errors
+///
+/// `helm/manifest-invalid` for what is no YAML, or has a head that Helm cannot
+/// read.
+pub(super) fn sort(mut outputs: Vec<Output>, sources: &SourceMap) -> Result<Sorted> {
+    outputs.sort_by(|a, b| a.path.cmp(&b.path));
+    let outputs = outputs.into_iter().filter(|output| {
+        let name = output.path.rsplit('/').next().unwrap_or_default();
+        !name.starts_with('_') && !output.text.trim().is_empty()
+    });
+    let mut sorted = Sorted::default();
+    for output in outputs {
+        let output = Arc::new(output);
+        for (start, document) in split(&output.text) {
+            let origin = Origin {
+                output: output.clone(),
+                start,
+            };
+            add(&mut sorted, document, origin, sources)?;
+        }
+    }
+    sorted
+        .manifests
+        .sort_by(|a, b| order::compare(&a.kind, &b.kind));
+    sorted
+        .hooks
+        .sort_by(|a, b| order::compare(&a.manifest.kind, &b.manifest.kind));
+    Ok(sorted)
+}
+
+/// The documents of a text that are not blank, with their offsets.
+///
+/// Compat: whatever begins a line with `---` separates, be it followed by
+/// something; blanks around a document are cut at its beginning alone.
+fn split(text: &str) -> Vec<(usize, &str)> {
+    let mut documents = Vec::new();
+    let body = text.trim_start();
+    let first = text.len() - body.len();
+    let mut start = first;
+    let mut push = |from: usize, to: usize| {
+        let document = text.get(from..to).unwrap_or_default();
+        let trimmed = document.trim_start();
+        if !trimmed.is_empty() {
+            documents.push((to - trimmed.len(), trimmed));
+        }
+    };
+    let bytes = text.as_bytes();
+    let mut at = first;
+    loop {
+        let rest = bytes.get(at..).unwrap_or_default();
+        if rest.starts_with(b"---") {
+            push(start, at);
+            let blanks = rest[3..].iter().take_while(|b| matches!(b, b' ' | b'\t'));
+            start = at + 3 + blanks.count();
+            at = start;
+        }
+        match memchr::memchr(b'\n', bytes.get(at..).unwrap_or_default()) {
+            Some(line) => at += line + 1,
+            None => break,
+        }
+    }
+    push(start, text.len());
+    documents
+}
+
+/// What Helm looks at in an object.
+#[derive(Default)]
+struct Head {
+    api_version: Arc<str>,
+    kind: Arc<str>,
+    name: Arc<str>,
+    namespace: Arc<str>,
+    annotations: Vec<(Arc<str>, Arc<str>)>,
+}
+
+impl Head {
+    fn annotation(&self, name: &str) -> Option<&str> {
+        self.annotations
+            .iter()
+            .find(|(key, _)| &**key == name)
+            .map(|(_, value)| &**value)
+    }
+}
+
+fn head(document: &str) -> Result<Head> {
+    let text = yaml::text::decode(document.as_bytes())?;
+    let Some(node) = yaml::parse_one(&text, FileId::default())? else {
+        return Ok(Head::default());
+    };
+    let value = yaml::decode(&node, Version::V2)?;
+    let wrong = |message: String| Error::new("helm/manifest-invalid", message).at(node.span());
+    let namespace = value
+        .get("metadata")
+        .and_then(|metadata| metadata.get("namespace"))
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let mut head = Head {
+        namespace: namespace.into(),
+        ..Head::default()
+    };
+    let Some(fields) = Fields::of(&value, "SimpleHead.").map_err(wrong)? else {
+        return Ok(head);
+    };
+    head.api_version = fields.text("apiVersion").map_err(wrong)?;
+    head.kind = fields.text("kind").map_err(wrong)?;
+    if let Some(metadata) = fields.value("metadata") {
+        let metadata = Fields::of(metadata, "SimpleHead.metadata.").map_err(wrong)?;
+        if let Some(metadata) = metadata {
+            head.name = metadata.text("name").map_err(wrong)?;
+            head.annotations = metadata
+                .text_map("annotations")
+                .map_err(wrong)?
+                .unwrap_or_default();
+        }
+    }
+    Ok(head)
+}
+
+fn add(sorted: &mut Sorted, document: &str, origin: Origin, sources: &SourceMap) -> Result<()> {
+    let head = head(document).map_err(|e| {
+        let path = &origin.output.path;
+        let line = e.span().line.max(1);
+        Error::new(
+            "helm/manifest-invalid",
+            format!("YAML parse error on {path}: line {line}: {}", e.message()),
+        )
+        .at(origin.line(line, sources))
+        .help("render with --debug to see what the template writes")
+    })?;
+    let hook = head.annotation(HOOK).map(str::to_owned);
+    let weight = head
+        .annotation(HOOK_WEIGHT)
+        .and_then(|weight| crate::gostd::strconv::atoi(weight).ok())
+        .unwrap_or_default();
+    let delete_policies = head
+        .annotation(HOOK_DELETE_POLICY)
+        .map(|policies| {
+            policies
+                .split(',')
+                .map(|policy| policy.trim().to_lowercase())
+                .collect()
+        })
+        .unwrap_or_default();
+    let manifest = Manifest {
+        path: origin.output.path.clone(),
+        content: document.into(),
+        api_version: head.api_version,
+        kind: head.kind,
+        name: head.name,
+        namespace: head.namespace,
+        origin,
+    };
+    let Some(hook) = hook else {
+        sorted.manifests.push(manifest);
+        return Ok(());
+    };
+    let events: Option<Vec<HookEvent>> = hook
+        .split(',')
+        .map(|event| HookEvent::of(&event.trim().to_lowercase()))
+        .collect();
+    match events {
+        Some(events) => sorted.hooks.push(Hook {
+            manifest,
+            events,
+            weight,
+            delete_policies,
+        }),
+        None => sorted.unknown_hooks.push((manifest, hook)),
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_are_split_at_every_line_that_begins_so() {
+        let texts = |text| -> Vec<&str> { split(text).into_iter().map(|d| d.1).collect() };
+        assert_eq!(texts("\n\na: 1\n---\nb: 2\n"), ["a: 1\n", "b: 2\n"]);
+        assert_eq!(texts("---\n---  \n # c\n--- a: 1"), ["# c\n", "a: 1"]);
+        assert_eq!(texts("a: 1\n---b: 2\n----\n"), ["a: 1\n", "b: 2\n", "-\n"]);
+        assert_eq!(texts("a: '\n ---'\n"), ["a: '\n ---'\n"]);
+        assert_eq!(texts(" \n---\n \n"), Vec::<&str>::new());
+        assert_eq!(split(" \n a: 1\n---\n  b\n"), [(3, "a: 1\n"), (14, "b\n")]);
+    }
+}

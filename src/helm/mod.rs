@@ -1,0 +1,38 @@
+//! Charts, their values, and what they render to: Helm 4.3 without a cluster.
+//!
+//! In: a chart from a folder or an archive, values, and what a release is
+//! called. Out: objects in the order in which Helm installs them, hooks, notes
+//! and definitions, each with the template that wrote it.
+//!
+//! - [`Chart`] is a chart as loaded: immutable, shared by its releases,
+//!   templates parsed once,
+//! - `dependencies` finds the subcharts of a release, `coalesce` its values,
+//! - [`render`] does the rest.
+//!
+//! Reproduced: Helm 4.3.1, as helm-controller 1.6 calls it.
+
+mod archive;
+mod capabilities;
+mod chart;
+mod coalesce;
+mod dependencies;
+mod errors;
+mod ignore;
+mod load;
+mod manifest;
+mod metadata;
+mod objects;
+pub mod order;
+mod render;
+mod schema;
+pub mod strvals;
+mod typed;
+mod user;
+pub mod values;
+
+pub use capabilities::{Capabilities, KubeVersion};
+pub use chart::{Chart, ChartFile};
+pub use manifest::{Hook, HookEvent, Manifest, Origin};
+pub use metadata::{Dependency, Maintainer, Metadata};
+pub use render::{Definition, ReleaseOptions, RenderOptions, Rendered, render};
+pub use user::{UserValues, ValuesSource};

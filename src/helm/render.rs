@@ -1,0 +1,479 @@
+//! Rendering: a chart and values to objects.
+//!
+//! Compat: Helm 4.3.1 `pkg/action/install.go`, `pkg/action/action.go`
+//! `renderResources`, `pkg/engine/engine.go`.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::capabilities::Capabilities;
+use super::chart::{Chart, ChartFile};
+use super::coalesce::{self, Nulls, Warnings};
+use super::dependencies::{Instance, is_compatible};
+use super::errors;
+use super::manifest::{self, Hook, Manifest, Output};
+use super::objects::{CapabilitiesObject, Files, VALUES};
+use super::user::UserValues;
+use crate::diag::{Error, Finding, Findings, Result, Severity, SourceMap};
+use crate::gotmpl::value::{Entries, List, Map, MapType, Text, Value};
+use crate::gotmpl::{self, Environment, Limits, Machine, MissingKey, Set, World};
+
+/// What a release is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReleaseOptions {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its namespace.
+    pub namespace: Arc<str>,
+    /// Its revision, from 1.
+    pub revision: i64,
+    /// Whether an upgrade is rendered, not an installation.
+    pub is_upgrade: bool,
+}
+
+impl ReleaseOptions {
+    /// A first installation.
+    pub fn new(name: impl Into<Arc<str>>, namespace: impl Into<Arc<str>>) -> ReleaseOptions {
+        ReleaseOptions {
+            name: name.into(),
+            namespace: namespace.into(),
+            revision: 1,
+            is_upgrade: false,
+        }
+    }
+}
+
+/// How to render.
+#[derive(Clone, Debug, Default)]
+pub struct RenderOptions {
+    /// Whether values are held against the schemas of charts.
+    pub skip_schema_validation: bool,
+    /// How much templates may cost.
+    pub limits: Limits,
+    /// What templates may ask of the world outside.
+    pub world: World,
+}
+
+/// A definition from `crds/`.
+#[derive(Clone, Debug)]
+pub struct Definition {
+    /// Its path below the root chart, with the names that charts go by.
+    pub path: Arc<str>,
+    /// Its file.
+    pub file: Arc<ChartFile>,
+}
+
+/// What a chart renders to.
+#[derive(Debug)]
+pub struct Rendered {
+    /// The objects, in the order of their installation.
+    pub manifests: Vec<Manifest>,
+    /// The hooks, in the order of their kinds.
+    pub hooks: Vec<Hook>,
+    /// The definitions of the chart and those below it.
+    pub definitions: Vec<Definition>,
+    /// What `NOTES.txt` says; empty where there is none.
+    pub notes: String,
+    /// What is to be said besides.
+    pub findings: Findings,
+}
+
+/// Renders a chart.
+///
+/// # Errors
+///
+/// What Helm refuses, with the place in the template or values file; the rules
+/// are those of the family `helm`.
+pub fn render(
+    chart: &Arc<Chart>,
+    values: &UserValues,
+    release: &ReleaseOptions,
+    capabilities: &Arc<Capabilities>,
+    options: &RenderOptions,
+    sources: &SourceMap,
+) -> Result<Rendered> {
+    gotmpl::with_large_stack(|| {
+        Rendering {
+            chart,
+            values,
+            release,
+            capabilities,
+            options,
+            sources,
+            findings: Findings::new(),
+        }
+        .run()
+    })
+    .map_err(|e| Error::new("helm/limit", format!("rendering cannot start: {e}")))?
+}
+
+struct Rendering<'r> {
+    chart: &'r Arc<Chart>,
+    values: &'r UserValues,
+    release: &'r ReleaseOptions,
+    capabilities: &'r Arc<Capabilities>,
+    options: &'r RenderOptions,
+    sources: &'r SourceMap,
+    findings: Findings,
+}
+
+/// A template file of a release.
+struct Renderable {
+    /// The path below the root chart.
+    path: Arc<str>,
+    /// The path of the chart's templates.
+    base: Arc<str>,
+    file: Arc<ChartFile>,
+    /// What the templates of the chart see.
+    scope: Map,
+}
+
+impl Rendering<'_> {
+    fn run(mut self) -> Result<Rendered> {
+        let metadata = self.chart.metadata();
+        if metadata.is_library() {
+            return Err(
+                Error::new("helm/chart-invalid", "library charts are not installable")
+                    .at(self.chart.metadata_file().span(self.sources, 1, 1))
+                    .help("depend on it from a chart of type application"),
+            );
+        }
+        if metadata.deprecated {
+            self.warn("helm/deprecated-chart", "this chart is deprecated");
+        }
+        self.check_dependencies()?;
+        let (instance, values) = self.compose()?;
+        self.check_kube_version()?;
+        let outputs = self.execute(&instance, &values)?;
+        let (notes, outputs): (Vec<Output>, Vec<Output>) = outputs
+            .into_iter()
+            .partition(|output| output.path.ends_with("NOTES.txt"));
+        let own_notes = format!("{}/templates/NOTES.txt", instance.name);
+        let notes = notes
+            .into_iter()
+            .find(|output| *output.path == *own_notes)
+            .map_or_else(String::new, |output| output.text.to_string());
+        let sorted = manifest::sort(outputs, self.sources)?;
+        for (manifest, hook) in &sorted.unknown_hooks {
+            let place = manifest.origin.line(1, self.sources);
+            self.findings.push(
+                Finding::new(
+                    "helm/unknown-hook",
+                    Severity::Warning,
+                    format!("Helm knows no hook `{hook}` and leaves the object out"),
+                )
+                .at(place, self.sources)
+                .help("name one of Helm's hooks, such as pre-install"),
+            );
+        }
+        let mut definitions = Vec::new();
+        collect_definitions(&instance, &instance.name, &mut definitions);
+        Ok(Rendered {
+            manifests: sorted.manifests,
+            hooks: sorted.hooks,
+            definitions,
+            notes,
+            findings: self.findings,
+        })
+    }
+
+    fn warn(&mut self, rule: &'static str, message: impl Into<String>) {
+        let place = self.chart.metadata_file().span(self.sources, 1, 1);
+        self.findings
+            .push(Finding::new(rule, Severity::Warning, message).at(place, self.sources));
+    }
+
+    /// Makes sure that the charts are there that `Chart.yaml` names.
+    fn check_dependencies(&self) -> Result<()> {
+        let declared = self.chart.metadata().dependencies.as_deref();
+        let missing: Vec<&str> = declared
+            .unwrap_or_default()
+            .iter()
+            .filter(|declared| {
+                let mut present = self.chart.dependencies().iter();
+                !present.any(|chart| chart.metadata().name == declared.name)
+            })
+            .map(|declared| &*declared.name)
+            .collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Err(Error::new(
+            "helm/missing-dependency",
+            format!(
+                "found in Chart.yaml, but missing in charts/ directory: {}",
+                missing.join(", ")
+            ),
+        )
+        .at(self.chart.metadata_file().span(self.sources, 1, 1))
+        .help("run `helm dependency build` in the chart's folder"))
+    }
+
+    fn check_kube_version(&self) -> Result<()> {
+        let range = &self.chart.metadata().kube_version;
+        let version = &self.capabilities.kube_version;
+        if range.is_empty() || is_compatible(range, &version.normalized) {
+            return Ok(());
+        }
+        Err(Error::new(
+            "helm/kube-version",
+            format!(
+                "chart requires kubeVersion: {range} which is incompatible with Kubernetes {}",
+                version.version
+            ),
+        )
+        .at(self.chart.metadata_file().span(self.sources, 1, 1))
+        .help("choose another version by --kube-version"))
+    }
+
+    /// The charts of the release and their values.
+    fn compose(&mut self) -> Result<(Instance, Map)> {
+        let wrong = |message: String| Error::new("helm/values-invalid", message);
+        let mut warnings = Warnings::new();
+        let user = Map::any(super::chart::entries_of(self.values.map()));
+        let mut instance = Instance::new(self.chart);
+        instance.process(&user, &mut warnings).map_err(wrong)?;
+        let values =
+            coalesce::values(&instance, &user, Nulls::Delete, &mut warnings).map_err(wrong)?;
+        warnings.dedup();
+        for warning in warnings {
+            self.warn("helm/values-conflict", warning);
+        }
+        if !self.options.skip_schema_validation {
+            super::schema::validate(
+                &instance,
+                &values,
+                self.values,
+                self.sources,
+                &mut self.findings,
+            )?;
+        }
+        Ok((instance, values))
+    }
+
+    /// Renders all templates, in Helm's order.
+    fn execute(&mut self, instance: &Instance, values: &Map) -> Result<Vec<Output>> {
+        let mut renderables = Vec::new();
+        let root = self.scope(instance, values, true);
+        let name = &instance.name;
+        collect(self, instance, name, &root, &mut renderables);
+        // Compat: deeper paths come first, and later ones of one depth; a
+        // definition that comes later replaces one that came before.
+        renderables.sort_by(|a, b| {
+            let depth = |path: &str| path.matches('/').count();
+            (depth(&b.path), &b.path).cmp(&(depth(&a.path), &a.path))
+        });
+        let set = Arc::new(self.parse(&renderables)?);
+        let mut machine = Machine::new(Environment {
+            missing_key: MissingKey::Zero,
+            functions: gotmpl::functions::all().clone(),
+            limits: self.options.limits,
+            world: self.options.world.clone(),
+        });
+        let mut outputs = Vec::with_capacity(renderables.len());
+        for renderable in renderables {
+            let file_name = renderable.path.rsplit('/').next().unwrap_or_default();
+            if file_name.starts_with('_') {
+                continue;
+            }
+            let template: Entries = [
+                ("Name".into(), Value::text(renderable.path.clone())),
+                ("BasePath".into(), Value::text(renderable.base.clone())),
+            ]
+            .into();
+            renderable.scope.change(|scope| {
+                scope.insert("Template".into(), Map::new(&VALUES, template).into());
+            });
+            let dot = renderable.scope.typed(&VALUES).into();
+            let rendering = machine
+                .render(&set, &renderable.path, dot)
+                .map_err(|failure| errors::failed(&failure, instance, self.values, self.sources))?;
+            let text = gotmpl::without_no_value(rendering.text);
+            outputs.push(Output {
+                path: renderable.path,
+                file: renderable.file,
+                text: text.to_shared(),
+                marks: rendering.marks,
+            });
+        }
+        Ok(outputs)
+    }
+
+    /// Parses all templates, each once for all releases of its chart.
+    fn parse(&self, renderables: &[Renderable]) -> Result<Set> {
+        let files: Vec<&ChartFile> = renderables.iter().map(|r| &*r.file).collect();
+        files.into_par_iter().for_each(|file| {
+            // Errors are told below, in order.
+            let _ = file.template();
+        });
+        let mut set = Set::new();
+        for renderable in renderables {
+            let invalid = |e: &gotmpl::ParseError| {
+                errors::not_parsed(e, &renderable.path, &renderable.file, self.sources)
+            };
+            let source = renderable.file.template()?.map_err(invalid)?;
+            set.add(renderable.path.clone(), source.clone())
+                .map_err(|e| invalid(&e))?;
+        }
+        Ok(set)
+    }
+
+    /// What the templates of a chart see.
+    fn scope(&self, instance: &Instance, values: &Map, is_root: bool) -> Map {
+        let release: Entries = [
+            ("Name", Value::text(self.release.name.clone())),
+            ("Namespace", Value::text(self.release.namespace.clone())),
+            ("IsUpgrade", Value::Bool(self.release.is_upgrade)),
+            ("IsInstall", Value::Bool(!self.release.is_upgrade)),
+            ("Revision", Value::int(self.release.revision)),
+            ("Service", Value::text("Helm")),
+        ]
+        .into_iter()
+        .map(|(key, value)| (Text::from(key), value))
+        .collect();
+        let capabilities = CapabilitiesObject(self.capabilities.clone());
+        let scope: Entries = [
+            ("Chart", metadata(instance, is_root).into()),
+            (
+                "Files",
+                Value::Object(Rc::new(Files::new(instance.chart.files()))),
+            ),
+            ("Release", Map::any(release).into()),
+            ("Capabilities", Value::Object(Rc::new(capabilities))),
+            ("Values", values.typed(&VALUES).into()),
+        ]
+        .into_iter()
+        .map(|(key, value)| (Text::from(key), value))
+        .collect();
+        Map::any(scope)
+    }
+}
+
+/// Gathers the templates of a chart and those below it.
+fn collect(
+    rendering: &Rendering<'_>,
+    instance: &Instance,
+    path: &str,
+    scope: &Map,
+    renderables: &mut Vec<Renderable>,
+) {
+    let own = |key: &str| scope.get(key.as_bytes()).unwrap_or_default();
+    let mut subcharts = Entries::new();
+    for child in &instance.dependencies {
+        let values = match own("Values") {
+            Value::Map(values) => match values.get(child.name.as_bytes()) {
+                Some(Value::Map(values)) => values,
+                _ => Map::any(Entries::new()),
+            },
+            _ => Map::any(Entries::new()),
+        };
+        let below = rendering.scope(child, &values, false);
+        // All charts share what is said of the release.
+        below.change(|e| e.insert("Release".into(), own("Release")));
+        let path = format!("{path}/charts/{}", child.name);
+        collect(rendering, child, &path, &below, renderables);
+        subcharts.insert(Text::from(child.name.clone()), below.into());
+    }
+    scope.change(|e| e.insert("Subcharts".into(), Map::any(subcharts).into()));
+    let is_library = instance.chart.metadata().is_library();
+    let base: Arc<str> = format!("{path}/templates").into();
+    for file in instance.chart.templates() {
+        let name = file.name.rsplit('/').next().unwrap_or_default();
+        if is_library && !name.starts_with('_') {
+            continue;
+        }
+        renderables.push(Renderable {
+            path: format!("{path}/{}", file.name).into(),
+            base: base.clone(),
+            file: file.clone(),
+            scope: scope.clone(),
+        });
+    }
+}
+
+fn collect_definitions(instance: &Instance, path: &str, definitions: &mut Vec<Definition>) {
+    definitions.extend(instance.chart.definitions().map(|file| Definition {
+        path: format!("{path}/{}", file.name).into(),
+        file: file.clone(),
+    }));
+    for child in &instance.dependencies {
+        let path = format!("{path}/charts/{}", child.name);
+        collect_definitions(child, &path, definitions);
+    }
+}
+
+/// `.Chart`
+///
+/// Compat: `pkg/chart/common.go` `structToMap`: the names of Go's fields, and
+/// lists where there are none.
+fn metadata(instance: &Instance, is_root: bool) -> Map {
+    let metadata = instance.chart.metadata();
+    let text = |text: &Arc<str>| Value::text(text.clone());
+    let texts =
+        |texts: &[Arc<str>]| -> Value { List::any(texts.iter().map(text).collect()).into() };
+    let table = |entries: Vec<(&str, Value)>| -> Value {
+        Map::any(
+            entries
+                .into_iter()
+                .map(|(k, v)| (Text::from(k), v))
+                .collect(),
+        )
+        .into()
+    };
+    let maintainers = metadata.maintainers.iter().map(|m| {
+        table(vec![
+            ("Name", text(&m.name)),
+            ("Email", text(&m.email)),
+            ("URL", text(&m.url)),
+        ])
+    });
+    let dependencies = instance.declared.iter().flatten().map(|d| {
+        let imports = d.import_values.iter().map(Value::from_yaml).collect();
+        table(vec![
+            ("Name", text(&d.name)),
+            ("Version", text(&d.version)),
+            ("Repository", text(&d.repository)),
+            ("Condition", text(&d.condition)),
+            ("Tags", texts(&d.tags)),
+            ("Enabled", Value::Bool(d.enabled)),
+            ("ImportValues", List::any(imports).into()),
+            ("Alias", text(&d.alias)),
+        ])
+    });
+    let annotations = match &metadata.annotations {
+        Some(annotations) => {
+            let entries = annotations
+                .iter()
+                .map(|(k, v)| (Text::from(k.clone()), text(v)));
+            Map::new(MapType::TEXTS, entries.collect())
+        }
+        None => Map::nil(MapType::TEXTS),
+    };
+    Map::any(
+        [
+            ("Name", text(&instance.name)),
+            ("Home", text(&metadata.home)),
+            ("Sources", texts(&metadata.sources)),
+            ("Version", text(&metadata.version)),
+            ("Description", text(&metadata.description)),
+            ("Keywords", texts(&metadata.keywords)),
+            ("Maintainers", List::any(maintainers.collect()).into()),
+            ("Icon", text(&metadata.icon)),
+            ("APIVersion", text(&metadata.api_version)),
+            ("Condition", text(&metadata.condition)),
+            ("Tags", text(&metadata.tags)),
+            ("AppVersion", text(&metadata.app_version)),
+            ("Deprecated", Value::Bool(metadata.deprecated)),
+            ("Annotations", annotations.into()),
+            ("KubeVersion", text(&metadata.kube_version)),
+            ("Dependencies", List::any(dependencies.collect()).into()),
+            ("Type", text(&metadata.chart_type)),
+            ("IsRoot", Value::Bool(is_root)),
+        ]
+        .into_iter()
+        .map(|(key, value)| (Text::from(key), value))
+        .collect(),
+    )
+}
