@@ -407,7 +407,7 @@ mod tests {
         );
         assert_eq!(
             apply("{}", "a={\"b\": [1]} , c=,d[1]=\"x,y\"", Kind::Json).unwrap(),
-            r#"{"a":{"b":[1]},"c":null,"d":[null,"x,y"]}"#
+            r#"{" c":null,"a":{"b":[1]},"d":[null,"x,y"]}"#
         );
         assert_eq!(
             apply("{}", r"a.b[0]=1,\2={x", Kind::Literal).unwrap(),

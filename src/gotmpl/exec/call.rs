@@ -374,6 +374,7 @@ impl Context<'_> {
 
     /// The time, in nanoseconds since the Unix epoch; notes that it was asked
     /// for.
+    #[expect(dead_code, reason = "for the functions of dates")]
     pub(crate) fn now_nanos(&mut self, function: &'static str) -> i128 {
         self.note(function, true);
         self.machine.environment.world.now_nanos

@@ -203,7 +203,11 @@ mod tests {
         copy.change(|e| e.insert("a".into(), Value::int(1)));
         assert_eq!(map.len(), 1);
         assert!(map.is_same(&copy));
-        assert!(Map::nil(MapType::ANY).change(|e| e.clear()).is_none());
+        assert!(
+            Map::nil(MapType::ANY)
+                .change(std::collections::BTreeMap::clear)
+                .is_none()
+        );
     }
 
     #[test]
