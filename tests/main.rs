@@ -8,6 +8,7 @@
 
 mod check_schema;
 mod envsubst;
+mod fleet;
 mod fuzz_corpus;
 mod get;
 mod layering;

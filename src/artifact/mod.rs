@@ -5,6 +5,7 @@
 //! their path relative to the root of the tree, with `/` between its parts and
 //! without `.` and `..`; the root itself is the empty path.
 
+pub mod archive;
 mod disk;
 #[cfg(feature = "git")]
 pub mod git;

@@ -13,7 +13,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::diag::{Error, Result};
-use crate::pipeline::index::{INDEX_NAME, OutputFiles, FORMAT};
+use crate::pipeline::index::{FORMAT, INDEX_NAME, OutputFiles};
 
 /// Replaces the content of a folder by these files.
 ///
@@ -90,11 +90,10 @@ fn readable(folder: &Path) -> io::Result<()> {
 /// Refuses a folder that is neither empty nor an earlier output.
 fn check_ours(folder: &Path) -> Result<()> {
     let refused = |why: &str| {
-        Err(Error::new(
-            "output/refused",
-            format!("`{}` {why}", folder.display()),
+        Err(
+            Error::new("output/refused", format!("`{}` {why}", folder.display()))
+                .help("name a new folder, an empty one, or one that fluxwright wrote"),
         )
-        .help("name a new folder, an empty one, or one that fluxwright wrote"))
     };
     let mut entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -143,10 +142,7 @@ mod tests {
             }
         }
         let prefix = format!("{}/", folder.display());
-        let mut found: Vec<_> = found
-            .into_iter()
-            .map(|p| p.replace(&prefix, ""))
-            .collect();
+        let mut found: Vec<_> = found.into_iter().map(|p| p.replace(&prefix, "")).collect();
         found.sort();
         found
     }

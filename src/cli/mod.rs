@@ -6,11 +6,13 @@
 
 #[cfg(not(all(feature = "sops", feature = "verify")))]
 mod absent;
+mod build;
 mod check;
 mod completion;
 #[cfg(feature = "sops")]
 mod decrypt;
 mod envsubst;
+mod folder;
 mod get;
 mod kustomize;
 mod man;
@@ -18,6 +20,7 @@ mod output;
 mod read;
 #[cfg(feature = "sops")]
 mod secrets;
+mod settings;
 mod template;
 #[cfg(feature = "verify")]
 mod verify;
@@ -44,6 +47,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Build(Box<build::Args>),
     Check(check::Args),
     Completion(completion::Args),
     #[cfg(feature = "sops")]
@@ -76,6 +80,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let result = match cli.command {
+        Command::Build(args) => args.run(),
         Command::Check(args) => args.run(),
         Command::Completion(args) => args.run(),
         #[cfg(feature = "sops")]

@@ -3,7 +3,7 @@
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use crate::diag::{Error, SourceMap};
+use crate::diag::{Error, Finding, Severity, SourceMap};
 use crate::report::human;
 
 /// How a run ends.
@@ -45,6 +45,11 @@ pub(super) fn stderr(message: &str) {
     let _ = writeln!(io::stderr().lock(), "{message}");
 }
 
+/// Whether standard error takes colour.
+fn takes_color() -> bool {
+    anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never
+}
+
 /// Writes an error that has no place in a file to standard error.
 pub(super) fn error(error: &Error) {
     error_at(error, &SourceMap::new());
@@ -53,7 +58,29 @@ pub(super) fn error(error: &Error) {
 /// Writes an error to standard error, with the line that it is about.
 pub(super) fn error_at(error: &Error, sources: &SourceMap) {
     let finding = error.to_finding(sources);
-    stderr(human(&[finding], sources, false).trim_end());
+    stderr(human(&[finding], sources, takes_color()).trim_end());
+}
+
+/// Shows findings on standard error, in colour where that is a terminal that
+/// takes it, with a count at the end.
+pub(super) fn findings(findings: &[Finding], sources: &SourceMap) {
+    if findings.is_empty() {
+        return;
+    }
+    let count = |severity| findings.iter().filter(|f| f.severity == severity).count();
+    let named = [
+        (Severity::Error, "error"),
+        (Severity::Warning, "warning"),
+        (Severity::Info, "note"),
+    ]
+    .map(|(severity, name)| match count(severity) {
+        0 => String::new(),
+        1 => format!("1 {name}"),
+        n => format!("{n} {name}s"),
+    });
+    let summary: Vec<String> = named.into_iter().filter(|s| !s.is_empty()).collect();
+    stderr(&human(findings, sources, takes_color()));
+    stderr(&summary.join(", "));
 }
 
 /// How a run ends that could not write its output.

@@ -176,6 +176,13 @@ impl Findings {
         self.0.extend(other.0);
     }
 
+    /// Says of all of them which cluster they are about.
+    pub fn set_cluster(&mut self, cluster: &Arc<str>) {
+        for finding in &mut self.0 {
+            finding.cluster = Some(cluster.clone());
+        }
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

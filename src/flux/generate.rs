@@ -53,11 +53,9 @@ pub fn generate(
         .at(spec.path_span)
         .help("paths count from the root of the source"));
     }
-    let Base { mut root, created } = base(files, folder, spec, ignored, findings)?;
-    if !created && list(&root, "resources").is_empty() {
-        // Keeps kustomize from refusing a file that holds nothing.
-        let option = Node::string("originAnnotations", root.span());
-        root.set("buildMetadata", Node::sequence(vec![option], root.span()));
+    let Base { mut root, created } = base(files, folder, spec.path_span, ignored)?;
+    if !created {
+        leave_out(&mut root, files, folder, ignored, findings)?;
     }
     merge(&mut root, files, folder, spec, flux, findings)?;
     Ok(Generated {
@@ -66,19 +64,23 @@ pub fn generate(
     })
 }
 
+/// The kustomization of a folder as it is, or one made from what lies there:
+/// what a build of the folder itself takes.
+///
+/// # Errors
+///
+/// As [`generate`].
+pub fn plain(files: &Files, folder: &str) -> Result<Node> {
+    Ok(base(files, folder, Span::NONE, &|_, _| false)?.root)
+}
+
 struct Base {
     root: Node,
     created: bool,
 }
 
 /// The file of a folder, or one made from what lies there.
-fn base(
-    files: &Files,
-    folder: &str,
-    spec: &Kustomization,
-    ignored: &Ignored<'_>,
-    findings: &mut Findings,
-) -> Result<Base> {
+fn base(files: &Files, folder: &str, made_at: Span, ignored: &Ignored<'_>) -> Result<Base> {
     for name in FILE_NAMES {
         let file = join(folder, name);
         if files.kind(&file)? != Some(Kind::File) {
@@ -97,7 +99,11 @@ fn base(
             .at(root.span()));
         }
         default_type(&mut root, start);
-        leave_out(&mut root, files, folder, ignored, findings)?;
+        if list(&root, "resources").is_empty() {
+            // Keeps kustomize from refusing a file that holds nothing.
+            let option = Node::string("originAnnotations", root.span());
+            root.set("buildMetadata", Node::sequence(vec![option], root.span()));
+        }
         return Ok(Base {
             root,
             created: false,
@@ -105,7 +111,7 @@ fn base(
     }
     let mut resources = Vec::new();
     scan(files, folder, folder, ignored, &mut resources)?;
-    let span = spec.path_span;
+    let span = made_at;
     let mut root = Node::mapping(Vec::new(), span);
     default_type(&mut root, span);
     if resources.is_empty() {

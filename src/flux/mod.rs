@@ -13,6 +13,7 @@ pub mod generate;
 pub mod ignore;
 pub mod metadata;
 pub mod order;
+pub mod substitute;
 mod version;
 
 pub use version::FluxVersion;

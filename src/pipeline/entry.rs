@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::artifact::{Kind, path};
 use crate::config::Config;
-use crate::diag::{Error, Result};
+use crate::diag::{Error, Result, Span};
 use crate::flux::api::{self, SourceRef};
 use crate::resource::{Files, ResId};
 use crate::yaml::Node;
@@ -27,6 +27,8 @@ pub struct Entry {
     pub source: Option<SourceRef>,
     /// The Kustomization that a FluxInstance makes, where there is one.
     pub made: Option<Node>,
+    /// The version of Flux that a FluxInstance asks for.
+    pub flux_version: Option<Node>,
 }
 
 /// Finds the entry points of a repository.
@@ -121,6 +123,7 @@ impl Entry {
             folder,
             source,
             made: None,
+            flux_version: None,
         }
     }
 }
@@ -230,6 +233,10 @@ impl Scan {
             };
             let mut entry = Entry::plain(folder, Some(source.clone()));
             entry.made = Some(made_by_instance(&source, sync, &entry.folder));
+            entry.flux_version = found
+                .object
+                .at_path(&["spec", "distribution", "version"])
+                .cloned();
             entries.push(entry);
         }
         entries
@@ -308,6 +315,31 @@ fn made_by_instance(source: &SourceRef, sync: &Node, folder: &str) -> Node {
             ]),
         ),
     ])
+}
+
+/// The version of Flux that the bootstrap files of an entry point name, and
+/// where.
+///
+/// From the labels of `gotk-components.yaml`, or the FluxInstance's
+/// `spec.distribution.version`.
+pub fn flux_version(files: &Files, entry: &Entry) -> Option<(String, Span)> {
+    let components = format!("{}/flux-system/gotk-components.yaml", entry.folder);
+    let beside = format!("{}/gotk-components.yaml", entry.folder);
+    for file in [components, beside] {
+        let Ok(documents) = files.documents(file.trim_start_matches('/')) else {
+            continue;
+        };
+        let label = documents.iter().find_map(|document| {
+            document
+                .root
+                .at_path(&["metadata", "labels", "app.kubernetes.io/version"])
+        });
+        if let Some(label) = label {
+            return Some((label.text()?.to_owned(), label.span()));
+        }
+    }
+    let version = entry.flux_version.as_ref()?;
+    Some((version.text()?.to_owned(), version.span()))
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::cluster::{Cluster, Object, SourceOrigin, Unit, sha256};
 use crate::diag::{Error, Location, ObjectRef, Result, SourceMap};
+use crate::resource::ResId;
 
 /// The name of the index.
 pub const INDEX_NAME: &str = "index.json";
@@ -113,7 +114,7 @@ pub fn output_files(
         } else {
             String::new()
         };
-        let written: Vec<(&Unit, Result<(String, Vec<u8>, Vec<IndexObject>)>)> = cluster
+        let written: Vec<(&Unit, Result<Written>)> = cluster
             .units
             .par_iter()
             .map(|unit| (unit, file_of(unit, &prefix)))
@@ -129,7 +130,7 @@ pub fn output_files(
                         path: path.clone(),
                         sha256,
                         object: unit.id.to_object_ref(),
-                        parent: unit.parent.as_ref().map(|p| p.to_object_ref()),
+                        parent: unit.parent.as_ref().map(ResId::to_object_ref),
                         suspended: unit.suspended,
                         source: unit.source.as_ref().map(|s| IndexSource {
                             kind: &s.source.kind,
@@ -181,9 +182,15 @@ pub fn output_files(
 }
 
 /// Path, bytes and objects of a unit's file.
-fn file_of(unit: &Unit, prefix: &str) -> Result<(String, Vec<u8>, Vec<IndexObject>)> {
+/// Path, bytes and objects of a file.
+type Written = (String, Vec<u8>, Vec<IndexObject>);
+
+fn file_of(unit: &Unit, prefix: &str) -> Result<Written> {
     let objects = unit.outcome.as_ref().map_err(Error::clone)?;
-    let (namespace, name) = (file_name(unit, &unit.id.namespace)?, file_name(unit, &unit.id.name)?);
+    let (namespace, name) = (
+        file_name(unit, &unit.id.namespace)?,
+        file_name(unit, &unit.id.name)?,
+    );
     let path = format!("{prefix}{}/{namespace}/{name}.yaml", unit.kind.folder());
     let mut bytes = Vec::new();
     let mut listed = Vec::with_capacity(objects.len());

@@ -344,12 +344,14 @@ impl<'u> Update<'u> {
         if *found.name == *name && namespace.is_empty() {
             return Ok(());
         }
-        let span = found.name_span.or(span);
-        fields::set_field(field, "name", found.name.clone(), As::Written, span, links)?;
+        let referent = found.name_span.or(span);
+        // A name that stays comes from where it stands.
+        let at = if *found.name == *name { span } else { referent };
+        fields::set_field(field, "name", found.name.clone(), As::Written, at, links)?;
         if namespace.is_empty() {
             return Ok(());
         }
-        fields::set_field(field, "namespace", namespace, As::Written, span, links)
+        fields::set_field(field, "namespace", namespace, As::Written, referent, links)
     }
 
     /// The candidates of a namespace, as it was or else as it is.

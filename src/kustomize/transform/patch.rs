@@ -100,8 +100,12 @@ fn apply_to_all(
         };
         let mut patch = patch_of_all.clone();
         let api_version = resource.gvk().api_version();
+        let own = resource
+            .node()
+            .get("apiVersion")
+            .map_or(span, crate::yaml::Node::span);
         let kind = patch.kind().to_owned();
-        patch.set_api_version(api_version, span)?;
+        patch.set_api_version(api_version, own)?;
         patch.set_kind(kind, span)?;
         apply(resource, &patch, context)?;
     }

@@ -1,0 +1,390 @@
+//! Arguments that several commands share, and what they come to together with
+//! `.fluxwright.yaml`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+
+use crate::artifact::{DiskTree, Kind, MemoryTree, Tree};
+use crate::config::{self, Config};
+use crate::diag::{Error, Finding, Findings, Result, Severity, SourceMap};
+use crate::flux::FluxVersion;
+use crate::flux::api::SourceRef;
+use crate::pipeline::{Entry, LocalSource, Sources, entry};
+use crate::resource::Files;
+
+/// Where the repository is and what the clusters are like.
+#[derive(Debug, Args)]
+pub(super) struct RepositoryArgs {
+    /// The root of the repository, or a folder in it that is an entry point
+    #[arg(value_name = "PATH", default_value = ".")]
+    path: PathBuf,
+
+    /// The root of the repository [default: the nearest folder upwards that holds .git,
+    /// fluxwright.lock or .fluxwright.yaml]
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+
+    /// Only the entry point with this name or folder (repeatable)
+    #[arg(long, value_name = "NAME")]
+    entry: Vec<String>,
+
+    /// Folders and archives that stand in for sources; not verified
+    #[arg(long, value_name = "KIND/NAMESPACE/NAME=PATH", value_delimiter = ',')]
+    local_sources: Vec<String>,
+
+    /// The value of a variable that only the cluster knows (repeatable)
+    #[arg(long, value_name = "NAME=VALUE")]
+    substitute: Vec<String>,
+
+    /// Whether a variable without value or default fails the build [default: as the Flux version
+    /// has it]
+    #[arg(
+        long,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true"
+    )]
+    strict_substitute: Option<bool>,
+
+    /// The version of Flux: 2.6, 2.7, 2.8 or 2.9 [default: what the repository says, else the newest]
+    #[arg(long, value_name = "VERSION")]
+    flux_version: Option<FluxVersion>,
+
+    /// The version of Kubernetes [default: what .fluxwright.yaml says, else 1.37.0]
+    #[arg(long, value_name = "VERSION", value_parser = kube_version)]
+    kube_version: Option<String>,
+
+    /// An API version that the clusters serve besides their own (repeatable)
+    #[arg(long, value_name = "GROUP/VERSION[/KIND]", value_delimiter = ',')]
+    api_versions: Vec<String>,
+
+    /// How many threads [default: as many as there are cores]
+    #[arg(long, value_name = "N")]
+    jobs: Option<usize>,
+
+    /// Reach no network: always so for this command; accepted for scripts
+    #[arg(long)]
+    offline: bool,
+}
+
+/// The default version of Kubernetes: that of Helm 4.3.
+const KUBERNETES: &str = "1.37.0";
+
+fn kube_version(text: &str) -> std::result::Result<String, String> {
+    let bare = text.strip_prefix('v').unwrap_or(text);
+    let mut parts: Vec<&str> = bare.split('.').collect();
+    let numbers = parts
+        .iter()
+        .all(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_digit()));
+    if !numbers || !(2..=3).contains(&parts.len()) {
+        return Err(
+            "a version of Kubernetes is two or three numbers, as in 1.36 or v1.36.0".into(),
+        );
+    }
+    if parts.len() == 2 {
+        parts.push("0");
+    }
+    Ok(parts.join("."))
+}
+
+/// A repository, opened.
+pub(super) struct Repository {
+    /// Its entry points, those that were asked for.
+    pub(super) entries: Vec<Entry>,
+    /// The sources at hand.
+    pub(super) sources: Sources,
+    /// Every file that is read.
+    pub(super) source_map: Arc<SourceMap>,
+    /// `.fluxwright.yaml`.
+    pub(super) config: Config,
+    /// Kubernetes, in three numbers.
+    pub(super) kubernetes: String,
+}
+
+impl RepositoryArgs {
+    /// Opens the repository.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the arguments, `.fluxwright.yaml`, or the entry
+    /// points.
+    pub(super) fn open(&self, source_map: &Arc<SourceMap>) -> Result<Repository> {
+        let (root, folder) = self.locate()?;
+        let tree = DiskTree::open(&root)?;
+        let repository = Arc::new(Files::new(Arc::new(tree), source_map.clone()));
+        let config = read_config(&repository)?;
+        let entries = self.entries(&repository, &config, &folder)?;
+        let local = self.local_sources(source_map)?;
+        let kubernetes = match (&self.kube_version, &config.kubernetes_version) {
+            (Some(version), _) => version.clone(),
+            (None, Some(version)) => kube_version(version)
+                .map_err(|e| Error::new("config/invalid", format!("`kubernetesVersion`: {e}")))?,
+            (None, None) => KUBERNETES.to_owned(),
+        };
+        Ok(Repository {
+            entries,
+            sources: Sources {
+                repository,
+                own: None,
+                local,
+            },
+            source_map: source_map.clone(),
+            config,
+            kubernetes,
+        })
+    }
+
+    /// The root, and the folder in it that was named.
+    fn locate(&self) -> Result<(PathBuf, String)> {
+        let absolute = |path: &Path| {
+            path.canonicalize().map_err(|_| {
+                Error::new(
+                    "ref/missing",
+                    format!("no such folder: `{}`", path.display()),
+                )
+            })
+        };
+        let path = absolute(&self.path)?;
+        let root = match &self.root {
+            Some(root) => absolute(root)?,
+            None => path
+                .ancestors()
+                .find(|folder| {
+                    [".git", "fluxwright.lock", config::FILE_NAME]
+                        .iter()
+                        .any(|mark| folder.join(mark).exists())
+                })
+                .unwrap_or(&path)
+                .to_owned(),
+        };
+        let Ok(folder) = path.strip_prefix(&root) else {
+            return Err(Error::new(
+                "ref/missing",
+                format!(
+                    "`{}` does not lie in the root `{}`",
+                    self.path.display(),
+                    root.display()
+                ),
+            )
+            .help("give another --root"));
+        };
+        let Some(folder) = folder.to_str() else {
+            return Err(Error::new(
+                "file/unreadable",
+                format!("`{}` is not UTF-8", folder.display()),
+            ));
+        };
+        Ok((root.clone(), folder.to_owned()))
+    }
+
+    fn entries(&self, files: &Files, config: &Config, folder: &str) -> Result<Vec<Entry>> {
+        let mut entries = if folder.is_empty() {
+            entry::find(files, config)?
+        } else {
+            vec![entry::at(files, folder)?]
+        };
+        if self.entry.is_empty() {
+            return Ok(entries);
+        }
+        let names: Vec<Arc<str>> = entries.iter().map(|e| e.name.clone()).collect();
+        for wanted in &self.entry {
+            let known = entries
+                .iter()
+                .any(|e| *e.name == **wanted || e.folder == *wanted);
+            if !known {
+                return Err(
+                    Error::new("ref/missing", format!("no such entry point: `{wanted}`"))
+                        .help(format!("there is `{}`", names.join("`, `"))),
+                );
+            }
+        }
+        entries.retain(|e| {
+            let wanted = |w: &String| *e.name == **w || e.folder == *w;
+            self.entry.iter().any(wanted)
+        });
+        Ok(entries)
+    }
+
+    fn local_sources(
+        &self,
+        source_map: &Arc<SourceMap>,
+    ) -> Result<BTreeMap<SourceRef, LocalSource>> {
+        let mut sources = BTreeMap::new();
+        for argument in &self.local_sources {
+            let wrong = || {
+                Error::new(
+                    "usage/local-sources",
+                    format!("`{argument}` is not KIND/NAMESPACE/NAME=PATH"),
+                )
+                .help("as in `GitRepository/flux-system/flux-system=.`")
+            };
+            let (reference, path) = argument.split_once('=').ok_or_else(wrong)?;
+            let parts: Vec<&str> = reference.split('/').collect();
+            let [kind, namespace, name] = parts[..] else {
+                return Err(wrong());
+            };
+            let source = SourceRef {
+                kind: kind.into(),
+                namespace: namespace.into(),
+                name: name.into(),
+            };
+            let tree = open_source(path)
+                .map_err(|e| e.context(format!("the local source `{reference}`")))?;
+            let files = Arc::new(Files::new(tree, source_map.clone()));
+            let path = path.to_owned();
+            sources.insert(source, LocalSource { path, files });
+        }
+        Ok(sources)
+    }
+
+    /// The version of Flux to reproduce for an entry point.
+    pub(super) fn flux_version(
+        &self,
+        repository: &Repository,
+        entry: &Entry,
+        findings: &mut Findings,
+    ) -> Result<FluxVersion> {
+        if let Some(version) = self.flux_version {
+            return Ok(version);
+        }
+        let of_entry = repository
+            .config
+            .entries
+            .iter()
+            .find(|e| crate::artifact::path::join("", &e.path).as_deref() == Some(&*entry.folder))
+            .and_then(|e| e.flux_version.as_ref());
+        if let Some(text) = of_entry.or(repository.config.flux_version.as_ref()) {
+            return text
+                .parse()
+                .map_err(|e| Error::new("config/invalid", format!("`fluxVersion`: {e}")));
+        }
+        let Some((text, span)) = entry::flux_version(&repository.sources.repository, entry) else {
+            return Ok(FluxVersion::NEWEST);
+        };
+        let Some(minor) = FluxVersion::parse_minor(&text) else {
+            return Ok(FluxVersion::NEWEST);
+        };
+        let (version, exact) = FluxVersion::nearest(minor);
+        if !exact {
+            findings.push(
+                Finding::new(
+                    "flux/version",
+                    Severity::Warning,
+                    format!("Flux {text} is not known; it is rendered as {version} would"),
+                )
+                .at(span, &repository.source_map)
+                .help("say `--flux-version` to choose another"),
+            );
+        }
+        Ok(version)
+    }
+
+    /// Values for variables that only the cluster knows, for an entry point.
+    pub(super) fn substitutes(
+        &self,
+        config: &Config,
+        entry: &Entry,
+    ) -> Result<BTreeMap<String, String>> {
+        let mut values = config.substitute.clone();
+        let own = config.entries.iter().filter(|e| {
+            crate::artifact::path::join("", &e.path).as_deref() == Some(&*entry.folder)
+        });
+        for entry in own {
+            values.extend(entry.substitute.clone());
+        }
+        for argument in &self.substitute {
+            let (name, value) = argument.split_once('=').ok_or_else(|| {
+                Error::new(
+                    "usage/substitute",
+                    format!("`{argument}` is not NAME=VALUE"),
+                )
+            })?;
+            values.insert(name.to_owned(), value.to_owned());
+        }
+        Ok(values)
+    }
+
+    /// Whether undefined variables fail the build.
+    pub(super) fn strict(&self, flux: FluxVersion) -> bool {
+        self.strict_substitute
+            .unwrap_or_else(|| flux.strict_substitution())
+    }
+
+    #[expect(dead_code, reason = "for charts")]
+    /// API versions that the clusters serve besides their own.
+    pub(super) fn api_versions(&self, config: &Config) -> Vec<String> {
+        let mut versions = config.api_versions.clone();
+        versions.extend(self.api_versions.iter().cloned());
+        versions
+    }
+
+    /// Runs `work` with the threads that were asked for.
+    pub(super) fn with_jobs<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        let Some(jobs) = self.jobs else {
+            return work();
+        };
+        match rayon::ThreadPoolBuilder::new()
+            .num_threads(jobs.max(1))
+            .build()
+        {
+            Ok(pool) => pool.install(work),
+            Err(_) => work(),
+        }
+    }
+}
+
+fn read_config(files: &Files) -> Result<Config> {
+    if files.kind(config::FILE_NAME)? != Some(Kind::File) {
+        return Ok(Config::default());
+    }
+    let text = files.text(config::FILE_NAME)?;
+    Config::parse(&text.text, text.file)
+}
+
+/// Opens a folder, or unpacks an archive.
+fn open_source(path: &str) -> Result<Arc<dyn Tree>> {
+    let at = Path::new(path);
+    if at.is_dir() {
+        return Ok(Arc::new(DiskTree::open(at)?.named(path)));
+    }
+    let folder = at.parent().filter(|p| !p.as_os_str().is_empty());
+    let folder = DiskTree::open(folder.unwrap_or(Path::new(".")))?;
+    let name = at.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+    let bytes = folder.read(name).map_err(|_| {
+        Error::new(
+            "ref/missing",
+            format!("no such folder or archive: `{path}`"),
+        )
+    })?;
+    let mut tree = MemoryTree::new(path);
+    if [".tgz", ".tar.gz", ".tar"]
+        .iter()
+        .any(|e| name.ends_with(e))
+    {
+        crate::artifact::archive::unpack(&bytes, &mut tree)?;
+    } else {
+        return Err(Error::new(
+            "file/unreadable",
+            format!("`{path}` is neither a folder nor a .tgz, .tar.gz or .tar archive"),
+        ));
+    }
+    Ok(Arc::new(tree))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_of_kubernetes_come_in_all_forms() {
+        assert_eq!(kube_version("1.36"), Ok("1.36.0".into()));
+        assert_eq!(kube_version("v1.36.2"), Ok("1.36.2".into()));
+        for wrong in ["1", "1.x", "", "v", "1.2.3.4", "1..2"] {
+            assert!(kube_version(wrong).is_err(), "{wrong}");
+        }
+    }
+}

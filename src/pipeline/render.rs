@@ -1,0 +1,300 @@
+//! One Kustomization: from its spec to the objects that it applies.
+//!
+//! In two steps, since variables come from what others render: [`raw`] builds
+//! the kustomization, [`complete`] substitutes and adds what the controller
+//! adds. Both are pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::cluster::Object;
+use super::variables::{Sourced, is_encrypted};
+use super::{Entry, Sources};
+use crate::artifact::ignore::Matcher;
+use crate::artifact::path;
+use crate::diag::{Error, Finding, Findings, Result, Severity, SourceMap};
+use crate::flux::api::{Kustomization, SubstituteStrategy};
+use crate::flux::ignore::IgnoreRules;
+use crate::flux::substitute::{self, Variables};
+use crate::flux::{FluxVersion, generate, metadata, order};
+use crate::kustomize;
+use crate::resource::ResId;
+use crate::yaml::Node;
+
+/// What shapes a build besides the repository.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Which Flux is reproduced.
+    pub flux: FluxVersion,
+    /// Whether a variable without value or default fails the build.
+    pub strict: bool,
+    /// Values of variables that only the cluster knows.
+    pub substitutes: BTreeMap<String, String>,
+    /// Kinds that the controller applies in a stage of their own.
+    pub custom_stage_kinds: Vec<(String, String)>,
+    /// Every file that is read.
+    pub source_map: Arc<SourceMap>,
+}
+
+/// What kustomize makes of a Kustomization.
+#[derive(Clone, Debug)]
+pub struct Raw {
+    /// The objects, in kustomize's order.
+    pub objects: Vec<Node>,
+    /// What was noticed.
+    pub findings: Findings,
+}
+
+/// What a Kustomization applies, in no particular order.
+#[derive(Clone, Debug)]
+pub struct Rendered {
+    /// The objects.
+    pub objects: Vec<Node>,
+    /// What was noticed.
+    pub findings: Findings,
+}
+
+/// The folder of `spec.path`, relative to the root of the source.
+pub fn folder_of(spec: &Kustomization) -> Option<String> {
+    path::join("", spec.path.trim_start_matches('/'))
+}
+
+/// The objects that an entry folder holds, as a build of it shows them.
+pub fn entry_objects(
+    entry: &Entry,
+    sources: &Sources,
+    options: &Options,
+    findings: &mut Findings,
+) -> Result<Vec<Node>> {
+    let files = &sources.repository;
+    let kustomization = generate::plain(files, &entry.folder)?;
+    let built = kustomize::build(files, &entry.folder, &kustomize_options(kustomization))
+        .map_err(|e| e.context(format!("the entry point `{}`", entry.folder)))?;
+    findings.extend(built.findings);
+    let mut objects = built.objects;
+    if let Some(made) = &entry.made {
+        let id = ResId::of(made);
+        if !objects.iter().any(|o| ResId::of(o) == id) {
+            objects.push(made.clone());
+        }
+    }
+    let _ = options;
+    Ok(objects)
+}
+
+/// Kustomize as the controller calls it.
+///
+/// Compat: fluxcd/pkg `kustomize_generator.go` `Build`: files may come from
+/// anywhere in the source, and the order is that of the kustomization.
+fn kustomize_options<'a>(kustomization: Node) -> kustomize::Options<'a> {
+    kustomize::Options {
+        load_restrictions: kustomize::LoadRestrictions::None,
+        reorder: kustomize::Reorder::None,
+        kustomization: Some(kustomization),
+        ..kustomize::Options::default()
+    }
+}
+
+/// Builds the kustomization of a Kustomization.
+///
+/// # Errors
+///
+/// Where its source is not at hand, its path is not there, or kustomize
+/// refuses.
+pub fn raw(spec: &Kustomization, sources: &Sources, options: &Options) -> Result<Raw> {
+    let files = sources.resolve(&spec.source, spec.source_span)?;
+    let Some(folder) = folder_of(spec) else {
+        return Err(Error::new(
+            "ref/missing",
+            format!("`spec.path` leads out of the source: `{}`", spec.path),
+        )
+        .at(spec.path_span));
+    };
+    let mut findings = Findings::new();
+    let matcher = Matcher::for_kustomization(&**files.tree(), &folder)?;
+    let ignored = |path: &str, kind| matcher.is_ignored(path, kind);
+    let generated =
+        generate::generate(files, &folder, spec, options.flux, &ignored, &mut findings)?;
+    let built = kustomize::build(files, &folder, &kustomize_options(generated.kustomization));
+    let built = built.map_err(|e| {
+        if generated.created {
+            e.help(
+                "the folder has no kustomization.yaml, so every YAML file in it must hold \
+                 Kubernetes objects",
+            )
+        } else {
+            e
+        }
+    })?;
+    findings.extend(built.findings);
+    Ok(Raw {
+        objects: built.objects,
+        findings,
+    })
+}
+
+/// Substitutes variables, labels the objects with their owner, adds common
+/// metadata and takes ignored fields out.
+///
+/// Compat: kustomize-controller `build` and `apply`, in their order: owner
+/// labels are set on what was substituted, common metadata wins over them.
+///
+/// # Errors
+///
+/// Where substitution fails, gives two objects one identity, or a rule of
+/// `spec.ignore` is none.
+pub fn complete(
+    spec: &Kustomization,
+    raw: &Raw,
+    sourced: &[Sourced],
+    options: &Options,
+) -> Result<Rendered> {
+    let mut findings = raw.findings.clone();
+    let mut objects = substitute_all(spec, raw, sourced, options, &mut findings)?;
+    unique(&objects)?;
+    let ignore = IgnoreRules::read(&spec.ignore)?;
+    for object in &mut objects {
+        if is_encrypted(object) {
+            tell_encrypted(object, spec, options, &mut findings);
+        }
+        metadata::set_owner(object, &spec.name, &spec.namespace);
+    }
+    let mut opened = open_lists(objects);
+    for object in &mut opened {
+        metadata::set_common(object, &spec.common_labels, &spec.common_annotations);
+        ignore.apply(object);
+    }
+    Ok(Rendered {
+        objects: opened,
+        findings,
+    })
+}
+
+fn substitute_all(
+    spec: &Kustomization,
+    raw: &Raw,
+    sourced: &[Sourced],
+    options: &Options,
+    findings: &mut Findings,
+) -> Result<Vec<Node>> {
+    let Some(post_build) = &spec.post_build else {
+        return Ok(raw.objects.clone());
+    };
+    let mut variables = Variables::default();
+    for source in sourced {
+        match &source.variables {
+            Some(values) => variables.extend(values.iter().cloned()),
+            None if source.reference.optional => {}
+            None => {
+                let values = options.substitutes.iter();
+                variables.extend(values.map(|(name, value)| {
+                    let node = Node::string(value.as_str(), source.reference.span);
+                    (Arc::from(name.as_str()), node)
+                }));
+                if options.substitutes.is_empty() {
+                    findings.push(missing_source(spec, source, options));
+                }
+            }
+        }
+    }
+    variables.extend(post_build.substitute.iter().cloned());
+    if variables.is_empty() && post_build.strategy != SubstituteStrategy::Always {
+        return Ok(raw.objects.clone());
+    }
+    variables.check_names()?;
+    raw.objects
+        .par_iter()
+        .map(|object| {
+            substitute::substitute(object, &variables, options.strict)
+                .map_err(|e| e.object(ResId::of(object).to_object_ref()))
+        })
+        .collect()
+}
+
+fn missing_source(spec: &Kustomization, source: &Sourced, options: &Options) -> Finding {
+    let reference = &source.reference;
+    Finding::new(
+        "subst/missing-source",
+        Severity::Warning,
+        format!(
+            "{} `{}/{}` is not in the repository in clear: its variables have no values",
+            reference.kind, spec.id.namespace, reference.name
+        ),
+    )
+    .at(reference.span, &options.source_map)
+    .object(spec.id.to_object_ref())
+    .help("give them with `--substitute NAME=VALUE`, or under `substitute` in .fluxwright.yaml")
+}
+
+fn tell_encrypted(object: &Node, spec: &Kustomization, options: &Options, findings: &mut Findings) {
+    let id = ResId::of(object);
+    let message = if spec.decryption.is_some() {
+        format!("{} is encrypted and was left so", id.to_object_ref())
+    } else {
+        format!(
+            "{} is encrypted, and the Kustomization `{}/{}` has no `spec.decryption`",
+            id.to_object_ref(),
+            spec.id.namespace,
+            spec.id.name
+        )
+    };
+    let severity = if spec.decryption.is_some() {
+        Severity::Info
+    } else {
+        Severity::Warning
+    };
+    findings.push(
+        Finding::new("sops/encrypted", severity, message)
+            .at(object.span(), &options.source_map)
+            .object(id.to_object_ref()),
+    );
+}
+
+/// Refuses two objects of one identity.
+///
+/// Compat: fact 88: the second of them fails the build.
+fn unique(objects: &[Node]) -> Result<()> {
+    let mut seen = BTreeSet::new();
+    for object in objects {
+        let id = ResId::of(object);
+        if !seen.insert(id.clone()) {
+            return Err(Error::new(
+                "kustomize/conflict",
+                format!(
+                    "substitution gives two objects the name {}",
+                    id.to_object_ref()
+                ),
+            )
+            .at(object.span())
+            .object(id.to_object_ref()));
+        }
+    }
+    Ok(())
+}
+
+/// Puts the items of lists in their place.
+///
+/// Compat: fluxcd/pkg `ssa/utils/object.go` `ReadObjects`.
+fn open_lists(objects: Vec<Node>) -> Vec<Node> {
+    let is_list = |o: &Node| o.get("items").is_some_and(Node::is_sequence);
+    if !objects.iter().any(is_list) {
+        return objects;
+    }
+    let mut opened = Vec::with_capacity(objects.len());
+    for object in objects {
+        match object.get("items") {
+            Some(items) if items.is_sequence() => opened.extend(items.items().iter().cloned()),
+            _ => opened.push(object),
+        }
+    }
+    opened
+}
+
+/// The objects in the order in which they are applied, each printed once.
+pub fn in_order(objects: Vec<Node>, options: &Options) -> Result<Vec<Object>> {
+    let mut objects: Vec<Object> = objects.into_iter().map(Object::new).collect();
+    objects.sort_by(|a, b| order::compare(&a.id, &b.id, &options.custom_stage_kinds));
+    Ok(objects)
+}

@@ -1,0 +1,168 @@
+//! The sample fleet, built in this process.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use fluxwright::artifact::{DiskTree, MemoryTree, Tree};
+use fluxwright::diag::{Findings, SourceMap};
+use fluxwright::flux::FluxVersion;
+use fluxwright::pipeline::cluster::Cluster;
+use fluxwright::pipeline::{Sources, build, entry, render};
+use fluxwright::resource::Files;
+use fluxwright::yaml::Node;
+use rayon::prelude::*;
+
+/// The fleet's files, in memory.
+fn fleet() -> MemoryTree {
+    fn add(from: &DiskTree, folder: &str, to: &mut MemoryTree) {
+        for entry in from.list(folder).unwrap() {
+            let path = format!("{folder}/{}", entry.name);
+            let path = path.trim_start_matches('/').to_owned();
+            match entry.kind {
+                fluxwright::artifact::Kind::Directory => add(from, &path, to),
+                fluxwright::artifact::Kind::File => {
+                    to.insert(path.clone(), from.read(&path).unwrap());
+                }
+            }
+        }
+    }
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/fleet");
+    let mut tree = MemoryTree::new("");
+    add(&DiskTree::open(&folder).unwrap(), "", &mut tree);
+    tree
+}
+
+/// Builds an entry point of a tree; the findings are those of errors.
+fn built(tree: MemoryTree, folder: &str) -> (Result<Cluster, String>, Arc<SourceMap>) {
+    let source_map = Arc::new(SourceMap::new());
+    let files = Arc::new(Files::new(Arc::new(tree), source_map.clone()));
+    let sources = Sources {
+        repository: files.clone(),
+        own: None,
+        local: BTreeMap::new(),
+    };
+    let options = render::Options {
+        flux: FluxVersion::NEWEST,
+        strict: true,
+        substitutes: BTreeMap::new(),
+        custom_stage_kinds: Vec::new(),
+        source_map: source_map.clone(),
+    };
+    let cluster = entry::at(&files, folder)
+        .and_then(|entry| build::build(&entry, &sources, &options, &mut Findings::new()))
+        .map_err(|e| e.to_string());
+    (cluster, source_map)
+}
+
+/// Every value of what a cluster applies that is a scalar: the unit, the object, the way to
+/// the scalar, and the scalar.
+fn scalars(cluster: &Cluster) -> Vec<(String, Node)> {
+    fn walk(node: &Node, path: &str, found: &mut Vec<(String, Node)>) {
+        if node.is_scalar() {
+            found.push((path.to_owned(), node.clone()));
+        }
+        for (i, item) in node.items().iter().enumerate() {
+            walk(item, &format!("{path}/{i}"), found);
+        }
+        for entry in node.entries() {
+            walk(
+                &entry.value,
+                &format!("{path}/{}", entry.key.text().unwrap()),
+                found,
+            );
+        }
+    }
+    let mut found = Vec::new();
+    for (unit, object) in cluster.objects() {
+        let id = object.id.to_object_ref();
+        walk(&object.node, &format!("{} {id}", unit.id.name), &mut found);
+    }
+    found
+}
+
+/// A place to edit: the line and the column behind which something is put in.
+type Place = (String, usize, usize);
+
+/// Where to edit the line that a scalar is said to come from: behind the
+/// scalar's own text where that stands there, else behind the variable or the
+/// last word.
+fn place_of(tree: &MemoryTree, file: &str, line: u32, text: &str) -> Place {
+    let content = String::from_utf8(tree.read(file).unwrap().to_vec()).unwrap();
+    let lines: Vec<&str> = content.lines().collect();
+    let mut number = line as usize - 1;
+    let head = text.lines().next().unwrap_or_default();
+    let column = |line: &str| {
+        let own = line.rfind(head).filter(|_| !head.is_empty());
+        let variable = line.rfind('}').filter(|_| line.contains("${"));
+        let word = line.rfind(|c: char| c.is_ascii_alphanumeric());
+        own.map(|at| at + head.len())
+            .or(variable.or(word).map(|at| at + 1))
+            .unwrap_or(line.len())
+    };
+    // The text of a block scalar begins on the line after its indicator.
+    let block = lines[number].ends_with(['|', '>', '-', '+']) && !lines[number].contains(head);
+    if block && number + 1 < lines.len() {
+        number += 1;
+    }
+    (file.to_owned(), number, column(lines[number]))
+}
+
+fn edited(tree: &MemoryTree, (file, line, column): &Place) -> MemoryTree {
+    let text = String::from_utf8(tree.read(file).unwrap().to_vec()).unwrap();
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    lines[*line].insert(*column, '7');
+    let mut tree = tree.clone();
+    tree.insert(file, lines.join("\n").into_bytes());
+    tree
+}
+
+#[test]
+fn every_scalar_changes_with_the_line_it_is_said_to_come_from() {
+    let tree = fleet();
+    for folder in ["clusters/staging", "clusters/production"] {
+        let (cluster, source_map) = built(tree.clone(), folder);
+        let before = scalars(&cluster.unwrap());
+        assert!(before.len() > 500, "{} scalars", before.len());
+
+        // Each place is edited once, for all scalars that come from it.
+        let mut places: BTreeMap<Place, Vec<&(String, Node)>> = BTreeMap::new();
+        for scalar in &before {
+            let span = scalar.1.span();
+            let file = source_map.get(span.file);
+            let file = file.unwrap_or_else(|| panic!("{} has no place", scalar.0));
+            let place = place_of(&tree, &file.path, span.line, scalar.1.text().unwrap());
+            places.entry(place).or_default().push(scalar);
+        }
+        let wrong: Vec<String> = places
+            .par_iter()
+            .flat_map_iter(|(place, from_there)| {
+                let after = built(edited(&tree, place), folder).0;
+                let after: BTreeMap<String, Node> = after
+                    .map(|cluster| scalars(&cluster).into_iter().collect())
+                    .unwrap_or_default();
+                let unchanged = from_there.iter().filter(|(path, node)| {
+                    let now = after.get(path);
+                    now.is_some_and(|now| now.text() == node.text())
+                });
+                unchanged
+                    .map(|(path, node)| {
+                        let (file, line, _) = place;
+                        format!(
+                            "{path}: `{}` from {file}:{}",
+                            node.text().unwrap(),
+                            line + 1
+                        )
+                    })
+                    .collect::<Vec<_>>()
+            })
+            .collect();
+        assert!(
+            wrong.is_empty(),
+            "{} of {} scalars did not change:\n{}",
+            wrong.len(),
+            before.len(),
+            wrong.join("\n")
+        );
+    }
+}
