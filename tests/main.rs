@@ -13,6 +13,8 @@ mod fuzz_corpus;
 mod get;
 mod layering;
 mod program;
+#[cfg(feature = "sops")]
+mod sops;
 #[cfg(feature = "verify")]
 mod verify;
 mod yaml;

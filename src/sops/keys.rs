@@ -35,7 +35,7 @@ const MAX_DATA_KEY_BYTES: u64 = 4096;
 pub struct Keys {
     age: Vec<Box<dyn age::Identity + Send + Sync>>,
     openpgp: Vec<Cert>,
-    /// OpenPGP keys on curves that are not supported, by name.
+    /// OpenPGP keys of kinds that are not supported, by name.
     unsupported: Vec<String>,
 }
 
@@ -157,11 +157,9 @@ impl Keys {
             for cert in certs.flatten() {
                 let has_open = cert.keys().unencrypted_secret().next().is_some();
                 for key in cert.keys() {
-                    if let Some(curve) = unsupported_curve(key.key().mpis()) {
-                        self.unsupported.push(format!(
-                            "OpenPGP key {} is on the curve {curve}",
-                            key.key().fingerprint()
-                        ));
+                    if let Some(kind) = unsupported(key.key().mpis()) {
+                        self.unsupported
+                            .push(format!("OpenPGP key {} is {kind}", key.key().fingerprint()));
                     }
                 }
                 has_locked |= !has_open && cert.is_tsk();
@@ -284,13 +282,14 @@ impl Keys {
     }
 }
 
-/// The curve of a key, where the library cannot use it.
-fn unsupported_curve(key: &openpgp::crypto::mpi::PublicKey) -> Option<String> {
-    use openpgp::crypto::mpi::PublicKey::{ECDH, ECDSA, EdDSA};
+/// What kind of key it is, where the library cannot use it.
+fn unsupported(key: &openpgp::crypto::mpi::PublicKey) -> Option<String> {
+    use openpgp::crypto::mpi::PublicKey::{ECDH, ECDSA, EdDSA, ElGamal};
     match key {
         ECDH { curve, .. } | ECDSA { curve, .. } | EdDSA { curve, .. } => {
-            (!curve.is_supported()).then(|| curve.to_string())
+            (!curve.is_supported()).then(|| format!("on the curve {curve}"))
         }
+        ElGamal { .. } => Some("an ElGamal key".to_owned()),
         _ => None,
     }
 }

@@ -246,7 +246,7 @@ fn write_value(value: &Value, depth: usize, out: &mut String) -> Result<()> {
         }
         Value::Float(f) => out.push_str(&strconv::format_json_float(*f)),
         Value::Time(time) => write_json_string(out, &time.rfc3339_nano()),
-        Value::Text(text) => write_json_string(out, &String::from_utf8_lossy(text)),
+        Value::Text(text) => write_text(text, out),
         Value::Bytes(bytes) => write_json_string(out, &STANDARD.encode(bytes)),
         Value::Map(items) => write_map(items, depth, out)?,
         Value::List(values) => {
@@ -262,6 +262,20 @@ fn write_value(value: &Value, depth: usize, out: &mut String) -> Result<()> {
         Value::Other(kind) => return Err(unfit(format!("JSON does not know {kind}"))),
     }
     Ok(())
+}
+
+/// Text that need not be UTF-8.
+///
+/// Compat: encoding/json writes `\ufffd` for each byte that is none.
+fn write_text(text: &[u8], out: &mut String) {
+    out.push('"');
+    for chunk in text.utf8_chunks() {
+        let mut quoted = String::new();
+        write_json_string(&mut quoted, chunk.valid());
+        out.push_str(quoted.get(1..quoted.len() - 1).unwrap_or_default());
+        out.extend(std::iter::repeat_n("\\ufffd", chunk.invalid().len()));
+    }
+    out.push('"');
 }
 
 fn separate(is_first: &mut bool, depth: usize, out: &mut String) {

@@ -361,7 +361,13 @@ fn write_value(value: &Value) -> Result<Node> {
         Value::Null => Node::null(Span::NONE),
         Value::Bool(b) => Node::bool(*b, Span::NONE),
         Value::Int(i) => Node::int(*i, Span::NONE),
-        Value::Float(f) => plain(float_text(*f), Tag::Float),
+        // Compat: read back, what has no fraction is an integer: 1e3 is `1000`.
+        Value::Float(f) => match float_text(*f) {
+            text if matches!(resolve(&text, Version::V3), Scalar::Float(_)) => {
+                plain(text, Tag::Float)
+            }
+            text => plain(text, Tag::Int),
+        },
         Value::Time(time) => plain(time.rfc3339_nano(), Tag::Timestamp),
         Value::Text(text) => match std::str::from_utf8(text) {
             Ok(text) => text_node(text),
