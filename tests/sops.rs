@@ -26,7 +26,10 @@ impl Case {
         let mut keys = Keys::default();
         for name in &self.keys {
             let content = std::fs::read(folder().join("keys").join(name)).unwrap();
-            if name.ends_with(".asc") || name.ends_with(".gpg") {
+            let is_openpgp = Path::new(name)
+                .extension()
+                .is_some_and(|ending| ending == "asc" || ending == "gpg");
+            if is_openpgp {
                 keys.add_openpgp(name, &content)?;
             } else {
                 keys.add_age(name, &content)?;
