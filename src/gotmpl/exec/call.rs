@@ -202,6 +202,10 @@ impl Machine {
                 Some(float) => Value::Float(float),
                 None => return expected("float"),
             },
+            Type::Named("time.Duration") => match number.and_then(|n| n.int) {
+                Some(int) => Value::Int(int, IntType::Duration),
+                None => return expected("integer"),
+            },
             Type::Int | Type::Int64 => match number.and_then(|n| n.int) {
                 Some(int) if wanted == Type::Int => Value::int(int),
                 Some(int) => Value::Int(int, IntType::Int64),
@@ -374,7 +378,6 @@ impl Context<'_> {
 
     /// The time, in nanoseconds since the Unix epoch; notes that it was asked
     /// for.
-    #[expect(dead_code, reason = "for the functions of dates")]
     pub(crate) fn now_nanos(&mut self, function: &'static str) -> i128 {
         self.note(function, true);
         self.machine.environment.world.now_nanos

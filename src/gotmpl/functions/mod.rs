@@ -12,8 +12,10 @@ mod case;
 mod certificates;
 mod convert;
 mod data;
+mod dates;
 mod der;
 mod dicts;
+mod durations;
 mod encodings;
 mod flow;
 mod keys;
@@ -106,6 +108,16 @@ pub const FAMILIES: &[Family] = &[
         functions: encodings::FUNCTIONS,
     },
     Family {
+        title: "Dates",
+        origin: "sprig",
+        functions: dates::FUNCTIONS,
+    },
+    Family {
+        title: "Durations",
+        origin: "Helm",
+        functions: durations::FUNCTIONS,
+    },
+    Family {
         title: "Random values",
         origin: "sprig",
         functions: random::FUNCTIONS,
@@ -146,12 +158,19 @@ pub(super) fn method(value: &Value, name: &str) -> Option<&'static Function> {
     let methods = match value {
         Value::Map(map) => map.map_type().methods,
         Value::Object(object) => object.methods(),
+        Value::Int(_, IntType::Duration) => durations::METHODS,
+        Value::Int(_, IntType::Month | IntType::Weekday) => dates::NAMED_METHODS,
         _ => return None,
     };
     methods.iter().find(|method| method.name == name)
 }
 
-/// What an integer of a type that has names for its values prints.
-pub(super) fn int_text(_i: i64, _kind: IntType) -> Option<String> {
-    None
+/// What `String()` of an integer gives, where its type has that.
+pub(super) fn int_text(i: i64, kind: IntType) -> Option<String> {
+    match kind {
+        IntType::Int | IntType::Int32 | IntType::Int64 => None,
+        IntType::Duration => Some(crate::gostd::duration::format(i)),
+        IntType::Month => Some(dates::month_name(i)),
+        IntType::Weekday => Some(dates::weekday_name(i)),
+    }
 }
