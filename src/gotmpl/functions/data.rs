@@ -16,6 +16,7 @@ use crate::yaml::{self, resolve::Version};
 pub(super) const FUNCTIONS: &[Function] = &[
     function!("toYaml", with to_yaml(value), "The value as YAML, without a line break at the end; nothing where it cannot be written."),
     function!("mustToYaml", with must_to_yaml(value), "As `toYaml`; an error where it cannot be written."),
+    function!("toYamlPretty", with to_yaml_pretty(value), "As `toYaml`, with lists further in than their keys."),
     function!("fromYaml", with from_yaml(text), "The dict that YAML text holds; one with the key `Error` where it holds none."),
     function!("fromYamlArray", with from_yaml_array(text), "The list that YAML text holds; one of an error text where it holds none."),
     function!("toJson", with to_json(value), "The value as JSON in one line; nothing where it cannot be written."),
@@ -54,6 +55,22 @@ fn to_yaml(context: &mut Context<'_>, value: Value) -> CallResult<String> {
 
 fn must_to_yaml(context: &mut Context<'_>, value: Value) -> CallResult<String> {
     yaml_of(context, &value)
+}
+
+/// Compat: go-yaml v3 writes this one, with no JSON between.
+fn to_yaml_pretty(context: &mut Context<'_>, value: Value) -> CallResult<String> {
+    or_nothing(
+        value
+            .to_json(&mut context.machine.meter)
+            .map_err(CallError::from)
+            .and_then(|data| {
+                let mut out = String::new();
+                yaml::emit::value_as_written(&data, yaml::emit::Indent::Wide(2), &mut out);
+                out.truncate(out.strip_suffix('\n').map_or(out.len(), str::len));
+                context.take_bytes(out.len())?;
+                Ok(out)
+            }),
+    )
 }
 
 /// Reads YAML text as plain data.
@@ -127,17 +144,25 @@ fn error_list(message: String) -> List {
 
 const DECODING: &str = "error unmarshaling JSON: while decoding JSON";
 
+/// Compat: nothing, and a null, leave the empty dict that Helm reads into; the
+/// reader of JSON makes a nil of it.
 fn from_yaml(context: &mut Context<'_>, text: Text) -> CallResult<Map> {
     let read = read_yaml(context, &text)?;
     Ok(read
-        .and_then(|value| dict_of(&value).map_err(|e| format!("{DECODING}: {e}")))
+        .and_then(|value| match value {
+            yaml::Value::Null => Ok(Map::any([].into())),
+            value => dict_of(&value).map_err(|e| format!("{DECODING}: {e}")),
+        })
         .unwrap_or_else(error_dict))
 }
 
 fn from_yaml_array(context: &mut Context<'_>, text: Text) -> CallResult<List> {
     let read = read_yaml(context, &text)?;
     Ok(read
-        .and_then(|value| list_of(&value).map_err(|e| format!("{DECODING}: {e}")))
+        .and_then(|value| match value {
+            yaml::Value::Null => Ok(List::any(Vec::new())),
+            value => list_of(&value).map_err(|e| format!("{DECODING}: {e}")),
+        })
         .unwrap_or_else(error_list))
 }
 

@@ -103,7 +103,7 @@ impl Returned for Moment {
 }
 
 /// The time that a value is, if it is one.
-fn time_of(value: &Value) -> Option<&Time> {
+pub(super) fn time_of(value: &Value) -> Option<&Time> {
     match value {
         Value::Object(object) => {
             let moment: Option<&Moment> = object.as_any().downcast_ref();

@@ -29,6 +29,7 @@ mod printf;
 mod random;
 mod regex;
 mod text;
+mod toml;
 mod url;
 mod versions;
 
@@ -136,6 +137,11 @@ pub const FAMILIES: &[Family] = &[
         title: "YAML and JSON",
         origin: "Helm and sprig",
         functions: data::FUNCTIONS,
+    },
+    Family {
+        title: "TOML",
+        origin: "Helm",
+        functions: toml::FUNCTIONS,
     },
     Family {
         title: "Templates and the world",

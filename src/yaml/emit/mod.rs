@@ -5,7 +5,7 @@
 //!   by go-yaml v2's natural order, comments and styles gone, lines folded at
 //!   80 columns, sequences level with their keys.
 //! - [`as_written`], [`documents_as_written`]: what go-yaml v3 prints of a node
-//!   tree: order, styles and comments kept.
+//!   tree: order, styles and comments kept; [`value_as_written`]: of plain data.
 
 mod emitter;
 mod order;
@@ -14,4 +14,4 @@ mod sorted;
 mod written;
 
 pub use sorted::{sorted, sorted_value};
-pub use written::{Indent, as_written, documents_as_written};
+pub use written::{Indent, as_written, documents_as_written, value_as_written};

@@ -2,10 +2,14 @@
 
 use std::borrow::Cow;
 use std::convert::Infallible;
+use std::sync::Arc;
 
-use super::super::resolve::{Version, resolve};
-use super::super::{Comments, Data, Document, Node, Style, Tag};
+use super::super::resolve::{Version, is_plain_string, resolve};
+use super::super::{Comments, Data, Document, Entry, Node, Style, Tag, Value};
 use super::emitter::{Config, Emitter, Scalar, Shape, Start, View};
+use super::order::sort_by_key;
+use crate::diag::Span;
+use crate::gostd::strconv;
 
 /// How collections are indented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +61,52 @@ pub fn documents_as_written(documents: &[Document], indent: Indent, out: &mut St
         );
     }
     *out = emitter.out;
+}
+
+/// Appends plain data to `out` as an encoder of go-yaml v3 prints it, keys
+/// sorted.
+pub fn value_as_written(value: &Value, indent: Indent, out: &mut String) {
+    as_written(&node_of(value), indent, out);
+}
+
+fn node_of(value: &Value) -> Node {
+    let span = Span::NONE;
+    match value {
+        Value::Null => Node::null(span),
+        Value::Bool(b) => Node::bool(*b, span),
+        Value::Int(i) => Node::int(*i, span),
+        Value::Uint(u) => Node::scalar(u.to_string(), Tag::Int, span),
+        Value::Float(f) => {
+            // The tag is that of the text, as `1` is a float's text, too.
+            let text = strconv::format_float(*f);
+            let tag = resolve(&text, Version::V3).tag();
+            Node::scalar(text, tag, span)
+        }
+        Value::String(text) => string(text),
+        Value::Sequence(items) => Node::sequence(items.iter().map(node_of).collect(), span),
+        Value::Mapping(map) => {
+            let mut entries: Vec<_> = map.iter().collect();
+            sort_by_key(&mut entries, |entry| entry.0);
+            let entries = entries
+                .into_iter()
+                .map(|(key, value)| Entry {
+                    key: string(key),
+                    value: node_of(value),
+                })
+                .collect();
+            Node::mapping(entries, span)
+        }
+    }
+}
+
+/// Compat: `encode.go` `stringv`: what YAML 1.1 took for a truth value or a
+/// number to the base of 60 is quoted in values, though not in nodes.
+fn string(text: &Arc<str>) -> Node {
+    let node = Node::string(text.clone(), Span::NONE);
+    if !text.contains('\n') && !is_plain_string(text, Version::V3) {
+        return node.with_style(Style::DoubleQuoted);
+    }
+    node
 }
 
 #[derive(Clone, Copy)]
