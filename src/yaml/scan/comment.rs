@@ -47,10 +47,7 @@ struct Run {
 impl Scanner<'_> {
     /// Takes a comment behind the token just read, on its line.
     pub(super) fn line_comment(&mut self, at: Mark) {
-        if !matches!(self.cursor.byte(), b' ' | b'\t' | b'#')
-            || self.version == Version::V2
-            || self.cursor.breaks > 0
-        {
+        if self.version == Version::V2 || self.cursor.breaks > 0 {
             return;
         }
         let blanks = (0..REACH)

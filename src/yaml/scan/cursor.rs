@@ -48,9 +48,7 @@ static CLASSES: [u8; 256] = {
 /// `text::check` refuses it before anything is scanned.
 pub(super) struct Cursor<'a> {
     text: &'a str,
-    offset: usize,
-    line: u32,
-    column: u32,
+    mark: Mark,
     /// Line breaks since the last character that was no blank.
     pub(super) breaks: u32,
 }
@@ -59,32 +57,38 @@ impl<'a> Cursor<'a> {
     pub(super) fn new(text: &'a str) -> Cursor<'a> {
         Cursor {
             text,
-            offset: 0,
-            line: 0,
-            column: 0,
+            mark: Mark::default(),
             breaks: 0,
         }
     }
 
+    #[inline]
     pub(super) fn mark(&self) -> Mark {
-        Mark {
-            // The scanner refuses longer texts at its start.
-            offset: u32::try_from(self.offset).unwrap_or(u32::MAX),
-            line: self.line,
-            column: self.column,
-        }
+        self.mark
     }
 
+    #[inline]
     pub(super) fn offset(&self) -> usize {
-        self.offset
+        self.mark.offset as usize
     }
 
+    #[inline]
     pub(super) fn column(&self) -> u32 {
-        self.column
+        self.mark.column
     }
 
+    #[inline]
     pub(super) fn line(&self) -> u32 {
-        self.line
+        self.mark.line
+    }
+
+    /// Moves on by some bytes of the line, which are so many characters.
+    #[inline]
+    fn advance(&mut self, bytes: usize, characters: u32) {
+        // `text::check` refuses longer texts than a mark can say.
+        let length = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.mark.offset = self.mark.offset.saturating_add(length);
+        self.mark.column = self.mark.column.saturating_add(characters);
     }
 
     /// The text between two offsets, both of which were offsets of this
@@ -94,32 +98,39 @@ impl<'a> Cursor<'a> {
     }
 
     /// The bytes from here on.
+    #[inline]
     fn rest(&self) -> &'a [u8] {
-        self.text.as_bytes().get(self.offset..).unwrap_or_default()
+        self.text
+            .as_bytes()
+            .get(self.offset()..)
+            .unwrap_or_default()
     }
 
     /// The byte here; 0 at the end.
+    #[inline]
     pub(super) fn byte(&self) -> u8 {
         self.byte_at(0)
     }
 
     /// The byte `n` further on; 0 beyond the end.
+    #[inline]
     pub(super) fn byte_at(&self, n: usize) -> u8 {
         self.text
             .as_bytes()
-            .get(self.offset + n)
+            .get(self.offset() + n)
             .copied()
             .unwrap_or(0)
     }
 
     /// The character here.
     pub(super) fn char(&self) -> char {
-        self.slice(self.offset, self.text.len())
+        self.slice(self.offset(), self.text.len())
             .chars()
             .next()
             .unwrap_or_default()
     }
 
+    #[inline]
     pub(super) fn is_blank(&self) -> bool {
         matches!(self.byte(), b' ' | b'\t')
     }
@@ -135,24 +146,28 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    #[inline]
     pub(super) fn is_break(&self) -> bool {
         self.break_len_at(0) > 0
     }
 
     /// Whether a line ends `n` further on.
+    #[inline]
     pub(super) fn ends_line_at(&self, n: usize) -> bool {
         let byte = self.byte_at(n);
         CLASSES[usize::from(byte)] & ENDS_LINE != 0 && (byte == 0 || self.break_len_at(n) > 0)
     }
 
     /// Whether a blank, a line break or the end is `n` further on.
+    #[inline]
     pub(super) fn ends_word_at(&self, n: usize) -> bool {
         matches!(self.byte_at(n), b' ' | b'\t') || self.ends_line_at(n)
     }
 
     /// Whether `---` or `...` stands here alone.
+    #[inline]
     pub(super) fn is_document_marker(&self) -> bool {
-        self.column == 0
+        self.mark.column == 0
             && matches!(self.byte(), b'-' | b'.')
             && self.byte_at(1) == self.byte()
             && self.byte_at(2) == self.byte()
@@ -162,37 +177,42 @@ impl<'a> Cursor<'a> {
     /// Passes one character that is no line break.
     pub(super) fn skip(&mut self) {
         let width = match self.byte() {
+            0 => return,
             b' ' | b'\t' => {
-                self.offset += 1;
-                self.column += 1;
+                self.advance(1, 1);
                 return;
             }
-            0..0xC0 => 1,
+            1..0xC0 => 1,
             0xC0..0xE0 => 2,
             0xE0..0xF0 => 3,
             0xF0.. => 4,
         };
         self.breaks = 0;
-        self.offset = (self.offset + width).min(self.text.len());
-        self.column += 1;
+        self.advance(width, 1);
     }
 
     /// Passes `n` characters of one byte each, none of them a blank.
+    #[inline]
     pub(super) fn skip_ascii(&mut self, n: u32) {
         self.breaks = 0;
-        self.offset = (self.offset + n as usize).min(self.text.len());
-        self.column += n;
+        self.advance(n as usize, n);
+    }
+
+    /// How many blanks are here.
+    #[inline]
+    pub(super) fn blanks(&self) -> usize {
+        let is_blank = |b: &&u8| matches!(**b, b' ' | b'\t');
+        self.rest().iter().take_while(is_blank).count()
     }
 
     /// Passes spaces, and tabs where they are allowed.
     pub(super) fn skip_blanks(&mut self, tabs: bool) {
-        let rest = self.rest();
-        let count = rest
+        let count = self
+            .rest()
             .iter()
             .take_while(|b| **b == b' ' || (tabs && **b == b'\t'))
             .count();
-        self.offset += count;
-        self.column += u32::try_from(count).unwrap_or(u32::MAX);
+        self.advance(count, u32::try_from(count).unwrap_or(u32::MAX));
     }
 
     /// Passes the rest of the line and gives it.
@@ -203,7 +223,7 @@ impl<'a> Cursor<'a> {
     /// Passes a word of a quoted scalar: up to a blank, a line break, the end
     /// or one of two bytes.
     pub(super) fn skip_quoted_word(&mut self, quote: u8, escape: u8) -> &'a str {
-        let start = self.offset;
+        let start = self.offset();
         loop {
             let rest = self.rest();
             let count = rest
@@ -215,7 +235,7 @@ impl<'a> Cursor<'a> {
             self.pass(count);
             let byte = self.byte();
             if byte == quote || byte == escape || self.ends_word_at(0) {
-                return self.slice(start, self.offset);
+                return self.slice(start, self.offset());
             }
             self.skip();
         }
@@ -236,7 +256,7 @@ impl<'a> Cursor<'a> {
     /// Passes characters up to the first of these classes of which `is_end`
     /// is true.
     fn skip_run(&mut self, is_end: impl Fn(&Cursor<'a>, usize) -> bool, classes: u8) -> &'a str {
-        let start = self.offset;
+        let start = self.offset();
         loop {
             let rest = self.rest();
             let count = rest
@@ -245,7 +265,7 @@ impl<'a> Cursor<'a> {
                 .unwrap_or(rest.len());
             self.pass(count);
             if self.byte() == 0 || is_end(self, 0) {
-                return self.slice(start, self.offset);
+                return self.slice(start, self.offset());
             }
             self.skip();
         }
@@ -256,7 +276,7 @@ impl<'a> Cursor<'a> {
         if count == 0 {
             return;
         }
-        let passed = self.slice(self.offset, self.offset + count);
+        let passed = self.slice(self.offset(), self.offset() + count);
         let characters = if passed.is_ascii() {
             count
         } else {
@@ -265,8 +285,7 @@ impl<'a> Cursor<'a> {
         if !passed.bytes().all(|b| matches!(b, b' ' | b'\t')) {
             self.breaks = 0;
         }
-        self.offset += count;
-        self.column += u32::try_from(characters).unwrap_or(u32::MAX);
+        self.advance(count, u32::try_from(characters).unwrap_or(u32::MAX));
     }
 
     /// Passes a line break; gives what it means: a line feed, or the
@@ -279,9 +298,9 @@ impl<'a> Cursor<'a> {
             (3, _) => '\u{2029}',
             _ => '\n',
         };
-        self.offset += width;
-        self.line += 1;
-        self.column = 0;
+        self.advance(width, 0);
+        self.mark.line += 1;
+        self.mark.column = 0;
         self.breaks += 1;
         meaning
     }

@@ -226,7 +226,9 @@ impl<'a> Scanner<'a> {
     fn fetch(&mut self) -> Result<()> {
         let before = self.cursor.mark();
         self.skip_to_token()?;
-        self.unroll(i64::from(self.cursor.column()), before);
+        if self.indent > i64::from(self.cursor.column()) {
+            self.unroll(i64::from(self.cursor.column()), before);
+        }
         let mark = self.cursor.mark();
         let byte = self.cursor.byte();
         if byte == 0 {
@@ -255,16 +257,23 @@ impl<'a> Scanner<'a> {
             _ => mark,
         };
         self.fetch_content(byte, mark)?;
-        // One behind a `-` alone belongs to what follows.
-        if self.recent[0].0 != Kind::Item {
-            self.line_comment(comment_at);
+        if !matches!(self.cursor.byte(), b' ' | b'\t' | b'#') {
+            return Ok(());
+        }
+        match self.recent[0] {
+            // One behind a `-` alone belongs to what follows.
+            (Kind::Item, _) => {}
+            // A `:` that was read with its key.
+            (Kind::Value, value) if value.offset > mark.offset && self.in_flow() => {
+                self.line_comment(value);
+            }
+            _ => self.line_comment(comment_at),
         }
         Ok(())
     }
 
     fn fetch_content(&mut self, byte: u8, mark: Mark) -> Result<()> {
         let in_flow = self.in_flow();
-        let alone = self.cursor.ends_word_at(1);
         match byte {
             b'[' => self.flow_start(Kind::FlowSequenceStart, mark),
             b'{' => self.flow_start(Kind::FlowMappingStart, mark),
@@ -276,9 +285,9 @@ impl<'a> Scanner<'a> {
                 self.indicator(Kind::Comma, mark);
                 Ok(())
             }
-            b'-' if alone => self.item(mark),
-            b'?' if in_flow || alone => self.key(mark),
-            b':' if in_flow || alone => self.value(mark),
+            b'-' if self.cursor.ends_word_at(1) => self.item(mark),
+            b'?' if in_flow || self.cursor.ends_word_at(1) => self.key(mark),
+            b':' if in_flow || self.cursor.ends_word_at(1) => self.value(mark),
             b'*' | b'&' => {
                 self.may_be_key(mark)?;
                 self.key_allowed = false;
@@ -306,24 +315,50 @@ impl<'a> Scanner<'a> {
                 Ok(())
             }
             b'\'' | b'"' => {
-                self.may_be_key(mark)?;
-                self.key_allowed = false;
                 let (text, style) = self.quoted_scalar(mark)?;
-                self.push(Kind::Scalar, mark, Content::Scalar(text, style));
+                self.flow_scalar(mark, text, style)?;
+                self.key_allowed = false;
                 Ok(())
             }
             b' ' | b'\t' | b'#' | b'|' | b'>' | b'%' | b'@' | b'`' => {
                 Err(Problem::no_token(self.cursor.char(), mark))
             }
             _ => {
-                self.may_be_key(mark)?;
-                self.key_allowed = false;
                 let (text, folded) = self.plain_scalar(mark)?;
+                self.flow_scalar(mark, text, Style::Plain)?;
                 self.key_allowed = folded;
-                self.push(Kind::Scalar, mark, Content::Scalar(text, Style::Plain));
                 Ok(())
             }
         }
+    }
+
+    /// Pushes a scalar that was just read; with its `:`, if one follows, so
+    /// that most keys need not wait to be known as such.
+    fn flow_scalar(&mut self, mark: Mark, text: Cow<'a, str>, style: Style) -> Result<()> {
+        let content = Content::Scalar(text, style);
+        if !self.key_allowed {
+            self.push(Kind::Scalar, mark, content);
+            return Ok(());
+        }
+        let blanks = self.cursor.blanks();
+        let is_key = self.cursor.byte_at(blanks) == b':'
+            && is_key_at(mark, &self.cursor, blanks)
+            && (self.in_flow() || self.cursor.ends_word_at(blanks + 1));
+        if !is_key {
+            self.may_be_key(mark)?;
+            self.push(Kind::Scalar, mark, content);
+            return Ok(());
+        }
+        self.forget_key()?;
+        if let Some(bracket) = self.brackets.last_mut() {
+            bracket.has_key = true;
+        }
+        self.roll(mark, None, Kind::MappingStart)?;
+        self.push(Kind::Key, mark, Content::Nothing);
+        self.push(Kind::Scalar, mark, content);
+        self.cursor.skip_blanks(true);
+        self.indicator(Kind::Value, self.cursor.mark());
+        Ok(())
     }
 
     /// Passes blanks, comments and line breaks.
@@ -333,7 +368,9 @@ impl<'a> Scanner<'a> {
             // Tabs are no indentation.
             self.cursor
                 .skip_blanks(!self.brackets.is_empty() || !self.key_allowed);
-            self.raise_comment();
+            if self.recent[0].0 == Kind::Item {
+                self.raise_comment();
+            }
             if self.cursor.byte() == b'#' {
                 match self.version {
                     Version::V2 => {
@@ -597,5 +634,11 @@ impl<'a> Scanner<'a> {
 /// Whether what began there can still turn out to be a key: keys without `?`
 /// are of one line, and of at most 1024 characters.
 fn is_current(key: &PossibleKey, cursor: &Cursor<'_>) -> bool {
-    key.mark.line == cursor.line() && cursor.column() - key.mark.column <= 1024
+    is_key_at(key.mark, cursor, 0)
+}
+
+/// Whether a `:` that is so many blanks behind the cursor can end a key that
+/// begins there.
+fn is_key_at(key: Mark, cursor: &Cursor<'_>, blanks: usize) -> bool {
+    key.line == cursor.line() && (cursor.column() - key.column) as usize + blanks <= 1024
 }
