@@ -10,7 +10,6 @@ use super::settings::{Repository, RepositoryArgs};
 use crate::diag::{Findings, Result, SourceMap};
 use crate::pipeline::cluster::{Cluster, Unit, UnitKind};
 use crate::pipeline::index::{self, Versions};
-use crate::pipeline::{Entry, build, render};
 
 /// Render what Flux would apply
 ///
@@ -110,7 +109,8 @@ impl Args {
         let mut clusters = Vec::new();
         let mut flux_versions = Vec::new();
         for entry in &repository.entries {
-            let mut cluster = self.cluster(&repository, entry, findings, &mut flux_versions)?;
+            let (flux, mut cluster) = self.repository.render(&repository, entry, findings)?;
+            flux_versions.push(flux.to_string());
             cluster.units.retain(|unit| self.wants(unit));
             clusters.push(cluster);
         }
@@ -118,31 +118,6 @@ impl Args {
         flux_versions.sort();
         flux_versions.dedup();
         Ok(((repository, flux_versions.join(", ")), clusters))
-    }
-
-    fn cluster(
-        &self,
-        repository: &Repository,
-        entry: &Entry,
-        findings: &mut Findings,
-        flux_versions: &mut Vec<String>,
-    ) -> Result<Cluster> {
-        let flux = self.repository.flux_version(repository, entry, findings)?;
-        flux_versions.push(flux.to_string());
-        let options = render::Options {
-            flux,
-            strict: self.repository.strict(flux),
-            substitutes: self.repository.substitutes(&repository.config, entry)?,
-            custom_stage_kinds: Vec::new(),
-            source_map: repository.source_map.clone(),
-        };
-        let mut own = Findings::new();
-        let cluster = build::build(entry, &repository.sources, &options, &mut own)?;
-        if repository.entries.len() > 1 {
-            own.set_cluster(&entry.name);
-        }
-        findings.extend(own);
-        Ok(cluster)
     }
 
     fn wants(&self, unit: &Unit) -> bool {

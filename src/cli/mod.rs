@@ -48,7 +48,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Build(Box<build::Args>),
-    Check(check::Args),
+    Check(Box<check::Args>),
     Completion(completion::Args),
     #[cfg(feature = "sops")]
     Decrypt(decrypt::Args),
@@ -107,4 +107,18 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn definition() -> clap::Command {
     use clap::CommandFactory as _;
     Cli::command()
+}
+
+/// Today, as in `2026-11-23`: for questions of whether something has ended.
+fn today() -> String {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "what ends on a day is asked of the machine's clock"
+    )]
+    let now = std::time::SystemTime::now();
+    let since = now.duration_since(std::time::UNIX_EPOCH);
+    let seconds = since.map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or_default());
+    jiff::Timestamp::from_second(seconds)
+        .map(|now| now.strftime("%Y-%m-%d").to_string())
+        .unwrap_or_default()
 }

@@ -9,10 +9,11 @@ use clap::Args;
 
 use crate::artifact::{DiskTree, Kind, MemoryTree, Tree};
 use crate::config::{self, Config};
-use crate::diag::{Error, Finding, Findings, Result, Severity, SourceMap};
+use crate::diag::{Error, Finding, Findings, Result, Severity, SourceMap, Span};
 use crate::flux::FluxVersion;
 use crate::flux::api::SourceRef;
-use crate::pipeline::{Entry, LocalSource, Sources, entry};
+use crate::pipeline::cluster::Cluster;
+use crate::pipeline::{Entry, LocalSource, Sources, build, entry, render};
 use crate::resource::Files;
 
 /// Where the repository is and what the clusters are like.
@@ -101,6 +102,8 @@ pub(super) struct Repository {
     pub(super) source_map: Arc<SourceMap>,
     /// `.fluxwright.yaml`.
     pub(super) config: Config,
+    /// The file itself; none where there is no such file.
+    pub(super) config_span: Span,
     /// Kubernetes, in three numbers.
     pub(super) kubernetes: String,
 }
@@ -116,7 +119,7 @@ impl RepositoryArgs {
         let (root, folder) = self.locate()?;
         let tree = DiskTree::open(&root)?;
         let repository = Arc::new(Files::new(Arc::new(tree), source_map.clone()));
-        let config = read_config(&repository)?;
+        let (config, config_span) = read_config(&repository)?;
         let entries = self.entries(&repository, &config, &folder)?;
         let local = self.local_sources(source_map)?;
         let kubernetes = match (&self.kube_version, &config.kubernetes_version) {
@@ -134,6 +137,7 @@ impl RepositoryArgs {
             },
             source_map: source_map.clone(),
             config,
+            config_span,
             kubernetes,
         })
     }
@@ -242,7 +246,7 @@ impl RepositoryArgs {
     }
 
     /// The version of Flux to reproduce for an entry point.
-    pub(super) fn flux_version(
+    fn flux_version(
         &self,
         repository: &Repository,
         entry: &Entry,
@@ -284,11 +288,7 @@ impl RepositoryArgs {
     }
 
     /// Values for variables that only the cluster knows, for an entry point.
-    pub(super) fn substitutes(
-        &self,
-        config: &Config,
-        entry: &Entry,
-    ) -> Result<BTreeMap<String, String>> {
+    fn substitutes(&self, config: &Config, entry: &Entry) -> Result<BTreeMap<String, String>> {
         let mut values = config.substitute.clone();
         let own = config.entries.iter().filter(|e| {
             crate::artifact::path::join("", &e.path).as_deref() == Some(&*entry.folder)
@@ -308,8 +308,36 @@ impl RepositoryArgs {
         Ok(values)
     }
 
+    /// Renders what an entry point leads to, as the version of Flux in it does.
+    ///
+    /// # Errors
+    ///
+    /// As [`build::build`], and for versions and variables that are none.
+    pub(super) fn render(
+        &self,
+        repository: &Repository,
+        entry: &Entry,
+        findings: &mut Findings,
+    ) -> Result<(FluxVersion, Cluster)> {
+        let flux = self.flux_version(repository, entry, findings)?;
+        let options = render::Options {
+            flux,
+            strict: self.strict(flux),
+            substitutes: self.substitutes(&repository.config, entry)?,
+            custom_stage_kinds: Vec::new(),
+            source_map: repository.source_map.clone(),
+        };
+        let mut own = Findings::new();
+        let cluster = build::build(entry, &repository.sources, &options, &mut own);
+        if repository.entries.len() > 1 {
+            own.set_cluster(&entry.name);
+        }
+        findings.extend(own);
+        Ok((flux, cluster?))
+    }
+
     /// Whether undefined variables fail the build.
-    pub(super) fn strict(&self, flux: FluxVersion) -> bool {
+    fn strict(&self, flux: FluxVersion) -> bool {
         self.strict_substitute
             .unwrap_or_else(|| flux.strict_substitution())
     }
@@ -337,12 +365,13 @@ impl RepositoryArgs {
     }
 }
 
-fn read_config(files: &Files) -> Result<Config> {
+fn read_config(files: &Files) -> Result<(Config, Span)> {
     if files.kind(config::FILE_NAME)? != Some(Kind::File) {
-        return Ok(Config::default());
+        return Ok((Config::default(), Span::NONE));
     }
     let text = files.text(config::FILE_NAME)?;
-    Config::parse(&text.text, text.file)
+    let config = Config::parse(&text.text, text.file)?;
+    Ok((config, Span::new(text.file, 1, 1)))
 }
 
 /// Opens a folder, or unpacks an archive.

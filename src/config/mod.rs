@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::diag::{Error, FileId, Result, Span, nearest};
+use crate::diag::{Error, FileId, Result, Severity, Span, nearest};
 
 /// The name of the file, at the root of the repository.
 pub const FILE_NAME: &str = ".fluxwright.yaml";
@@ -28,6 +28,68 @@ pub struct Config {
     /// Values of variables that only the clusters know, for the objects of
     /// `substituteFrom` that are not in the repository in clear.
     pub substitute: BTreeMap<String, String>,
+    /// How bad the findings of a rule, or of a family of rules, are.
+    pub rules: BTreeMap<String, Level>,
+    /// The same, in some files alone.
+    pub overrides: Vec<Override>,
+    /// Findings that are known and accepted.
+    pub ignore: Vec<Ignore>,
+}
+
+/// How bad the findings of a rule are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// There are none.
+    Off,
+    /// Worth knowing.
+    Info,
+    /// Probably not what was meant.
+    Warning,
+    /// Wrong.
+    Error,
+}
+
+impl Level {
+    /// The severity; none for what is switched off.
+    pub fn severity(self) -> Option<Severity> {
+        match self {
+            Level::Off => None,
+            Level::Info => Some(Severity::Info),
+            Level::Warning => Some(Severity::Warning),
+            Level::Error => Some(Severity::Error),
+        }
+    }
+}
+
+/// Levels of rules in some files.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Override {
+    /// A folder, or a pattern of files as in `apps/*/dev/**`.
+    pub path: String,
+    /// The levels, by rule or family.
+    pub rules: BTreeMap<String, Level>,
+}
+
+/// Findings that are accepted.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Ignore {
+    /// The rule, or the family.
+    pub rule: String,
+    /// The folder, or a pattern of files; all where none is given.
+    #[serde(default)]
+    pub path: Option<String>,
+    /// The objects, as a pattern of `Kind/namespace/name`; all where none is
+    /// given.
+    #[serde(default)]
+    pub object: Option<String>,
+    /// Why they are accepted.
+    pub reason: String,
+    /// The last day on which they are, `2027-01-31`.
+    #[serde(default)]
+    pub until: Option<String>,
 }
 
 /// A folder that is bootstrapped.

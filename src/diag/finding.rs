@@ -139,6 +139,13 @@ impl Finding {
         self
     }
 
+    /// Gives it another severity than its rule's.
+    #[must_use]
+    pub fn severity(mut self, severity: Severity) -> Finding {
+        self.severity = severity;
+        self
+    }
+
     /// Sets the JSON pointer into the object.
     #[must_use]
     pub fn path(mut self, path: impl Into<String>) -> Finding {
@@ -181,6 +188,11 @@ impl Findings {
         for finding in &mut self.0 {
             finding.cluster = Some(cluster.clone());
         }
+    }
+
+    /// All of them, in no particular order.
+    pub fn into_vec(self) -> Vec<Finding> {
+        self.0
     }
 
     /// Whether there are none.

@@ -65,8 +65,10 @@ pub struct Kind {
     pub versions: &'static [ApiVersion],
 }
 
-const IMAGE: &str = "image.toolkit.fluxcd.io";
-const NOTIFICATION: &str = "notification.toolkit.fluxcd.io";
+/// The group of image automation.
+pub const IMAGE: &str = "image.toolkit.fluxcd.io";
+/// The group of notifications.
+pub const NOTIFICATION: &str = "notification.toolkit.fluxcd.io";
 
 /// All kinds of Flux 2, in every version that was ever served.
 ///

@@ -1,0 +1,35 @@
+//! The list of all rules.
+
+use super::{Rule, pin, rendering, source};
+
+/// All rules, in the order of their ids.
+pub static RULES: &[&Rule] = &[
+    &rendering::IGNORE_ENDED,
+    &pin::floating::RULE,
+    &source::auth::RULE,
+    &rendering::SOURCE_UNAVAILABLE,
+];
+
+/// The rule of an id.
+pub fn rule(id: &str) -> Option<&'static Rule> {
+    RULES.iter().find(|rule| rule.id == id).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_are_sorted_and_told_in_full() {
+        for pair in RULES.windows(2) {
+            assert!(pair[0].id < pair[1].id, "{} {}", pair[0].id, pair[1].id);
+        }
+        for rule in RULES {
+            assert!(rule.id.contains('/'), "{}", rule.id);
+            assert!(!rule.title.ends_with('.'), "{}", rule.id);
+            for text in [rule.why, rule.mend] {
+                assert!(text.ends_with('.'), "{}: {text}", rule.id);
+            }
+        }
+    }
+}

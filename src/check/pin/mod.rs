@@ -1,0 +1,3 @@
+//! What is fetched is the same today and tomorrow.
+
+pub(super) mod floating;

@@ -1,0 +1,284 @@
+//! What rules see: the repository, and each cluster with look-up tables.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use foldhash::HashMap;
+
+use crate::config::Config;
+use crate::diag::{ObjectRef, SourceMap};
+use crate::flux::{FluxVersion, api};
+use crate::pipeline::cluster::{Cluster, Object, SourceOrigin, Unit, UnitKind};
+use crate::pipeline::{Entry, Sources};
+use crate::resource::Gvk;
+use crate::schema::{KubernetesVersion, Schemas, Scope};
+use crate::yaml::Node;
+
+/// The repository that is checked.
+#[derive(Debug)]
+pub struct Repository {
+    /// Its sources: the working tree and what stands in for others.
+    pub sources: Sources,
+    /// `.fluxwright.yaml`.
+    pub config: Config,
+    /// Every file that was read.
+    pub source_map: Arc<SourceMap>,
+    /// All its entry points, those that are not checked too.
+    pub entries: Vec<Entry>,
+    /// Today, `2026-11-23`; empty where time must not matter.
+    pub today: Arc<str>,
+}
+
+/// An object as it is applied, and who applies it.
+#[derive(Clone, Copy, Debug)]
+pub struct Applied<'a> {
+    /// The object.
+    pub object: &'a Object,
+    /// Who applies it; none for what is applied by hand, at bootstrap.
+    pub unit: Option<&'a Unit>,
+    /// The namespace that it ends up in; empty for what has none.
+    pub namespace: &'a str,
+}
+
+/// A cluster: everything that is applied there, and ways to find it.
+#[derive(Debug)]
+pub struct View<'a> {
+    /// What was rendered.
+    pub cluster: &'a Cluster,
+    /// The version of Flux in it.
+    pub flux: FluxVersion,
+    /// The version of Kubernetes.
+    pub kubernetes: KubernetesVersion,
+    /// The schemas of its kinds, definitions that it renders included.
+    pub schemas: Schemas,
+    /// The repository.
+    pub repository: &'a Repository,
+    /// The name of the cluster, where there are several.
+    pub label: Option<Arc<str>>,
+    objects: Vec<Applied<'a>>,
+    kinds: BTreeMap<(&'a str, &'a str), Vec<usize>>,
+    names: HashMap<(&'a str, &'a str, &'a str, &'a str), Vec<usize>>,
+}
+
+impl<'a> Applied<'a> {
+    /// The object as findings name it.
+    pub fn reference(&self) -> ObjectRef {
+        ObjectRef {
+            namespace: self.namespace.into(),
+            ..self.object.id.to_object_ref()
+        }
+    }
+
+    /// The object itself.
+    pub fn node(&self) -> &'a Node {
+        &self.object.node
+    }
+
+    /// Its group, version and kind.
+    pub fn gvk(&self) -> &'a Gvk {
+        &self.object.id.gvk
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &'a str {
+        &self.object.id.name
+    }
+
+    /// The value behind a chain of keys, nulls passed over.
+    pub fn at(&self, path: &[&str]) -> Option<&'a Node> {
+        let node = path
+            .iter()
+            .try_fold(self.node(), |node, key| node.target().get(key))?;
+        Some(node.target()).filter(|n| !n.is_null())
+    }
+
+    /// The text behind a chain of keys.
+    pub fn text(&self, path: &[&str]) -> Option<&'a str> {
+        self.at(path).and_then(Node::text)
+    }
+
+    /// Whether something is true; false where it is not written.
+    pub fn is_true(&self, path: &[&str]) -> bool {
+        self.at(path).and_then(Node::as_bool) == Some(true)
+    }
+
+    /// Whether it is applied to another cluster.
+    pub fn is_remote(&self) -> bool {
+        self.unit.is_some_and(|unit| unit.remote)
+    }
+
+    /// Whether it has this group and kind, in any version.
+    pub fn is(&self, group: &str, kind: &str) -> bool {
+        let gvk = self.gvk();
+        *gvk.group == *group && *gvk.kind == *kind
+    }
+}
+
+impl<'a> View<'a> {
+    /// The view of a cluster.
+    pub fn new(
+        repository: &'a Repository,
+        cluster: &'a Cluster,
+        flux: FluxVersion,
+        kubernetes: KubernetesVersion,
+    ) -> View<'a> {
+        let mut schemas = Schemas::new(kubernetes.minor(), flux.minor());
+        let rendered = cluster.objects().map(|(_, object)| &object.node);
+        let rendered = rendered.chain(cluster.bootstrap.iter().map(|object| &object.node));
+        // What is wrong with a definition is told where it is checked itself.
+        schemas.add_definitions(rendered.filter(|node| crate::schema::crd::is_definition(node)));
+
+        let mut view = View {
+            cluster,
+            flux,
+            kubernetes,
+            schemas,
+            repository,
+            label: None,
+            objects: Vec::new(),
+            kinds: BTreeMap::new(),
+            names: HashMap::default(),
+        };
+        for object in &cluster.bootstrap {
+            view.add(object, None);
+        }
+        for (unit, object) in cluster.objects() {
+            view.add(object, Some(unit));
+        }
+        view
+    }
+
+    fn add(&mut self, object: &'a Object, unit: Option<&'a Unit>) {
+        let gvk = &object.id.gvk;
+        let namespace = if object.id.namespace.is_empty() {
+            self.default_namespace(gvk, unit)
+        } else {
+            &object.id.namespace
+        };
+        let index = self.objects.len();
+        self.objects.push(Applied {
+            object,
+            unit,
+            namespace,
+        });
+        self.kinds
+            .entry((&gvk.group, &gvk.kind))
+            .or_default()
+            .push(index);
+        self.names
+            .entry((&gvk.group, &gvk.kind, namespace, &object.id.name))
+            .or_default()
+            .push(index);
+    }
+
+    /// Where an object without a namespace ends up.
+    fn default_namespace(&self, gvk: &Gvk, unit: Option<&'a Unit>) -> &'a str {
+        let scope = self.schemas.scope(&gvk.api_version(), &gvk.kind);
+        if scope == Some(Scope::Cluster) {
+            return "";
+        }
+        match unit {
+            // Helm applies to the release's namespace.
+            Some(unit) if unit.kind == UnitKind::HelmRelease && scope.is_some() => unit
+                .object
+                .at_path(&["spec", "targetNamespace"])
+                .and_then(Node::text)
+                .unwrap_or(&unit.id.namespace),
+            _ if api::kind_of(gvk).is_some() => "default",
+            _ => "",
+        }
+    }
+
+    /// Everything that is applied: at bootstrap first, then unit by unit.
+    pub fn objects(&self) -> &[Applied<'a>] {
+        &self.objects
+    }
+
+    /// All objects of a kind, whatever their version.
+    pub fn of_kind<'v>(
+        &'v self,
+        group: &'v str,
+        kind: &'v str,
+    ) -> impl Iterator<Item = &'v Applied<'a>> + use<'v, 'a> {
+        let found = self
+            .kinds
+            .get(&(group, kind))
+            .map_or(&[][..], Vec::as_slice);
+        found.iter().filter_map(|i| self.objects.get(*i))
+    }
+
+    /// All objects of this identity: more than one where several apply it.
+    pub fn all<'v>(
+        &'v self,
+        group: &'v str,
+        kind: &'v str,
+        namespace: &'v str,
+        name: &'v str,
+    ) -> impl Iterator<Item = &'v Applied<'a>> + use<'v, 'a> {
+        let found = self.names.get(&(group, kind, namespace, name));
+        let found = found.map_or(&[][..], Vec::as_slice);
+        found.iter().filter_map(|i| self.objects.get(*i))
+    }
+
+    /// The object of this identity, whatever its version.
+    pub fn find<'v>(
+        &'v self,
+        group: &'v str,
+        kind: &'v str,
+        namespace: &'v str,
+        name: &'v str,
+    ) -> Option<&'v Applied<'a>> {
+        self.all(group, kind, namespace, name).next()
+    }
+
+    /// What a Flux object applies; none where it is none, or there is no such.
+    pub fn unit(&self, kind: &str, namespace: &str, name: &str) -> Option<&'a Unit> {
+        let kind = match kind {
+            "Kustomization" => UnitKind::Kustomization,
+            "HelmRelease" => UnitKind::HelmRelease,
+            _ => return None,
+        };
+        self.cluster.unit(kind, namespace, name)
+    }
+
+    /// Whether everything that Kustomizations apply could be rendered, so that
+    /// a Flux object that is not among it does not exist.
+    ///
+    /// A Kustomization whose source is not at hand may bring anything.
+    pub fn is_complete(&self) -> bool {
+        let unseen = self.cluster.units.iter().any(|unit| {
+            unit.kind == UnitKind::Kustomization
+                && unit
+                    .outcome
+                    .as_ref()
+                    .is_err_and(|e| e.rule() == "source/unavailable" && self.source_exists(unit))
+        });
+        let makers = [("fluxcd.controlplane.io", "ResourceSet")];
+        !unseen
+            && !makers
+                .iter()
+                .any(|(g, k)| self.of_kind(g, k).next().is_some())
+    }
+
+    /// Whether an object is the source that the repository itself is.
+    pub fn is_own_source(&self, applied: &Applied<'_>) -> bool {
+        let is = |source: &api::SourceRef| {
+            applied.is(api::SOURCE, &source.kind)
+                && *source.namespace == *applied.namespace
+                && *source.name == *applied.name()
+        };
+        let used = self.cluster.units.iter().filter_map(|u| u.source.as_ref());
+        self.cluster.entry.source.as_ref().is_some_and(is)
+            || used
+                .filter(|used| used.origin == SourceOrigin::Repository)
+                .any(|used| is(&used.source))
+    }
+
+    fn source_exists(&self, unit: &Unit) -> bool {
+        unit.source.as_ref().is_some_and(|used| {
+            let source = &used.source;
+            self.find(api::SOURCE, &source.kind, &source.namespace, &source.name)
+                .is_some()
+        })
+    }
+}
