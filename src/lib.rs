@@ -35,6 +35,7 @@ pub mod gotmpl;
 pub mod helm;
 pub mod kustomize;
 pub mod pipeline;
+pub mod rbac;
 pub mod report;
 pub mod resource;
 pub mod schema;
