@@ -137,6 +137,7 @@ pub struct Chart {
     pub(super) files: Vec<Arc<ChartFile>>,
     pub(super) values: Defaults,
     pub(super) schema: Option<Arc<ChartFile>>,
+    pub(super) parsed_schema: OnceLock<Result<yaml::Value>>,
     pub(super) dependencies: Vec<Arc<Chart>>,
 }
 
@@ -169,6 +170,15 @@ impl Chart {
     /// Its `values.schema.json`.
     pub fn schema(&self) -> Option<&Arc<ChartFile>> {
         self.schema.as_ref()
+    }
+
+    /// What the schema says, read once; none where there is none.
+    pub(super) fn values_schema(&self) -> Option<&Result<yaml::Value>> {
+        let file = self.schema.as_ref()?;
+        Some(self.parsed_schema.get_or_init(|| {
+            let text = file.text()?;
+            gotmpl::json::parse(&text).map_err(|message| Error::new("helm/schema-invalid", message))
+        }))
     }
 
     /// What `values.yaml` says.

@@ -233,6 +233,7 @@ fn chart(
         templates: parts.templates,
         files: parts.files,
         schema: parts.schema,
+        parsed_schema: std::sync::OnceLock::new(),
     }))
 }
 
