@@ -18,6 +18,8 @@
 //! - [`config`]: what a repository says of itself
 //! - [`kustomize`]: kustomizations to objects
 //! - [`flux`]: Flux's own objects and what its controllers do with them
+//! - [`store`]: content by its digest, on disk
+//! - [`lock`]: every input of a repository, by digest
 //! - [`pipeline`]: the order of the stages
 //! - [`report`]: findings for people and machines
 //! - [`check`]: rules over what is rendered
@@ -34,11 +36,13 @@ pub mod gostd;
 pub mod gotmpl;
 pub mod helm;
 pub mod kustomize;
+pub mod lock;
 pub mod pipeline;
 pub mod rbac;
 pub mod report;
 pub mod resource;
 pub mod schema;
 pub mod sops;
+pub mod store;
 pub mod verify;
 pub mod yaml;

@@ -7,6 +7,8 @@ use std::path::Path;
 mod envsubst_entries;
 #[path = "../fuzz/entries/gostd.rs"]
 mod gostd_entries;
+#[path = "../fuzz/entries/lock.rs"]
+mod lock_entries;
 #[path = "../fuzz/entries/schema.rs"]
 mod schema_entries;
 #[path = "../fuzz/entries/yaml.rs"]
@@ -53,4 +55,9 @@ fn cel() {
 #[test]
 fn schema() {
     replay("schema", schema_entries::schema);
+}
+
+#[test]
+fn lock() {
+    replay("lock", lock_entries::round_trip);
 }

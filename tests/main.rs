@@ -15,6 +15,7 @@ mod layering;
 mod program;
 #[cfg(feature = "sops")]
 mod sops;
+mod store;
 #[cfg(feature = "verify")]
 mod verify;
 mod yaml;

@@ -32,6 +32,13 @@ impl MemoryTree {
     pub fn paths(&self) -> impl Iterator<Item = &str> {
         self.files.keys().map(String::as_str)
     }
+
+    /// All files and what is in them, in the order of their paths' bytes.
+    pub fn files(&self) -> impl Iterator<Item = (&str, &Arc<[u8]>)> {
+        self.files
+            .iter()
+            .map(|(path, content)| (path.as_str(), content))
+    }
 }
 
 impl Tree for MemoryTree {

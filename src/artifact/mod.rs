@@ -6,17 +6,20 @@
 //! without `.` and `..`; the root itself is the empty path.
 
 pub mod archive;
+mod digest;
 mod disk;
 #[cfg(feature = "git")]
 pub mod git;
 pub mod ignore;
 mod memory;
+pub mod pack;
 pub mod path;
 
 use std::sync::Arc;
 
 use crate::diag::Result;
 
+pub use digest::{Digest, Hasher};
 pub use disk::DiskTree;
 pub use memory::MemoryTree;
 

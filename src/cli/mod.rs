@@ -21,6 +21,7 @@ mod read;
 #[cfg(feature = "sops")]
 mod secrets;
 mod settings;
+mod store;
 mod template;
 #[cfg(feature = "verify")]
 mod verify;
@@ -58,6 +59,7 @@ enum Command {
     Get(get::Args),
     Kustomize(Box<kustomize::Args>),
     Man(man::Args),
+    Store(store::Args),
     #[cfg(feature = "verify")]
     Verify(Box<verify::Args>),
     #[cfg(not(feature = "verify"))]
@@ -91,6 +93,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Get(args) => args.run(),
         Command::Kustomize(args) => args.run(),
         Command::Man(args) => args.run(),
+        Command::Store(args) => args.run(),
         #[cfg(feature = "verify")]
         Command::Verify(args) => args.run(),
         #[cfg(not(feature = "verify"))]

@@ -1,0 +1,99 @@
+//! The lockfile as text.
+
+use std::fmt::Write as _;
+
+use super::{Lockfile, Pin, VERSION};
+
+const TITLE: &str =
+    "# Every input of this repository, by digest. Written by `fluxwright lock`: commit it,
+# and leave the editing to that command.
+";
+
+impl Lockfile {
+    /// The text of the file.
+    pub fn to_text(&self) -> String {
+        let mut out = format!("{TITLE}version: {VERSION}\n");
+        if !self.sources.is_empty() {
+            out.push_str("sources:\n");
+        }
+        for (request, locked) in &self.sources {
+            out.push('\n');
+            line(&mut out, "- name", &request.source.to_string());
+            line(&mut out, "  url", &request.url);
+            if !request.reference.is_empty() {
+                out.push_str("  ref:\n");
+            }
+            for (key, value) in &request.reference {
+                line(&mut out, &format!("    {key}"), value);
+            }
+            if let Some(pin) = &locked.pin {
+                write_pin(&mut out, pin);
+            }
+            if !locked.charts.is_empty() {
+                out.push_str("  charts:\n");
+            }
+            for (chart, pin) in &locked.charts {
+                line(&mut out, "  - chart", &chart.name);
+                line(&mut out, "    range", &chart.range);
+                line(&mut out, "    version", &pin.version);
+                line(&mut out, "    digest", &pin.digest.to_string());
+            }
+            if !locked.verified.is_empty() {
+                out.push_str("  verified:\n");
+            }
+            for signer in &locked.verified {
+                let _ = writeln!(out, "  - {}", scalar(signer));
+            }
+        }
+        if !self.remotes.is_empty() {
+            out.push_str("\nremotes:\n");
+        }
+        for (url, pin) in &self.remotes {
+            out.push('\n');
+            line(&mut out, "- url", url);
+            write_pin(&mut out, pin);
+        }
+        out
+    }
+}
+
+fn write_pin(out: &mut String, pin: &Pin) {
+    if !pin.revision.is_empty() {
+        line(out, "  revision", &pin.revision);
+    }
+    line(out, "  digest", &pin.digest.to_string());
+}
+
+fn line(out: &mut String, key: &str, value: &str) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(out, "{key}: {}", scalar(value));
+}
+
+/// A text as a YAML scalar that every reader takes for a string.
+fn scalar(text: &str) -> String {
+    // Words that some version of YAML takes for a boolean or null; numbers
+    // begin with no letter.
+    const WORDS: [&str; 9] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"];
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-@:+".contains(c);
+    if text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.chars().all(is_plain)
+        && !text.ends_with(':')
+        && !WORDS.iter().any(|word| text.eq_ignore_ascii_case(word))
+    {
+        return text.to_owned();
+    }
+    let is_printed = |c: char| matches!(c, ' '..='~') || c.is_alphanumeric();
+    if text.chars().all(is_printed) {
+        return format!("'{}'", text.replace('\'', "''"));
+    }
+    let mut quoted = String::from("\"");
+    for c in text.chars() {
+        let _ = match c {
+            '"' | '\\' => write!(quoted, "\\{c}"),
+            c if is_printed(c) => write!(quoted, "{c}"),
+            c => write!(quoted, "\\U{:08X}", u32::from(c)),
+        };
+    }
+    quoted.push('"');
+    quoted
+}
