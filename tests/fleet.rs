@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use fluxwright::artifact::{DiskTree, MemoryTree, Tree};
 use fluxwright::diag::{Findings, SourceMap};
-use fluxwright::flux::FluxVersion;
 use fluxwright::pipeline::cluster::Cluster;
 use fluxwright::pipeline::{Sources, build, entry, render};
 use fluxwright::resource::Files;
@@ -37,18 +36,8 @@ fn fleet() -> MemoryTree {
 fn built(tree: MemoryTree, folder: &str) -> (Result<Cluster, String>, Arc<SourceMap>) {
     let source_map = Arc::new(SourceMap::new());
     let files = Arc::new(Files::new(Arc::new(tree), source_map.clone()));
-    let sources = Sources {
-        repository: files.clone(),
-        own: None,
-        local: BTreeMap::new(),
-    };
-    let options = render::Options {
-        flux: FluxVersion::NEWEST,
-        strict: true,
-        substitutes: BTreeMap::new(),
-        custom_stage_kinds: Vec::new(),
-        source_map: source_map.clone(),
-    };
+    let sources = Sources::new(files.clone());
+    let options = render::Options::new(source_map.clone());
     let cluster = entry::at(&files, folder)
         .and_then(|entry| build::build(&entry, &sources, &options, &mut Findings::new()))
         .map_err(|e| e.to_string());

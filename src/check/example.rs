@@ -68,7 +68,6 @@ pub fn files(text: &str) -> Vec<(String, String)> {
 pub(super) mod testing {
     //! Checks of examples, for the tests of rules.
 
-    use std::collections::BTreeMap;
     use std::sync::Arc;
 
     use super::super::settings::Settings;
@@ -96,22 +95,15 @@ pub(super) mod testing {
             Err(_) => Config::default(),
         };
         let files = Arc::new(Files::new(Arc::new(tree), source_map.clone()));
-        let sources = Sources {
-            repository: files.clone(),
-            own: None,
-            local: BTreeMap::new(),
-        };
+        let sources = Sources::new(files.clone());
         let settings = Settings::new(&config, Span::NONE, &[], "2026-11-23").unwrap();
         let mut told = Findings::new();
         let entries = entry::find(&files, &config).unwrap();
         let mut clusters = Vec::new();
         for entry in &entries {
             let options = render::Options {
-                flux: FluxVersion::NEWEST,
-                strict: true,
                 substitutes: config.substitute.clone(),
-                custom_stage_kinds: Vec::new(),
-                source_map: source_map.clone(),
+                ..render::Options::new(source_map.clone())
             };
             match build::build(entry, &sources, &options, &mut told) {
                 Ok(cluster) => clusters.push(cluster),

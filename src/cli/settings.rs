@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use crate::artifact::{DiskTree, Kind, MemoryTree, Tree};
+use crate::artifact::{DiskTree, Kind, Tree};
 use crate::config::{self, Config};
 use crate::diag::{Error, Finding, Findings, Result, Severity, SourceMap, Span};
 use crate::flux::FluxVersion;
 use crate::flux::api::SourceRef;
+use crate::helm::{Capabilities, KubeVersion};
 use crate::pipeline::cluster::Cluster;
 use crate::pipeline::{Entry, LocalSource, Sources, build, entry, render};
 use crate::resource::Files;
@@ -128,13 +129,11 @@ impl RepositoryArgs {
                 .map_err(|e| Error::new("config/invalid", format!("`kubernetesVersion`: {e}")))?,
             (None, None) => KUBERNETES.to_owned(),
         };
+        let mut sources = Sources::new(repository);
+        sources.local = local;
         Ok(Repository {
             entries,
-            sources: Sources {
-                repository,
-                own: None,
-                local,
-            },
+            sources,
             source_map: source_map.clone(),
             config,
             config_span,
@@ -236,11 +235,9 @@ impl RepositoryArgs {
                 namespace: namespace.into(),
                 name: name.into(),
             };
-            let tree = open_source(path)
+            let local = open_source(path, source_map)
                 .map_err(|e| e.context(format!("the local source `{reference}`")))?;
-            let files = Arc::new(Files::new(tree, source_map.clone()));
-            let path = path.to_owned();
-            sources.insert(source, LocalSource { path, files });
+            sources.insert(source, local);
         }
         Ok(sources)
     }
@@ -324,8 +321,8 @@ impl RepositoryArgs {
             flux,
             strict: self.strict(flux),
             substitutes: self.substitutes(&repository.config, entry)?,
-            custom_stage_kinds: Vec::new(),
-            source_map: repository.source_map.clone(),
+            capabilities: self.capabilities(repository)?,
+            ..render::Options::new(repository.source_map.clone())
         };
         let mut own = Findings::new();
         let cluster = build::build(entry, &repository.sources, &options, &mut own);
@@ -342,12 +339,14 @@ impl RepositoryArgs {
             .unwrap_or_else(|| flux.strict_substitution())
     }
 
-    #[expect(dead_code, reason = "for charts")]
-    /// API versions that the clusters serve besides their own.
-    pub(super) fn api_versions(&self, config: &Config) -> Vec<String> {
-        let mut versions = config.api_versions.clone();
-        versions.extend(self.api_versions.iter().cloned());
-        versions
+    /// What charts are told of the clusters.
+    pub(super) fn capabilities(&self, repository: &Repository) -> Result<Arc<Capabilities>> {
+        let of_config = repository.config.api_versions.iter();
+        let versions = of_config.chain(&self.api_versions);
+        Ok(Arc::new(Capabilities {
+            kube_version: KubeVersion::parse(&repository.kubernetes)?,
+            api_versions: versions.map(|v| v.as_str().into()).collect(),
+        }))
     }
 
     /// Runs `work` with the threads that were asked for.
@@ -374,11 +373,13 @@ fn read_config(files: &Files) -> Result<(Config, Span)> {
     Ok((config, Span::new(text.file, 1, 1)))
 }
 
-/// Opens a folder, or unpacks an archive.
-fn open_source(path: &str) -> Result<Arc<dyn Tree>> {
+/// Opens a folder or an archive.
+fn open_source(path: &str, source_map: &Arc<SourceMap>) -> Result<LocalSource> {
     let at = Path::new(path);
     if at.is_dir() {
-        return Ok(Arc::new(DiskTree::open(at)?.named(path)));
+        let tree = DiskTree::open(at)?.named(path);
+        let files = Files::new(Arc::new(tree), source_map.clone());
+        return Ok(LocalSource::folder(path, Arc::new(files)));
     }
     let folder = at.parent().filter(|p| !p.as_os_str().is_empty());
     let folder = DiskTree::open(folder.unwrap_or(Path::new(".")))?;
@@ -389,19 +390,16 @@ fn open_source(path: &str) -> Result<Arc<dyn Tree>> {
             format!("no such folder or archive: `{path}`"),
         )
     })?;
-    let mut tree = MemoryTree::new(path);
-    if [".tgz", ".tar.gz", ".tar"]
+    if ![".tgz", ".tar.gz", ".tar"]
         .iter()
         .any(|e| name.ends_with(e))
     {
-        crate::artifact::archive::unpack(&bytes, &mut tree)?;
-    } else {
         return Err(Error::new(
             "file/unreadable",
             format!("`{path}` is neither a folder nor a .tgz, .tar.gz or .tar archive"),
         ));
     }
-    Ok(Arc::new(tree))
+    Ok(LocalSource::archive(path, bytes, source_map))
 }
 
 #[cfg(test)]

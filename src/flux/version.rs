@@ -79,6 +79,22 @@ impl FluxVersion {
         self >= FluxVersion::V2_9
     }
 
+    /// Whether hooks go through post-renderers by default.
+    ///
+    /// Compat: helm-controller 1.6, with Helm 4's `combined` strategy.
+    pub fn post_renders_hooks(self) -> bool {
+        self >= FluxVersion::V2_9
+    }
+
+    /// Whether a field of a HelmRelease's `spec` exists.
+    pub fn has_helm_release_field(self, field: &str) -> bool {
+        match field {
+            "commonMetadata" => self >= FluxVersion::V2_7,
+            "postRenderStrategy" | "valuesFrom.literal" => self >= FluxVersion::V2_9,
+            _ => true,
+        }
+    }
+
     /// Whether a field of a Kustomization's `spec` exists; ones that do not are
     /// dropped by the API server.
     pub fn has_kustomization_field(self, field: &str) -> bool {

@@ -59,6 +59,12 @@ impl Origin {
         &self.output.file
     }
 
+    /// What the template wrote, where the object begins in it, and where its
+    /// stretches come from.
+    pub(super) fn parts(&self) -> (&str, usize, &[Mark]) {
+        (&self.output.text, self.start, &self.output.marks)
+    }
+
     /// The place in the template that wrote a line of the object, from 1.
     pub fn line(&self, line: u32, sources: &SourceMap) -> Span {
         let text = self.output.text.get(self.start..).unwrap_or_default();

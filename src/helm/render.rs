@@ -106,7 +106,6 @@ pub fn render(
         }
         .run()
     })
-    .map_err(|e| Error::new("helm/limit", format!("rendering cannot start: {e}")))?
 }
 
 struct Rendering<'r> {

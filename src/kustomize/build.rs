@@ -13,7 +13,7 @@ use super::resmap::ResMap;
 use super::resource::{LOCAL_CONFIG, ORIGIN, Resource, TRANSFORMATIONS};
 use super::target::{Accumulator, Target};
 use super::transform::{Transform as _, hash, labels, name_reference, sort, variables};
-use super::{Options, Output, Reorder, documents};
+use super::{Options, Output, Reorder, documents, post_render};
 use crate::diag::{Error, Finding, Findings, Result, Severity, Span};
 use crate::resource::Files;
 use crate::schema::kustomize::OpenApi;
@@ -37,6 +37,19 @@ pub(super) struct Context<'a> {
     targets: usize,
 }
 
+impl<'a> Context<'a> {
+    pub(super) fn new(options: &'a Options<'a>) -> Context<'a> {
+        Context {
+            options,
+            findings: Findings::new(),
+            api: OpenApi::new(),
+            is_api_set: false,
+            is_builtin_used: false,
+            targets: 0,
+        }
+    }
+}
+
 /// Builds the kustomization in a folder.
 ///
 /// # Errors
@@ -44,19 +57,16 @@ pub(super) struct Context<'a> {
 /// What is wrong, at its place: `ref/missing`, `file/escape`, `yaml/invalid`,
 /// and rules of the family `kustomize`.
 pub fn build(files: &Files, folder: &str, options: &Options<'_>) -> Result<Output> {
-    let mut context = Context {
-        options,
-        findings: Findings::new(),
-        api: OpenApi::new(),
-        is_api_set: false,
-        is_builtin_used: false,
-        targets: 0,
-    };
+    let mut context = Context::new(options);
     let loader = Loader::new(files, folder, options)?;
     let mut target = Target::load(&loader, options.kustomization.as_ref(), &mut context)?;
     target.set_openapi(&loader, &mut context)?;
     target.start_origin();
-    let accumulator = target.accumulate(&loader, Accumulator::default(), &mut context)?;
+    let start = Accumulator {
+        map: post_render::read(options.objects.clone(), &context)?,
+        ..Accumulator::default()
+    };
+    let accumulator = target.accumulate(&loader, start, &mut context)?;
     let map = finish(accumulator, &target.kustomization, files, &mut context)?;
     Ok(Output {
         objects: map

@@ -40,6 +40,7 @@ mod origin;
 mod output;
 mod pattern;
 mod plugin;
+mod post_render;
 mod remote;
 mod resmap;
 mod resource;
@@ -51,6 +52,7 @@ use std::sync::Arc;
 pub use build::build;
 pub use file::{FILE_NAMES, HelmChart, HelmGlobals, Text};
 pub use output::{file_names, to_yaml};
+pub use post_render::{Step, post_render};
 pub use remote::RepoSpec;
 
 use crate::diag::{Error, Findings, Result};
@@ -86,6 +88,8 @@ pub struct Options<'a> {
     pub reorder: Reorder,
     /// The kustomization, instead of the file in the folder.
     pub kustomization: Option<Node>,
+    /// Objects that are there before those that `resources` names.
+    pub objects: Vec<Node>,
     /// Whether every object gets the label `app.kubernetes.io/managed-by`.
     pub managed_by_label: bool,
     /// Whether a path that begins with `/` counts from the root of the tree;
@@ -179,6 +183,7 @@ impl std::fmt::Debug for Options<'_> {
         f.debug_struct("Options")
             .field("load_restrictions", &self.load_restrictions)
             .field("reorder", &self.reorder)
+            .field("objects", &self.objects.len())
             .field("managed_by_label", &self.managed_by_label)
             .field("has_absolute_paths", &self.has_absolute_paths)
             .field("has_kustomization", &self.kustomization.is_some())

@@ -9,6 +9,9 @@
 //! render, so those are waited for. All that is left to do and waits for
 //! nothing is done in parallel; a round ends when all of it is done, and what
 //! one round decides never depends on the order in which its parts finished.
+//!
+//! HelmReleases come when the Kustomizations are done, and should they render
+//! Flux objects in turn, it goes on with those.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,17 +19,21 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::cluster::{Cluster, Object, SourceOrigin, SourceUse, Unit, UnitKind};
+use super::release;
 use super::render::{self, Options, Raw, Rendered};
 use super::variables::{Providers, Sourced};
 use super::{Entry, Sources};
 use crate::artifact::path;
 use crate::diag::{Error, Finding, Findings, Result, Severity};
-use crate::flux::api::{self, Kustomization};
-use crate::resource::ResId;
+use crate::flux::api::{self, HelmRelease, Kustomization, SourceRef};
+use crate::resource::{Gvk, ResId};
 use crate::yaml::{Node, Value, decode, resolve::Version};
 
-/// A Kustomization by namespace and name.
+/// A Kustomization or HelmRelease by namespace and name.
 type Key = (Arc<str>, Arc<str>);
+
+/// What renders an object.
+type Owner = (UnitKind, Key);
 
 /// Kind and name of objects of `substituteFrom` that nothing renders.
 type Missing = Vec<(Arc<str>, Arc<str>)>;
@@ -43,7 +50,7 @@ struct Task {
     object: Node,
     spec: Result<Kustomization>,
     /// Who renders it; none for what the entry folder alone holds.
-    parent: Option<Key>,
+    parent: Option<Owner>,
     raw: Option<Result<Raw>>,
     done: Option<Result<Rendered>>,
     /// Objects of `substituteFrom` that nothing had rendered when it was done.
@@ -52,7 +59,7 @@ struct Task {
 }
 
 impl Task {
-    fn new(object: Node, options: &Options, parent: Option<Key>) -> Task {
+    fn new(object: Node, options: &Options, parent: Option<Owner>) -> Task {
         Task {
             spec: Kustomization::read(&object, options.flux),
             object,
@@ -61,6 +68,27 @@ impl Task {
             done: None,
             missing: Vec::new(),
             rounds: 0,
+        }
+    }
+}
+
+/// What is known of a HelmRelease.
+struct Release {
+    object: Node,
+    spec: Result<HelmRelease>,
+    parent: Option<Owner>,
+    source: Option<SourceRef>,
+    done: Option<Result<release::Rendered>>,
+}
+
+impl Release {
+    fn new(object: Node, options: &Options, parent: Option<Owner>) -> Release {
+        Release {
+            spec: HelmRelease::read(&object, options.flux),
+            object,
+            parent,
+            source: None,
+            done: None,
         }
     }
 }
@@ -89,13 +117,16 @@ pub fn build(
         sources: &sources,
         options,
         tasks: BTreeMap::new(),
+        releases: BTreeMap::new(),
+        seen: &seen,
         cycles: BTreeSet::new(),
     };
     for object in &seen {
         graph.seed(object);
     }
     graph.run();
-    Ok(graph.finish(seen, findings))
+    graph.run_releases();
+    Ok(graph.finish(findings))
 }
 
 struct Graph<'a> {
@@ -103,8 +134,11 @@ struct Graph<'a> {
     sources: &'a Sources,
     options: &'a Options,
     tasks: BTreeMap<Key, Task>,
+    releases: BTreeMap<Key, Release>,
+    /// The objects of the entry folder.
+    seen: &'a [Node],
     /// Cycles of Kustomizations that render each other, told once each.
-    cycles: BTreeSet<Vec<Key>>,
+    cycles: BTreeSet<Vec<Owner>>,
 }
 
 impl Graph<'_> {
@@ -245,7 +279,7 @@ impl Graph<'_> {
             }
         }
         for (parent, object) in children {
-            self.adopt(&parent, object);
+            self.adopt(&(UnitKind::Kustomization, parent), object);
         }
     }
 
@@ -257,10 +291,7 @@ impl Graph<'_> {
         let raw = match &task.raw {
             Some(Ok(raw)) => raw,
             Some(Err(e)) => return (Err(e.clone()), Vec::new()),
-            None => {
-                let error = Error::new("render/incomplete", "it was not built");
-                return (Err(error), Vec::new());
-            }
+            None => return (Err(incomplete()), Vec::new()),
         };
         let mut missing = Vec::new();
         let sourced = spec.post_build.iter().flat_map(|p| &p.substitute_from);
@@ -286,13 +317,14 @@ impl Graph<'_> {
     }
 
     /// Takes up a Kustomization that `parent` renders.
-    fn adopt(&mut self, parent: &Key, object: Node) {
+    fn adopt(&mut self, parent: &Owner, object: Node) {
         let Some(key) = key_of(&object) else { return };
-        if key != *parent && self.is_ancestor(&key, parent) {
-            self.note_cycle(&key, parent);
+        let owner = (UnitKind::Kustomization, key.clone());
+        if owner != *parent && self.is_ancestor(&owner, parent) {
+            self.note_cycle(&owner, parent);
             return;
         }
-        let own = key == *parent;
+        let own = owner == *parent;
         match self.tasks.get_mut(&key) {
             None => {
                 let task = Task::new(object, self.options, Some(parent.clone()));
@@ -301,7 +333,7 @@ impl Graph<'_> {
             Some(task) => {
                 let known = task.parent.as_ref();
                 // The first parent, in the order of names, keeps it.
-                if !own && known.is_some_and(|p| p < parent && *p != key) {
+                if !own && known.is_some_and(|p| p < parent && *p != owner) {
                     return;
                 }
                 if !own || known.is_none() {
@@ -319,13 +351,20 @@ impl Graph<'_> {
         }
     }
 
+    fn parent_of(&self, (kind, key): &Owner) -> Option<&Owner> {
+        match kind {
+            UnitKind::Kustomization => self.tasks.get(key)?.parent.as_ref(),
+            UnitKind::HelmRelease => self.releases.get(key)?.parent.as_ref(),
+        }
+    }
+
     /// Whether `ancestor` renders, at some remove, `of`.
-    fn is_ancestor(&self, ancestor: &Key, of: &Key) -> bool {
-        let mut at = of.clone();
+    fn is_ancestor(&self, ancestor: &Owner, of: &Owner) -> bool {
+        let mut at = of;
         let mut seen = BTreeSet::new();
-        while seen.insert(at.clone()) {
-            match self.tasks.get(&at).and_then(|t| t.parent.clone()) {
-                Some(parent) if parent == *ancestor => return true,
+        while seen.insert(at) {
+            match self.parent_of(at) {
+                Some(parent) if parent == ancestor => return true,
                 Some(parent) => at = parent,
                 None => return false,
             }
@@ -333,13 +372,13 @@ impl Graph<'_> {
         false
     }
 
-    /// Remembers that `parent` renders `key`, which renders `parent` in turn.
-    fn note_cycle(&mut self, key: &Key, parent: &Key) {
+    /// Remembers that `parent` renders `owner`, which renders `parent` in turn.
+    fn note_cycle(&mut self, owner: &Owner, parent: &Owner) {
         let mut cycle = vec![parent.clone()];
-        let mut at = parent.clone();
-        while at != *key {
-            match self.tasks.get(&at).and_then(|t| t.parent.clone()) {
-                Some(next) if !cycle.contains(&next) => {
+        let mut at = parent;
+        while at != owner {
+            match self.parent_of(at) {
+                Some(next) if !cycle.contains(next) => {
                     cycle.push(next.clone());
                     at = next;
                 }
@@ -348,6 +387,110 @@ impl Graph<'_> {
         }
         cycle.reverse();
         self.cycles.insert(cycle);
+    }
+
+    /// Renders the HelmReleases, and what they bring.
+    fn run_releases(&mut self) {
+        for _ in 0..MAX_ROUNDS {
+            self.find_releases();
+            if self.releases.values().all(|release| release.done.is_some()) {
+                return;
+            }
+            self.render_releases();
+            let mut children = Vec::new();
+            for (key, release) in &self.releases {
+                let Some(Ok(done)) = &release.done else {
+                    continue;
+                };
+                let found = done.objects.iter().filter(|o| key_of(&o.node).is_some());
+                children
+                    .extend(found.map(|o| ((UnitKind::HelmRelease, key.clone()), o.node.clone())));
+            }
+            if !children.is_empty() {
+                for (parent, object) in children {
+                    self.adopt(&parent, object);
+                }
+                self.run();
+            }
+        }
+    }
+
+    /// Takes up the HelmReleases that are rendered; who renders one first, in
+    /// the order of names, keeps it.
+    fn find_releases(&mut self) {
+        let mut found: BTreeMap<Key, (&Node, Option<Owner>)> = BTreeMap::new();
+        for (key, task) in &self.tasks {
+            let Some(Ok(done)) = &task.done else { continue };
+            for object in &done.objects {
+                if let Some(release) = release_key_of(object) {
+                    let owner = (UnitKind::Kustomization, key.clone());
+                    found.entry(release).or_insert((object, Some(owner)));
+                }
+            }
+        }
+        for (key, release) in &self.releases {
+            let Some(Ok(done)) = &release.done else {
+                continue;
+            };
+            for object in &done.objects {
+                if let Some(release) = release_key_of(&object.node) {
+                    let owner = (UnitKind::HelmRelease, key.clone());
+                    found.entry(release).or_insert((&object.node, Some(owner)));
+                }
+            }
+        }
+        for object in self.seen {
+            if let Some(release) = release_key_of(object) {
+                found.entry(release).or_insert((object, None));
+            }
+        }
+        let options = self.options;
+        let mut there = BTreeSet::new();
+        let mut changed = Vec::new();
+        for (key, (object, parent)) in found {
+            let known = self.releases.get(&key);
+            if !known.is_some_and(|known| same_spec(&known.object, object)) {
+                changed.push((key.clone(), Release::new(object.clone(), options, parent)));
+            }
+            there.insert(key);
+        }
+        self.releases.retain(|key, _| there.contains(key));
+        self.releases.extend(changed);
+    }
+
+    fn render_releases(&mut self) {
+        let mut objects = release::Objects::default();
+        for (key, task) in &self.tasks {
+            let Some(Ok(done)) = &task.done else { continue };
+            for object in &done.objects {
+                objects.add(object, &key.0);
+            }
+        }
+        for object in self.seen {
+            objects.add(object, &"default".into());
+        }
+        let context = release::Context {
+            sources: self.sources,
+            options: self.options,
+            charts: &self.sources.charts,
+            objects: &objects,
+        };
+        let mut todo: Vec<&mut Release> = self
+            .releases
+            .values_mut()
+            .filter(|release| release.done.is_none())
+            .collect();
+        let specs = todo.iter().filter_map(|release| release.spec.as_ref().ok());
+        context.charts.load(specs.map(|spec| &spec.chart), &context);
+        todo.par_iter_mut().for_each(|release| {
+            release.done = Some(match &release.spec {
+                Ok(spec) => {
+                    release.source = Some(release::source_of(spec, &objects));
+                    release::render(spec, &context)
+                }
+                Err(e) => Err(e.clone()),
+            });
+        });
     }
 
     /// Opens again what was done without an object that has turned up since.
@@ -376,74 +519,63 @@ impl Graph<'_> {
     }
 
     /// What came of it all.
-    fn finish(mut self, seen: Vec<Node>, findings: &mut Findings) -> Cluster {
+    fn finish(mut self, findings: &mut Findings) -> Cluster {
         self.drop_orphans();
-        for cycle in &self.cycles {
-            let names = cycle.iter().chain(cycle.first());
-            let names: Vec<String> = names.map(|(ns, name)| format!("{ns}/{name}")).collect();
-            let error = Error::new(
-                "dag/cycle",
-                format!("Kustomizations render each other: {}", names.join(" → ")),
-            )
-            .help("take the Kustomization that closes the circle out of what the last one renders");
-            for key in cycle {
-                if let Some(task) = self.tasks.get_mut(key) {
-                    let at = task.object.span();
-                    task.done = Some(Err(error.clone().at(at)));
-                }
-            }
-        }
-        let sources = self.options.source_map.clone();
+        self.fail_cycles();
         let mut units = Vec::new();
-        let mut applied = BTreeSet::new();
         for (_, task) in std::mem::take(&mut self.tasks) {
-            let id = ResId::of(&task.object);
-            if let Ok(spec) = &task.spec {
-                for (field, span) in &spec.dropped {
-                    findings.push(
-                        Finding::new(
-                            "api/unknown-field",
-                            Severity::Warning,
-                            format!("`{field}` does not exist in Flux {}", self.options.flux),
-                        )
-                        .at(*span, &sources)
-                        .object(id.to_object_ref())
-                        .help("the API server drops it; raise `--flux-version` if yours has it"),
-                    );
-                }
-            }
-            if let Some(old) = api::check_version(&task.object, self.options.flux, &sources) {
-                findings.push(old);
-            }
             let outcome = task
                 .done
-                .unwrap_or_else(|| Err(Error::new("render/incomplete", "it was not built")))
+                .unwrap_or_else(|| Err(incomplete()))
                 .and_then(|rendered| {
                     findings.extend(rendered.findings);
                     render::in_order(rendered.objects, self.options)
                 });
-            match &outcome {
-                Ok(objects) => applied.extend(objects.iter().map(|o| o.id.clone())),
-                Err(e) => findings.push(e.clone().object(id.to_object_ref()).to_finding(&sources)),
-            }
             let spec = task.spec.ok();
+            let fields = spec.as_ref().map(|s| s.dropped.as_slice());
+            self.tell(&task.object, fields, outcome.as_ref().err(), findings);
             units.push(Unit {
                 kind: UnitKind::Kustomization,
-                source: spec.as_ref().map(|s| self.source_use(s)),
+                source: spec.as_ref().map(|s| self.source_use(s.source.clone())),
                 suspended: spec.as_ref().is_some_and(|s| s.suspend),
                 remote: spec.as_ref().is_some_and(|s| s.remote),
-                parent: task.parent.map(|(namespace, name)| ResId {
-                    gvk: id.gvk.clone(),
-                    namespace,
-                    name,
-                }),
+                parent: task.parent.map(to_id),
+                id: ResId::of(&task.object),
                 object: task.object,
                 outcome,
-                id,
             });
         }
-        let bootstrap = seen
-            .into_iter()
+        for (_, release) in std::mem::take(&mut self.releases) {
+            let outcome = release
+                .done
+                .unwrap_or_else(|| Err(incomplete()))
+                .map(|rendered| {
+                    findings.extend(rendered.findings);
+                    rendered.objects
+                });
+            let spec = release.spec.ok();
+            let fields = spec.as_ref().map(|s| s.dropped.as_slice());
+            self.tell(&release.object, fields, outcome.as_ref().err(), findings);
+            units.push(Unit {
+                kind: UnitKind::HelmRelease,
+                source: release.source.map(|source| self.source_use(source)),
+                suspended: spec.as_ref().is_some_and(|s| s.suspend),
+                remote: spec.as_ref().is_some_and(|s| s.remote),
+                parent: release.parent.map(to_id),
+                id: ResId::of(&release.object),
+                object: release.object,
+                outcome,
+            });
+        }
+        let applied: BTreeSet<&ResId> = units
+            .iter()
+            .flat_map(|unit| unit.outcome.as_deref().unwrap_or_default())
+            .map(|object| &object.id)
+            .collect();
+        let bootstrap = self
+            .seen
+            .iter()
+            .cloned()
             .map(Object::new)
             .filter(|o| !applied.contains(&o.id))
             .collect();
@@ -451,6 +583,67 @@ impl Graph<'_> {
             entry: self.entry.clone(),
             units,
             bootstrap,
+        }
+    }
+
+    /// Tells what is wrong with a Flux object itself, and why it fails.
+    fn tell(
+        &self,
+        object: &Node,
+        dropped: Option<&[api::Dropped]>,
+        failure: Option<&Error>,
+        findings: &mut Findings,
+    ) {
+        let sources = &self.options.source_map;
+        let id = ResId::of(object).to_object_ref();
+        for (field, span) in dropped.unwrap_or_default() {
+            findings.push(
+                Finding::new(
+                    "api/unknown-field",
+                    Severity::Warning,
+                    format!("`{field}` does not exist in Flux {}", self.options.flux),
+                )
+                .at(*span, sources)
+                .object(id.clone())
+                .help("the API server drops it; raise `--flux-version` if yours has it"),
+            );
+        }
+        if let Some(old) = api::check_version(object, self.options.flux, sources) {
+            findings.push(old);
+        }
+        if let Some(error) = failure {
+            findings.push(error.clone().object(id).to_finding(sources));
+        }
+    }
+
+    /// Fails what renders itself at some remove.
+    fn fail_cycles(&mut self) {
+        for cycle in &self.cycles {
+            let names = cycle.iter().chain(cycle.first());
+            let names: Vec<String> = names
+                .map(|(_, (namespace, name))| format!("{namespace}/{name}"))
+                .collect();
+            let error = Error::new(
+                "dag/cycle",
+                format!("Kustomizations render each other: {}", names.join(" → ")),
+            )
+            .help("take the Kustomization that closes the circle out of what the last one renders");
+            for (kind, key) in cycle {
+                match kind {
+                    UnitKind::Kustomization => {
+                        if let Some(task) = self.tasks.get_mut(key) {
+                            let at = task.object.span();
+                            task.done = Some(Err(error.clone().at(at)));
+                        }
+                    }
+                    UnitKind::HelmRelease => {
+                        if let Some(release) = self.releases.get_mut(key) {
+                            let at = release.object.span();
+                            release.done = Some(Err(error.clone().at(at)));
+                        }
+                    }
+                }
+            }
         }
     }
 
@@ -464,13 +657,7 @@ impl Graph<'_> {
                     let Some(parent) = &task.parent else {
                         return false;
                     };
-                    match self.tasks.get(parent).map(|p| &p.done) {
-                        None => true,
-                        Some(Some(Ok(done))) => {
-                            !done.objects.iter().any(|o| key_of(o).as_ref() == Some(key))
-                        }
-                        Some(_) => false,
-                    }
+                    !self.may_render(parent, key)
                 })
                 .map(|(key, _)| key.clone())
                 .collect();
@@ -483,20 +670,34 @@ impl Graph<'_> {
         }
     }
 
-    fn source_use(&self, spec: &Kustomization) -> SourceUse {
-        let origin = if let Some(local) = self.sources.local.get(&spec.source) {
+    /// Whether an owner renders a Kustomization, or cannot tell.
+    fn may_render(&self, (kind, owner): &Owner, key: &Key) -> bool {
+        let is_it = |object: &Node| key_of(object).as_ref() == Some(key);
+        match kind {
+            UnitKind::Kustomization => match self.tasks.get(owner).map(|task| &task.done) {
+                None => false,
+                Some(Some(Ok(done))) => done.objects.iter().any(is_it),
+                Some(_) => true,
+            },
+            UnitKind::HelmRelease => match self.releases.get(owner).map(|r| &r.done) {
+                None => false,
+                Some(Some(Ok(done))) => done.objects.iter().any(|o| is_it(&o.node)),
+                Some(_) => true,
+            },
+        }
+    }
+
+    fn source_use(&self, source: SourceRef) -> SourceUse {
+        let origin = if let Some(local) = self.sources.local.get(&source) {
             SourceOrigin::Local {
                 path: local.path.clone(),
             }
-        } else if self.sources.is_own(&spec.source) {
+        } else if self.sources.is_own(&source) {
             SourceOrigin::Repository
         } else {
             SourceOrigin::Unavailable
         };
-        SourceUse {
-            source: spec.source.clone(),
-            origin,
-        }
+        SourceUse { source, origin }
     }
 }
 
@@ -510,17 +711,40 @@ enum Wait {
     Other,
 }
 
+fn incomplete() -> Error {
+    Error::new("render/incomplete", "it was not built")
+}
+
+/// What identifies an owner, in the version that Flux serves.
+fn to_id((kind, (namespace, name)): Owner) -> ResId {
+    let gvk = match kind {
+        UnitKind::Kustomization => Gvk::new("kustomize.toolkit.fluxcd.io/v1", "Kustomization"),
+        UnitKind::HelmRelease => Gvk::new("helm.toolkit.fluxcd.io/v2", "HelmRelease"),
+    };
+    ResId {
+        gvk,
+        namespace,
+        name,
+    }
+}
+
 fn key_of(object: &Node) -> Option<Key> {
     let id = ResId::of(object);
-    if !api::is_kustomization(&id.gvk) {
-        return None;
-    }
+    api::is_kustomization(&id.gvk).then(|| key(id))
+}
+
+fn release_key_of(object: &Node) -> Option<Key> {
+    let id = ResId::of(object);
+    api::is_helm_release(&id.gvk).then(|| key(id))
+}
+
+fn key(id: ResId) -> Key {
     let namespace = if id.namespace.is_empty() {
         "default".into()
     } else {
         id.namespace
     };
-    Some((namespace, id.name))
+    (namespace, id.name)
 }
 
 /// Whether two versions of a Kustomization render the same.
@@ -533,8 +757,8 @@ fn same_spec(a: &Node, b: &Node) -> bool {
 
 /// The source that the repository itself most probably is: the one that most
 /// Kustomizations with a path that exists here refer to.
-fn own_source(objects: &[Node], sources: &Sources) -> Option<crate::flux::api::SourceRef> {
-    let mut counts: BTreeMap<crate::flux::api::SourceRef, usize> = BTreeMap::new();
+fn own_source(objects: &[Node], sources: &Sources) -> Option<SourceRef> {
+    let mut counts: BTreeMap<SourceRef, usize> = BTreeMap::new();
     for object in objects {
         if key_of(object).is_none() {
             continue;

@@ -11,6 +11,7 @@ pub mod build;
 pub mod cluster;
 pub mod entry;
 pub mod index;
+mod release;
 pub mod render;
 mod source;
 mod variables;

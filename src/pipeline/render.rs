@@ -19,6 +19,7 @@ use crate::flux::api::{Kustomization, SubstituteStrategy};
 use crate::flux::ignore::IgnoreRules;
 use crate::flux::substitute::{self, Variables};
 use crate::flux::{FluxVersion, generate, metadata, order};
+use crate::helm::Capabilities;
 use crate::kustomize;
 use crate::resource::ResId;
 use crate::yaml::Node;
@@ -34,8 +35,24 @@ pub struct Options {
     pub substitutes: BTreeMap<String, String>,
     /// Kinds that the controller applies in a stage of their own.
     pub custom_stage_kinds: Vec<(String, String)>,
+    /// What charts are told of the cluster.
+    pub capabilities: Arc<Capabilities>,
     /// Every file that is read.
     pub source_map: Arc<SourceMap>,
+}
+
+impl Options {
+    /// The newest Flux, as it is by default, and nothing known of the cluster.
+    pub fn new(source_map: Arc<SourceMap>) -> Options {
+        Options {
+            flux: FluxVersion::NEWEST,
+            strict: true,
+            substitutes: BTreeMap::new(),
+            custom_stage_kinds: Vec::new(),
+            capabilities: Arc::default(),
+            source_map,
+        }
+    }
 }
 
 /// What kustomize makes of a Kustomization.

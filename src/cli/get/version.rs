@@ -62,18 +62,14 @@ impl Args {
 }
 
 fn choose<'v>(versions: &[&'v str], range: &str, is_chart: bool) -> Result<Option<&'v str>> {
-    if is_chart && let Some(version) = versions.iter().find(|v| **v == range) {
-        return Ok(Some(version));
-    }
-    let range = if is_chart && range.is_empty() {
-        "*"
+    let chosen = if is_chart {
+        semver::chart_version(versions, range)
     } else {
-        range
+        Constraints::parse(range).map(|r| semver::latest(versions.iter().copied(), &r, |_| ()))
     };
-    let constraints = Constraints::parse(range).map_err(|e| {
+    let chosen = chosen.map_err(|e| {
         Error::new("source/version", e.to_string())
             .help("write a range such as `>=1.2.0 <2.0.0`, `^1.2.0` or `1.2.x`")
     })?;
-    let latest = semver::latest(versions.iter().copied(), &constraints, |_| ());
-    Ok(latest.and_then(|i| versions.get(i)).copied())
+    Ok(chosen.and_then(|i| versions.get(i)).copied())
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::SourceRef;
+use super::{Dropped, SourceRef};
 use crate::diag::{Error, Result, Span};
 use crate::flux::FluxVersion;
 use crate::flux::fields::Fields;
@@ -68,7 +68,7 @@ pub struct Kustomization {
     pub ignore: Vec<Node>,
     /// Fields of the spec that this version of Flux does not have; it drops
     /// them.
-    pub dropped: Vec<(String, Span)>,
+    pub dropped: Vec<Dropped>,
 }
 
 /// An entry of `spec.patches`.
@@ -153,16 +153,8 @@ impl Kustomization {
     fn read_spec(object: &Node, flux: FluxVersion) -> Result<Kustomization> {
         let whole = Fields::of(object);
         let id = ResId::of(object);
-        let metadata = whole
-            .mapping("metadata")?
-            .ok_or_else(|| whole.missing("metadata"))?;
-        let name = metadata
-            .string("name")?
-            .ok_or_else(|| metadata.missing("name"))?;
-        let namespace = metadata.string("namespace")?;
-        let namespace = namespace
-            .cloned()
-            .unwrap_or_else(|| Node::string("default", name.span()));
+        let (name, namespace) = super::name_and_namespace(&whole)?;
+        let own_namespace = namespace.shared_text().cloned().unwrap_or_default();
         let spec = whole
             .mapping("spec")?
             .ok_or_else(|| whole.missing("spec"))?;
@@ -170,7 +162,6 @@ impl Kustomization {
         let source = spec
             .mapping("sourceRef")?
             .ok_or_else(|| spec.missing("sourceRef"))?;
-        let source_namespace = source.text("namespace")?;
         let path = spec.string("path")?;
         let mut dropped = Vec::new();
         let mut known = |field: &str, node: Option<Span>| {
@@ -234,15 +225,7 @@ impl Kustomization {
         };
 
         Ok(Kustomization {
-            source: SourceRef {
-                kind: source.required("kind")?,
-                namespace: if source_namespace.is_empty() {
-                    namespace.shared_text().cloned().unwrap_or_default()
-                } else {
-                    source_namespace
-                },
-                name: source.required("name")?,
-            },
+            source: SourceRef::read(&source, &own_namespace)?,
             source_span: source.node().span(),
             path: spec.text("path")?,
             path_span: path.map_or(spec.node().span(), Node::span),
@@ -274,17 +257,17 @@ impl Kustomization {
             ignore,
             dropped,
             id: ResId {
-                namespace: namespace.shared_text().cloned().unwrap_or_default(),
+                namespace: own_namespace,
                 ..id
             },
-            name: name.clone(),
+            name,
             namespace,
             object: object.clone(),
         })
     }
 }
 
-fn patches(spec: &Fields<'_>, field: &str, operations: bool) -> Result<Vec<Patch>> {
+pub(super) fn patches(spec: &Fields<'_>, field: &str, operations: bool) -> Result<Vec<Patch>> {
     let mut patches = Vec::new();
     for entry in spec.mappings(field)? {
         let patch = if operations {
@@ -309,7 +292,7 @@ fn patches(spec: &Fields<'_>, field: &str, operations: bool) -> Result<Vec<Patch
 }
 
 impl Image {
-    fn read(entry: &Fields<'_>) -> Result<Image> {
+    pub(super) fn read(entry: &Fields<'_>) -> Result<Image> {
         Ok(Image {
             name: entry
                 .string("name")?

@@ -2,15 +2,20 @@
 //! shape the output. A kind is one line in [`KINDS`], and a file here where its
 //! fields are read.
 
+mod helm_release;
 mod kustomization;
 
 use std::sync::Arc;
 
 use super::FluxVersion;
-use crate::diag::{Finding, Severity, SourceMap};
+use super::fields::Fields;
+use crate::diag::{Finding, Result, Severity, SourceMap, Span};
 use crate::resource::{Gvk, ResId};
 use crate::yaml::Node;
 
+pub use helm_release::{
+    ChartOrigin, ChartSpec, HelmRelease, PostRenderStrategy, PostRenderer, ValuesReference,
+};
 pub use kustomization::{
     Image, Kustomization, Patch, PostBuild, SubstituteReference, SubstituteStrategy,
 };
@@ -273,6 +278,41 @@ pub struct SourceRef {
     pub namespace: Arc<str>,
     /// The name.
     pub name: Arc<str>,
+}
+
+/// A field that a version of Flux does not have, and where it stands.
+pub type Dropped = (String, Span);
+
+impl SourceRef {
+    /// Reads `kind`, `name` and `namespace`; `namespace` is that of the object
+    /// that refers.
+    fn read(fields: &Fields<'_>, namespace: &Arc<str>) -> Result<SourceRef> {
+        let written = fields.text("namespace")?;
+        Ok(SourceRef {
+            kind: fields.required("kind")?,
+            namespace: if written.is_empty() {
+                namespace.clone()
+            } else {
+                written
+            },
+            name: fields.required("name")?,
+        })
+    }
+}
+
+/// `metadata.name` and `metadata.namespace`, with their places.
+fn name_and_namespace(whole: &Fields<'_>) -> Result<(Node, Node)> {
+    let metadata = whole
+        .mapping("metadata")?
+        .ok_or_else(|| whole.missing("metadata"))?;
+    let name = metadata
+        .string("name")?
+        .ok_or_else(|| metadata.missing("name"))?;
+    let namespace = metadata
+        .string("namespace")?
+        .cloned()
+        .unwrap_or_else(|| Node::string("default", name.span()));
+    Ok((name.clone(), namespace))
 }
 
 impl std::fmt::Display for SourceRef {

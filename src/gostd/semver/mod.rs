@@ -12,5 +12,5 @@ mod tests;
 mod version;
 
 pub use constraint::{ConstraintError, Constraints};
-pub use select::{latest, parse_three_parts};
+pub use select::{chart_version, latest, parse_three_parts};
 pub use version::{Version, VersionError};

@@ -1,7 +1,7 @@
 //! Choosing a version as Flux does.
 
-use super::Constraints;
 use super::version::{Version, VersionError};
+use super::{ConstraintError, Constraints};
 
 /// Reads a version as Flux does: leniently, but of three numbers.
 pub fn parse_three_parts(text: &str) -> Result<Version, VersionError> {
@@ -37,4 +37,18 @@ pub fn latest<'v, T: Ord>(
         }
     }
     best.map(|(_, _, i)| i)
+}
+
+/// The place of the version that a chart's `version` asks for: that very text,
+/// else the latest in the range; no range means any.
+///
+/// # Errors
+///
+/// What is wrong with the range.
+pub fn chart_version(versions: &[&str], wanted: &str) -> Result<Option<usize>, ConstraintError> {
+    if let Some(i) = versions.iter().position(|version| *version == wanted) {
+        return Ok(Some(i));
+    }
+    let range = Constraints::parse(if wanted.is_empty() { "*" } else { wanted })?;
+    Ok(latest(versions.iter().copied(), &range, |_| ()))
 }

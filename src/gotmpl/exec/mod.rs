@@ -34,20 +34,14 @@ use output::Output;
 /// The stack that an execution may need, in bytes, at the default limits.
 const STACK_BYTES: usize = 256 << 20;
 
-/// Runs something on a thread of its own with room for the deepest execution
-/// that the default limits allow.
+/// Runs something on a stack with room for the deepest execution that the
+/// default limits allow.
 ///
-/// Memory that is not used is never touched, so that this costs little.
-pub fn with_large_stack<T: Send>(run: impl FnOnce() -> T + Send) -> std::io::Result<T> {
-    std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new()
-            .name("templates".to_owned())
-            .stack_size(STACK_BYTES)
-            .spawn_scoped(scope, run)?;
-        thread
-            .join()
-            .map_err(|_| std::io::Error::other("a template thread panicked"))
-    })
+/// On the thread that calls, so that what runs may use the thread pool that the
+/// thread is of. Memory that is not used is never touched, so that this costs
+/// little.
+pub fn with_large_stack<T>(run: impl FnOnce() -> T) -> T {
+    stacker::grow(STACK_BYTES, run)
 }
 
 /// What a field of a map gives that is not there.

@@ -1,0 +1,163 @@
+//! Manifests as nodes that know the line of the template that wrote them.
+
+use super::manifest::{Manifest, Origin};
+use super::render::Definition;
+use crate::diag::{Error, FileId, Result, SourceMap, Span};
+use crate::gotmpl::Mark;
+use crate::yaml::{self, Node};
+
+impl Manifest {
+    /// The object, each node at its place in the template; none where there is
+    /// none.
+    ///
+    /// # Errors
+    ///
+    /// `helm/manifest-invalid` for what is no YAML.
+    pub fn node(&self, sources: &SourceMap) -> Result<Option<Node>> {
+        // Compat: every document is printed with a newline behind it.
+        let text = format!("{}\n", self.content);
+        let parsed = yaml::parse_one(&text, FileId::default()).map_err(|e| {
+            let line = e.span().line.max(1);
+            Error::new(
+                "helm/manifest-invalid",
+                format!(
+                    "YAML parse error on {}: line {line}: {}",
+                    self.path,
+                    e.message()
+                ),
+            )
+            .at(self.origin.line(line, sources))
+        })?;
+        let Some(mut root) = parsed else {
+            return Ok(None);
+        };
+        match Places::new(&self.origin, &text, sources) {
+            Some(places) => places.put(&mut root),
+            None => root.set_span(self.origin.line(1, sources)),
+        }
+        Ok(Some(root))
+    }
+}
+
+impl Definition {
+    /// The objects in the file, at their places.
+    ///
+    /// # Errors
+    ///
+    /// `helm/manifest-invalid` for what is no YAML.
+    pub fn nodes(&self, sources: &SourceMap) -> Result<Vec<Node>> {
+        let bytes = self.file.bytes()?;
+        let text = yaml::text::decode(&bytes)?;
+        let file = self.file.span(sources, 1, 1).file;
+        let documents = yaml::parse(&text, file).map_err(|e| {
+            Error::new("helm/manifest-invalid", e.message().to_owned()).at(e.span())
+        })?;
+        Ok(documents
+            .into_iter()
+            .map(|d| d.root)
+            .filter(|root| !root.is_null())
+            .collect())
+    }
+}
+
+/// From places in what a template wrote to places in the template.
+struct Places<'m> {
+    file: FileId,
+    /// What each stretch of the object begins with: offset in the output, place
+    /// in the template, and whether it is the template's own text.
+    stretches: Vec<(usize, usize, bool)>,
+    /// Where the object begins in the output.
+    start: usize,
+    /// Where the lines of the object begin in it.
+    lines: Vec<usize>,
+    text: &'m str,
+    /// The template and where its lines begin.
+    template: &'m str,
+    template_lines: Vec<usize>,
+}
+
+fn line_starts(text: &str) -> Vec<usize> {
+    std::iter::once(0)
+        .chain(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1))
+        .collect()
+}
+
+impl<'m> Places<'m> {
+    fn new(origin: &'m Origin, text: &'m str, sources: &SourceMap) -> Option<Places<'m>> {
+        let Ok(Ok(source)) = origin.file().template() else {
+            return None;
+        };
+        let (output, start, marks) = origin.parts();
+        let template: &str = source.text();
+        let end = start + text.len();
+        let first = marks
+            .partition_point(|m| m.output <= start)
+            .saturating_sub(1);
+        let stretches = marks
+            .iter()
+            .enumerate()
+            .skip(first)
+            .take_while(|(_, mark)| mark.output < end)
+            .map(|(i, mark): (usize, &Mark)| {
+                let until = marks.get(i + 1).map_or(output.len(), |next| next.output);
+                let written = output.get(mark.output..until).unwrap_or_default();
+                let place = mark.place as usize;
+                let own = template
+                    .get(place..)
+                    .is_some_and(|t| t.starts_with(written));
+                (mark.output, place, own)
+            })
+            .collect();
+        Some(Places {
+            file: origin.file().span(sources, 1, 1).file,
+            stretches,
+            start,
+            lines: line_starts(text),
+            text,
+            template,
+            template_lines: line_starts(template),
+        })
+    }
+
+    fn put(&self, node: &mut Node) {
+        node.set_span(self.place(node.span()));
+        for item in node.items_mut().into_iter().flatten() {
+            self.put(item);
+        }
+        for entry in node.entries_mut().into_iter().flatten() {
+            let span = self.place(entry.key.span());
+            entry.key.set_span(span);
+            self.put(&mut entry.value);
+        }
+    }
+
+    fn place(&self, span: Span) -> Span {
+        let line_start = (span.line as usize)
+            .checked_sub(1)
+            .and_then(|line| self.lines.get(line))
+            .copied()
+            .unwrap_or_default();
+        let rest = self.text.get(line_start..).unwrap_or_default();
+        let skipped = (span.column as usize).saturating_sub(1);
+        let column: usize = rest.chars().take(skipped).map(char::len_utf8).sum();
+        let at = self.start + line_start + column;
+        let after = self.stretches.partition_point(|(output, ..)| *output <= at);
+        let Some((output, place, own)) = after.checked_sub(1).and_then(|i| self.stretches.get(i))
+        else {
+            return Span::new(self.file, 1, 1);
+        };
+        self.in_template(if *own { place + (at - output) } else { *place })
+    }
+
+    fn in_template(&self, place: usize) -> Span {
+        let line = self.template_lines.partition_point(|start| *start <= place);
+        let start = line
+            .checked_sub(1)
+            .and_then(|i| self.template_lines.get(i))
+            .copied()
+            .unwrap_or_default();
+        let before = self.template.get(start..place).unwrap_or_default();
+        let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        Span::new(self.file, number(line), number(before.chars().count() + 1))
+    }
+}

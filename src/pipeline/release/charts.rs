@@ -1,0 +1,305 @@
+//! Charts: which one a release means, loaded once for all releases.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rayon::prelude::*;
+
+use super::{Context, Objects};
+use crate::artifact::{Kind, path};
+use crate::diag::{Error, Result, Span};
+use crate::flux::api::{ChartOrigin, ChartSpec, SourceRef};
+use crate::gostd::semver::{self, Version};
+use crate::helm::Chart;
+use crate::helm::values as chart_values;
+use crate::pipeline::source::unavailable;
+use crate::resource::Files;
+use crate::yaml::Map;
+
+/// The charts that were loaded so far; shared by all threads.
+#[derive(Debug, Default)]
+pub(crate) struct Charts {
+    loaded: Mutex<BTreeMap<String, Result<Arc<Chart>>>>,
+}
+
+impl Charts {
+    /// The chart of a release.
+    ///
+    /// # Errors
+    ///
+    /// `source/unavailable` where its source is not at hand, `ref/missing` and
+    /// `source/version` where that has no such chart, and as [`Chart::load`].
+    pub(super) fn find(&self, origin: &ChartOrigin, context: &Context<'_>) -> Result<Arc<Chart>> {
+        match origin {
+            ChartOrigin::Template(spec) => self.of_spec(spec, context),
+            ChartOrigin::Reference { source, span } if &*source.kind == "HelmChart" => {
+                let spec = helm_chart(source, context.objects).ok_or_else(|| {
+                    Error::new("ref/missing", format!("there is no `{source}`"))
+                        .at(*span)
+                        .help("add the HelmChart, or name another one in `spec.chartRef`")
+                })?;
+                self.of_spec(&spec, context)
+            }
+            ChartOrigin::Reference { source, span } => self.of_source(source, *span, context),
+        }
+    }
+
+    /// Loads the charts of releases, each once, in parallel.
+    pub(crate) fn load<'o>(
+        &self,
+        origins: impl Iterator<Item = &'o ChartOrigin>,
+        context: &Context<'_>,
+    ) {
+        let mut distinct: BTreeMap<String, &ChartOrigin> = BTreeMap::new();
+        for origin in origins {
+            let name = match origin {
+                ChartOrigin::Reference { source, .. } => source.to_string(),
+                ChartOrigin::Template(spec) => {
+                    let chart = spec.chart.text().unwrap_or_default();
+                    format!("{} {chart} {}", spec.source, spec.version)
+                }
+            };
+            distinct.entry(name).or_insert(origin);
+        }
+        let distinct: Vec<&ChartOrigin> = distinct.into_values().collect();
+        // Errors are kept, and told by the releases that meet them.
+        distinct.into_par_iter().for_each(|origin| {
+            let _ = self.find(origin, context);
+        });
+    }
+
+    /// Loads a chart, unless it is there.
+    ///
+    /// Nothing is locked meanwhile: loading uses the thread pool, and a thread
+    /// that waits there may be given a release that needs this very chart.
+    fn once(&self, key: String, load: impl FnOnce() -> Result<Arc<Chart>>) -> Result<Arc<Chart>> {
+        let lock = || self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(chart) = lock().get(&key) {
+            return chart.clone();
+        }
+        let chart = load();
+        lock().entry(key).or_insert(chart).clone()
+    }
+
+    /// A source that is a chart.
+    fn of_source(
+        &self,
+        source: &SourceRef,
+        span: Span,
+        context: &Context<'_>,
+    ) -> Result<Arc<Chart>> {
+        let sources = &context.options.source_map;
+        self.once(source.to_string(), || {
+            let Some(local) = context.sources.local.get(source) else {
+                return Err(unavailable(source, span));
+            };
+            if let Some(bytes) = local.packed() {
+                return Chart::from_archive(bytes, &local.path, sources);
+            }
+            let files = local.files()?;
+            let folder = chart_folder(files)?.ok_or_else(|| {
+                Error::new(
+                    "ref/missing",
+                    format!("`{}` holds no chart: no Chart.yaml", local.path),
+                )
+                .at(span)
+            })?;
+            Chart::load(files.tree(), &folder, sources)
+        })
+    }
+
+    fn of_spec(&self, spec: &ChartSpec, context: &Context<'_>) -> Result<Arc<Chart>> {
+        let is_repository = &*spec.source.kind == "HelmRepository";
+        let chart = if is_repository {
+            self.of_repository(spec, context)?
+        } else {
+            self.of_tree(spec, context)?
+        };
+        if spec.values_files.is_empty() {
+            return Ok(chart);
+        }
+        let names = spec.values_files.iter().filter_map(|n| n.text());
+        let key = format!(
+            "{} {} {} {} {:?}",
+            spec.source,
+            spec.chart.text().unwrap_or_default(),
+            chart.metadata().version,
+            spec.ignores_missing_values_files,
+            names.collect::<Vec<_>>(),
+        );
+        self.once(key, || {
+            with_values_files(&chart, spec, is_repository, context).map(Arc::new)
+        })
+    }
+
+    /// A chart at a path in a tree.
+    fn of_tree(&self, spec: &ChartSpec, context: &Context<'_>) -> Result<Arc<Chart>> {
+        let name = spec.chart.text().unwrap_or_default();
+        let files = context.sources.resolve(&spec.source, spec.source_span)?;
+        self.once(format!("{} {name}", spec.source), || {
+            let folder = path::join("", name.trim_start_matches('/')).unwrap_or_default();
+            let sources = &context.options.source_map;
+            Chart::load_with_neighbours(files.tree(), &folder, sources)
+                .map_err(|e| e.at(spec.chart.span()))
+        })
+    }
+
+    /// The version of a chart that a repository's range asks for.
+    fn of_repository(&self, spec: &ChartSpec, context: &Context<'_>) -> Result<Arc<Chart>> {
+        let Some(local) = context.sources.local.get(&spec.source) else {
+            return Err(unavailable(&spec.source, spec.source_span));
+        };
+        let name = spec.chart.text().unwrap_or_default();
+        let name = path::name(name);
+        let files = local.files()?;
+        let candidates = candidates(files, name)?;
+        let versions: Vec<&str> = candidates.iter().map(|(v, _)| v.as_str()).collect();
+        let chosen = semver::chart_version(&versions, &spec.version).map_err(|e| {
+            Error::new("source/version", e.to_string())
+                .at(spec.version_span)
+                .help("write a range such as `>=1.2.0 <2.0.0`, `^1.2.0` or `1.2.x`")
+        })?;
+        let Some((version, file)) = chosen.and_then(|i| candidates.get(i)) else {
+            let error = if candidates.is_empty() {
+                Error::new(
+                    "ref/missing",
+                    format!("`{}` has no chart `{name}`", local.path),
+                )
+                .at(spec.chart.span())
+                .help(format!("put `{name}-VERSION.tgz` there"))
+            } else {
+                Error::new(
+                    "source/version",
+                    format!("no version of `{name}` is in the range `{}`", spec.version),
+                )
+                .at(spec.version_span)
+                .help(format!("there is {}", versions.join(", ")))
+            };
+            return Err(error);
+        };
+        self.once(format!("{} {name} {version}", spec.source), || {
+            Chart::load(files.tree(), file, &context.options.source_map)
+        })
+    }
+}
+
+/// The HelmChart that is referred to.
+pub(super) fn helm_chart(source: &SourceRef, objects: &Objects<'_>) -> Option<ChartSpec> {
+    if &*source.kind != "HelmChart" {
+        return None;
+    }
+    let object = objects.get(&source.kind, &source.namespace, &source.name)?;
+    ChartSpec::read(object).ok()
+}
+
+/// The versions of a chart in a folder of archives, with their paths.
+fn candidates(files: &Files, name: &str) -> Result<Vec<(String, String)>> {
+    let mut found = Vec::new();
+    for entry in files.list("")? {
+        let version = entry
+            .name
+            .strip_prefix(name)
+            .and_then(|rest| rest.strip_prefix('-'))
+            .and_then(|rest| rest.strip_suffix(".tgz"));
+        if let Some(version) = version.filter(|v| Version::parse(v).is_ok()) {
+            found.push((version.to_owned(), entry.name.clone()));
+        }
+    }
+    Ok(found)
+}
+
+/// The folder that Chart.yaml is in: the root, or the one folder there is.
+fn chart_folder(files: &Files) -> Result<Option<String>> {
+    if files.kind("Chart.yaml")? == Some(Kind::File) {
+        return Ok(Some(String::new()));
+    }
+    let entries = files.list("")?;
+    let mut folders = entries.iter().filter(|e| e.kind == Kind::Directory);
+    let (Some(only), None) = (folders.next(), folders.next()) else {
+        return Ok(None);
+    };
+    let is_chart = files.kind(&format!("{}/Chart.yaml", only.name))? == Some(Kind::File);
+    Ok(is_chart.then(|| only.name.clone()))
+}
+
+/// The chart with the defaults that `valuesFiles` makes.
+///
+/// Compat: source-controller `mergeChartValues` and `mergeFileValues`: paths
+/// count from the chart for repositories of charts, from the root of the source
+/// otherwise, and the version of the chart gets the generation of the HelmChart,
+/// which is 1 for a new one.
+fn with_values_files(
+    chart: &Chart,
+    spec: &ChartSpec,
+    is_repository: bool,
+    context: &Context<'_>,
+) -> Result<Chart> {
+    let mut merged = Map::new();
+    for name in &spec.values_files {
+        let text = name.text().unwrap_or_default();
+        let missing = || {
+            Error::new("ref/missing", format!("there is no values file `{text}`"))
+                .at(name.span())
+                .help("set `ignoreMissingValuesFiles` where it may be missing")
+        };
+        let clean = path::join("", text.trim_start_matches('/')).unwrap_or_default();
+        let found = if is_repository {
+            of_chart(chart, &clean, context)?
+        } else {
+            of_source(&clean, spec, context)?
+        };
+        match found {
+            Some(map) => chart_values::merge(&mut merged, map),
+            None if spec.ignores_missing_values_files => {}
+            None => return Err(missing()),
+        }
+    }
+    if !chart.has_defaults() {
+        return Err(Error::new(
+            "helm/chart-invalid",
+            "the chart has no values.yaml, which `valuesFiles` could replace",
+        )
+        .at(spec.chart.span()));
+    }
+    let version = match Version::parse(&chart.metadata().version) {
+        Ok(version) => with_generation(&version),
+        Err(_) => chart.metadata().version.to_string(),
+    };
+    Ok(chart.repackaged(Some(version.into()), Some(merged)))
+}
+
+fn with_generation(version: &Version) -> String {
+    let mut text = format!(
+        "{}.{}.{}",
+        version.major(),
+        version.minor(),
+        version.patch()
+    );
+    if !version.prerelease().is_empty() {
+        text.push('-');
+        text.push_str(version.prerelease());
+    }
+    text.push_str("+1");
+    text
+}
+
+fn of_chart(chart: &Chart, name: &str, context: &Context<'_>) -> Result<Option<Map>> {
+    if name == "values.yaml" {
+        return Ok(Some(chart.defaults().map.clone()));
+    }
+    let Some(file) = chart.file(name) else {
+        return Ok(None);
+    };
+    let bytes = file.bytes()?;
+    let id = file.span(&context.options.source_map, 1, 1).file;
+    super::values::read(&String::from_utf8_lossy(&bytes), id).map(Some)
+}
+
+fn of_source(name: &str, spec: &ChartSpec, context: &Context<'_>) -> Result<Option<Map>> {
+    let files = context.sources.resolve(&spec.source, spec.source_span)?;
+    if files.kind(name)? != Some(Kind::File) {
+        return Ok(None);
+    }
+    let text = files.text(name)?;
+    super::values::read(&text.text, text.file).map(Some)
+}

@@ -1,0 +1,304 @@
+//! One HelmRelease: from its spec to the objects that helm-controller applies.
+//!
+//! In: the release, the charts that are at hand, objects of the repository that
+//! values come from. Out: objects in the order of their application.
+//!
+//! - `charts` finds the chart and makes of it what source-controller does,
+//! - `values` composes the values,
+//! - here, the chart is rendered and goes through the post-renderers.
+//!
+//! Compat: helm-controller 1.6 with Helm 4.3.
+
+mod charts;
+mod values;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::render::Options;
+use super::{Sources, cluster};
+use crate::diag::{Findings, Result, Span};
+use crate::flux::api::{
+    ChartOrigin, HelmRelease, Image, Patch, PostRenderStrategy, PostRenderer, SourceRef,
+};
+use crate::helm::{self, ReleaseOptions, RenderOptions, order};
+use crate::kustomize::{Step, post_render};
+use crate::resource::ResId;
+use crate::yaml::{Entry, Node};
+
+pub(super) use charts::Charts;
+
+/// The annotation that makes an object a hook.
+const HOOK: &str = "helm.sh/hook";
+/// The annotation by which hooks of one moment are ordered.
+const HOOK_WEIGHT: &str = "helm.sh/hook-weight";
+
+/// Kind, namespace and name.
+type ObjectKey = (Arc<str>, Arc<str>, Arc<str>);
+
+/// Objects of the repository by kind, namespace and name: those that HelmReleases
+/// refer to.
+#[derive(Debug, Default)]
+pub(super) struct Objects<'a> {
+    by_name: BTreeMap<ObjectKey, &'a Node>,
+}
+
+impl<'a> Objects<'a> {
+    /// Adds an object, unless one of the same name is there.
+    pub(super) fn add(&mut self, object: &'a Node, namespace: &Arc<str>) {
+        let id = ResId::of(object);
+        let is_wanted = match &*id.gvk.group {
+            "" => matches!(&*id.gvk.kind, "ConfigMap" | "Secret"),
+            "source.toolkit.fluxcd.io" => &*id.gvk.kind == "HelmChart",
+            _ => false,
+        };
+        if !is_wanted || super::variables::is_encrypted(object) {
+            return;
+        }
+        let namespace = if id.namespace.is_empty() {
+            namespace.clone()
+        } else {
+            id.namespace
+        };
+        self.by_name
+            .entry((id.gvk.kind, namespace, id.name))
+            .or_insert(object);
+    }
+
+    fn get(&self, kind: &Arc<str>, namespace: &Arc<str>, name: &Arc<str>) -> Option<&'a Node> {
+        self.by_name
+            .get(&(kind.clone(), namespace.clone(), name.clone()))
+            .copied()
+    }
+}
+
+/// What releases are rendered with.
+pub(super) struct Context<'a> {
+    pub(super) sources: &'a Sources,
+    pub(super) options: &'a Options,
+    pub(super) charts: &'a Charts,
+    pub(super) objects: &'a Objects<'a>,
+}
+
+/// What a release applies, in order.
+pub(super) struct Rendered {
+    pub(super) objects: Vec<cluster::Object>,
+    pub(super) findings: Findings,
+}
+
+/// The source that a release has its chart from; of a HelmChart, the one that
+/// is named there.
+pub(super) fn source_of(release: &HelmRelease, objects: &Objects<'_>) -> SourceRef {
+    match &release.chart {
+        ChartOrigin::Template(spec) => spec.source.clone(),
+        ChartOrigin::Reference { source, .. } => {
+            charts::helm_chart(source, objects).map_or(source.clone(), |spec| spec.source)
+        }
+    }
+}
+
+/// Renders a release.
+///
+/// # Errors
+///
+/// Where its chart is not at hand, values do not go together, the chart does
+/// not render, or a post-renderer fails.
+pub(super) fn render(release: &HelmRelease, context: &Context<'_>) -> Result<Rendered> {
+    let sources = &context.options.source_map;
+    let mut findings = Findings::new();
+    let chart = context.charts.find(&release.chart, context)?;
+    let values = values::compose(release, context, &mut findings)?;
+    let options = RenderOptions {
+        skip_schema_validation: release.disables_schema,
+        ..RenderOptions::default()
+    };
+    let rendered = helm::render(
+        &chart,
+        &values,
+        &ReleaseOptions::new(
+            release.release_name.clone(),
+            release.target_namespace.clone(),
+        ),
+        &context.options.capabilities,
+        &options,
+        sources,
+    )?;
+    findings.extend(rendered.findings);
+
+    let mut objects = Vec::new();
+    for manifest in &rendered.manifests {
+        objects.extend(manifest.node(sources)?);
+    }
+    let mut hooks = Vec::new();
+    for hook in rendered.hooks.iter().filter(|_| !release.disables_hooks) {
+        hooks.extend(hook.manifest.node(sources)?);
+    }
+    let steps = steps(release);
+    let mut run = |objects| -> Result<Vec<Node>> {
+        let mut objects = post_render(objects, &steps, sources, &mut findings)?;
+        objects.iter_mut().for_each(drop_empty_annotations);
+        Ok(objects)
+    };
+    let all = match release.post_render_strategy {
+        PostRenderStrategy::Combined => {
+            objects.append(&mut hooks);
+            run(objects)?
+        }
+        PostRenderStrategy::Separate => {
+            let mut all = run(hooks)?;
+            all.append(&mut run(objects)?);
+            all
+        }
+        PostRenderStrategy::NoHooks => {
+            let mut all = run(objects)?;
+            all.append(&mut hooks);
+            all
+        }
+    };
+    let mut definitions = Vec::new();
+    if !release.skips_definitions {
+        let labels = [origin_labels(release)];
+        for definition in &rendered.definitions {
+            for node in definition.nodes(sources)? {
+                definitions.extend(post_render(vec![node], &labels, sources, &mut findings)?);
+            }
+        }
+    }
+    Ok(Rendered {
+        objects: in_order(definitions, all),
+        findings,
+    })
+}
+
+/// Takes out `metadata.annotations` that holds nothing.
+///
+/// Compat: Helm notes the file of an object in an annotation while
+/// post-renderers run, and its writer leaves out the mapping when nothing else
+/// is in it.
+fn drop_empty_annotations(object: &mut Node) {
+    let Some(metadata) = object.get_mut("metadata") else {
+        return;
+    };
+    if metadata
+        .get("annotations")
+        .is_some_and(Node::is_null_or_empty)
+    {
+        metadata.remove("annotations");
+    }
+}
+
+/// What objects go through, in helm-controller's order.
+///
+/// Compat: `internal/postrender/build.go`: the labels of the origin come last
+/// and win.
+fn steps(release: &HelmRelease) -> Vec<Step> {
+    let mut steps: Vec<Step> = release
+        .post_renderers
+        .iter()
+        .map(|renderer| Step::Kustomization(kustomization(renderer)))
+        .collect();
+    if !release.common_labels.is_empty() {
+        steps.push(Step::Labels(release.common_labels.clone()));
+    }
+    if !release.common_annotations.is_empty() {
+        steps.push(Step::Annotations(release.common_annotations.clone()));
+    }
+    steps.push(origin_labels(release));
+    steps
+}
+
+fn origin_labels(release: &HelmRelease) -> Step {
+    Step::Labels(vec![
+        ("helm.toolkit.fluxcd.io/name".into(), release.name.clone()),
+        (
+            "helm.toolkit.fluxcd.io/namespace".into(),
+            release.namespace.clone(),
+        ),
+    ])
+}
+
+fn kustomization(renderer: &PostRenderer) -> Node {
+    let at = renderer.span;
+    let mut node = Node::mapping(Vec::new(), at);
+    let patches = renderer.patches.iter().map(|patch| patch_node(patch, at));
+    let images = renderer.images.iter().map(|image| image_node(image, at));
+    node.set("patches", Node::sequence(patches.collect(), at));
+    node.set("images", Node::sequence(images.collect(), at));
+    node
+}
+
+fn mapping<'n>(fields: impl IntoIterator<Item = (&'n str, Option<&'n Node>)>, at: Span) -> Node {
+    let entries = fields.into_iter().filter_map(|(key, value)| {
+        Some(Entry {
+            key: Node::string(key, at),
+            value: value?.clone(),
+        })
+    });
+    Node::mapping(entries.collect(), at)
+}
+
+fn patch_node(patch: &Patch, at: Span) -> Node {
+    let fields = [
+        ("patch", Some(&patch.patch)),
+        ("target", patch.target.as_ref()),
+    ];
+    mapping(fields, at)
+}
+
+fn image_node(image: &Image, at: Span) -> Node {
+    let fields = [
+        ("name", Some(&image.name)),
+        ("newName", image.new_name.as_ref()),
+        ("newTag", image.new_tag.as_ref()),
+        ("digest", image.digest.as_ref()),
+    ];
+    mapping(fields, at)
+}
+
+/// Definitions, what is created before, the release itself, and what is created
+/// at other moments; tests are left out.
+fn in_order(definitions: Vec<Node>, objects: Vec<Node>) -> Vec<cluster::Object> {
+    let annotation = |object: &cluster::Object, key: &str| {
+        object
+            .node
+            .at_path(&["metadata", "annotations", key])
+            .and_then(Node::text)
+            .map(str::to_owned)
+    };
+    let mut before = Vec::new();
+    let mut own = Vec::new();
+    let mut later = Vec::new();
+    for object in objects.into_iter().map(cluster::Object::new) {
+        let Some(events) = annotation(&object, HOOK) else {
+            own.push(object);
+            continue;
+        };
+        let is_at = |names: &[&str]| events.split(',').any(|e| names.contains(&e.trim()));
+        if is_at(&["test", "test-success"]) {
+            continue;
+        }
+        let weight = annotation(&object, HOOK_WEIGHT)
+            .and_then(|w| w.trim().parse::<i64>().ok())
+            .unwrap_or_default();
+        if is_at(&["pre-install"]) {
+            before.push((weight, object));
+        } else {
+            later.push((weight, object));
+        }
+    }
+    let by_kind =
+        |a: &cluster::Object, b: &cluster::Object| order::compare(&a.id.gvk.kind, &b.id.gvk.kind);
+    own.sort_by(by_kind);
+    for hooks in [&mut before, &mut later] {
+        hooks.sort_by(|a, b| {
+            a.0.cmp(&b.0)
+                .then_with(|| by_kind(&a.1, &b.1))
+                .then_with(|| a.1.id.name.cmp(&b.1.id.name))
+        });
+    }
+    let mut all: Vec<cluster::Object> = definitions.into_iter().map(cluster::Object::new).collect();
+    all.extend(before.into_iter().map(|(_, object)| object));
+    all.append(&mut own);
+    all.extend(later.into_iter().map(|(_, object)| object));
+    all
+}
