@@ -1,13 +1,28 @@
 //! The list of all rules.
 
-use super::{Rule, pin, rendering, source};
+use super::{Rule, pin, rbac, rendering, source, tenancy};
 
 /// All rules, in the order of their ids.
 pub static RULES: &[&Rule] = &[
     &rendering::IGNORE_ENDED,
     &pin::floating::RULE,
+    &rbac::aggregation::RULE,
+    &rbac::dangling::RULE,
+    &rbac::escalation::RULE,
+    &rbac::powers::EXEC,
+    &rbac::insufficient::RULE,
+    &rbac::powers::NODES,
+    &rbac::path::RULE,
+    &rbac::powers::SECRETS,
+    &rbac::together::RULE,
+    &rbac::powers::TOKENS,
+    &rbac::powers::WEBHOOKS,
+    &rbac::wildcard::RULE,
     &source::auth::RULE,
     &rendering::SOURCE_UNAVAILABLE,
+    &tenancy::lockdown::RULE,
+    &tenancy::scope::RULE,
+    &tenancy::service_account::RULE,
 ];
 
 /// The rule of an id.

@@ -46,12 +46,14 @@ pub mod example;
 mod list;
 mod out;
 mod pin;
+mod rbac;
 mod rendering;
 mod rule;
 mod run;
 pub mod schemas;
 pub mod settings;
 mod source;
+mod tenancy;
 mod view;
 
 pub use list::{RULES, rule};

@@ -1,7 +1,7 @@
 //! What rules see: the repository, and each cluster with look-up tables.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use foldhash::HashMap;
 
@@ -13,6 +13,8 @@ use crate::pipeline::{Entry, Sources};
 use crate::resource::Gvk;
 use crate::schema::{KubernetesVersion, Schemas, Scope};
 use crate::yaml::Node;
+
+use super::rbac::access::Access;
 
 /// The repository that is checked.
 #[derive(Debug)]
@@ -55,6 +57,7 @@ pub struct View<'a> {
     pub repository: &'a Repository,
     /// The name of the cluster, where there are several.
     pub label: Option<Arc<str>>,
+    access: OnceLock<Access>,
     objects: Vec<Applied<'a>>,
     kinds: BTreeMap<(&'a str, &'a str), Vec<usize>>,
     names: HashMap<(&'a str, &'a str, &'a str, &'a str), Vec<usize>>,
@@ -135,6 +138,7 @@ impl<'a> View<'a> {
             schemas,
             repository,
             label: None,
+            access: OnceLock::new(),
             objects: Vec::new(),
             kinds: BTreeMap::new(),
             names: HashMap::default(),
@@ -187,6 +191,35 @@ impl<'a> View<'a> {
             _ if api::kind_of(gvk).is_some() => "default",
             _ => "",
         }
+    }
+
+    /// Who applies what, and with which rights: worked out when first asked.
+    pub(super) fn access(&self) -> &Access {
+        self.access.get_or_init(|| Access::of(self))
+    }
+
+    /// The units that could be rendered, each with its objects.
+    pub(super) fn applied_by_unit(&self) -> Vec<(&'a Unit, Vec<&Applied<'a>>)> {
+        let units = self
+            .cluster
+            .units
+            .iter()
+            .filter(|unit| unit.outcome.is_ok());
+        let mut found: Vec<(&Unit, Vec<&Applied<'_>>)> =
+            units.map(|unit| (unit, Vec::new())).collect();
+        let mut at = 0;
+        for applied in &self.objects {
+            // Objects come unit by unit, in the order of the units.
+            let Some(unit) = applied.unit else { continue };
+            while let Some((known, objects)) = found.get_mut(at) {
+                if std::ptr::eq(*known, unit) {
+                    objects.push(applied);
+                    break;
+                }
+                at += 1;
+            }
+        }
+        found
     }
 
     /// Everything that is applied: at bootstrap first, then unit by unit.

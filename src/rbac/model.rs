@@ -295,6 +295,28 @@ impl std::fmt::Display for Subject {
     }
 }
 
+impl std::fmt::Display for PolicyRule {
+    /// In words: `` `get`, `list` `pods` named `web` ``.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let list = |items: &[Arc<str>]| format!("`{}`", items.join("`, `"));
+        write!(f, "{} ", list(&self.verbs))?;
+        if !self.non_resource_urls.is_empty() {
+            return f.write_str(&list(&self.non_resource_urls));
+        }
+        let resources = self.resources.iter().flat_map(|resource| {
+            self.api_groups.iter().map(move |group| match &**group {
+                "" => resource.clone(),
+                group => format!("{resource}.{group}").into(),
+            })
+        });
+        f.write_str(&list(&resources.collect::<Vec<Arc<str>>>()))?;
+        if !self.resource_names.is_empty() {
+            write!(f, " named {}", list(&self.resource_names))?;
+        }
+        Ok(())
+    }
+}
+
 impl Binding {
     /// Reads a RoleBinding or ClusterRoleBinding; none of anything else.
     pub fn of(object: &Node, namespace: &str) -> Option<Binding> {

@@ -1,0 +1,101 @@
+//! Bindings of roles that are nowhere to be seen.
+
+use crate::check::{Check, Out, Rule, View};
+use crate::diag::{Severity, nearest};
+use crate::rbac::Binding;
+
+pub(in crate::check) static RULE: Rule = Rule {
+    id: "rbac/dangling",
+    severity: Severity::Warning,
+    title: "a binding of a role that is not there",
+    why: "A binding of a role that does not exist gives nothing, and says so nowhere: what relies \
+          on it fails for want of rights. A ClusterRole may be one that the cluster has from \
+          elsewhere, so that is worth a note only.",
+    mend: "Mend the name in `roleRef`, or bring the role. What a Role is bound to cannot be \
+           changed: delete the binding to change its `roleRef`.",
+    bad: "\
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata:
+  name: deployer
+  namespace: team-a
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: Role
+  name: deploier
+subjects:
+- kind: ServiceAccount
+  name: deployer
+  namespace: team-a
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata:
+  name: deployer
+  namespace: team-a
+rules: []
+",
+    good: "\
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata:
+  name: deployer
+  namespace: team-a
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: Role
+  name: deployer
+subjects:
+- kind: ServiceAccount
+  name: deployer
+  namespace: team-a
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata:
+  name: deployer
+  namespace: team-a
+rules: []
+",
+    check: Check::Cluster(check),
+};
+
+fn check(view: &View<'_>, out: &mut Out<'_>) {
+    let policy = &view.access().policy;
+    for applied in super::own(view, &["RoleBinding", "ClusterRoleBinding"]) {
+        let Some(binding) = Binding::of(applied.node(), applied.namespace) else {
+            continue;
+        };
+        let reference = &binding.role;
+        let namespace = binding.namespace.as_ref().filter(|_| !reference.cluster);
+        if reference.name.is_empty() || policy.role(reference, namespace).is_some() {
+            continue;
+        }
+        let kind = if reference.cluster {
+            "ClusterRole"
+        } else {
+            "Role"
+        };
+        let place = namespace.map_or_else(String::new, |n| format!(" in `{n}`"));
+        let known = policy
+            .roles()
+            .filter(|role| role.namespace.as_ref() == namespace);
+        let known: Vec<&str> = known.map(|role| &*role.name).collect();
+        let help = match nearest(&reference.name, known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("bring the {kind}, or name another"),
+        };
+        let severity = if reference.cluster || !view.is_complete() {
+            Severity::Info
+        } else {
+            Severity::Warning
+        };
+        let message = format!("there is no {kind} `{}`{place}", reference.name);
+        out.push(
+            out.about(applied, reference.span, message)
+                .severity(super::severity(applied, severity))
+                .path("/roleRef/name")
+                .help(help),
+        );
+    }
+}
