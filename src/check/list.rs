@@ -1,6 +1,6 @@
 //! The list of all rules.
 
-use super::{Rule, pin, rbac, rendering, source, tenancy};
+use super::{Rule, pin, rbac, rendering, schema, source, tenancy};
 
 /// All rules, in the order of their ids.
 pub static RULES: &[&Rule] = &[
@@ -18,11 +18,16 @@ pub static RULES: &[&Rule] = &[
     &rbac::powers::TOKENS,
     &rbac::powers::WEBHOOKS,
     &rbac::wildcard::RULE,
+    &schema::invalid::RULE,
+    &schema::invalid::CEL,
+    &schema::kinds::MISSING,
+    &schema::kinds::UNKNOWN,
     &source::auth::RULE,
     &rendering::SOURCE_UNAVAILABLE,
     &tenancy::lockdown::RULE,
     &tenancy::scope::RULE,
     &tenancy::service_account::RULE,
+    &schema::invalid::YAML,
 ];
 
 /// The rule of an id.

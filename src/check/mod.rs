@@ -50,6 +50,7 @@ mod rbac;
 mod rendering;
 mod rule;
 mod run;
+mod schema;
 pub mod schemas;
 pub mod settings;
 mod source;

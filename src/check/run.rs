@@ -16,6 +16,12 @@ pub fn run(
     told: Findings,
     settings: &Settings,
 ) -> Vec<Finding> {
+    if RULES
+        .iter()
+        .any(|rule| matches!(rule.family(), "schema" | "yaml") && settings.may_report(rule))
+    {
+        views.iter().for_each(View::judge);
+    }
     let mut tasks: Vec<(&'static Rule, Option<&View<'_>>)> = Vec::new();
     for rule in RULES.iter().filter(|rule| settings.may_report(rule)) {
         match rule.check {

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use foldhash::HashMap;
+use rayon::prelude::*;
 
 use crate::config::Config;
-use crate::diag::{ObjectRef, SourceMap};
+use crate::diag::{Error, ObjectRef, Severity, SourceMap};
 use crate::flux::{FluxVersion, api};
 use crate::pipeline::cluster::{Cluster, Object, SourceOrigin, Unit, UnitKind};
 use crate::pipeline::{Entry, Sources};
 use crate::resource::Gvk;
-use crate::schema::{KubernetesVersion, Schemas, Scope};
+use crate::schema::{KubernetesVersion, Schemas, Scope, Verdict, Violation};
 use crate::yaml::Node;
 
 use super::rbac::access::Access;
@@ -58,6 +59,7 @@ pub struct View<'a> {
     /// The name of the cluster, where there are several.
     pub label: Option<Arc<str>>,
     access: OnceLock<Access>,
+    verdicts: OnceLock<Vec<(usize, Verdict)>>,
     objects: Vec<Applied<'a>>,
     kinds: BTreeMap<(&'a str, &'a str), Vec<usize>>,
     names: HashMap<(&'a str, &'a str, &'a str, &'a str), Vec<usize>>,
@@ -117,6 +119,28 @@ impl<'a> Applied<'a> {
     }
 }
 
+/// What is said of an object that the API server's decoder refuses.
+fn refused(applied: &Applied<'_>, error: &Error) -> Verdict {
+    let id = &applied.object.id;
+    Verdict {
+        api_version: id.gvk.api_version(),
+        kind: id.gvk.kind.to_string(),
+        namespace: id.namespace.to_string(),
+        name: id.name.to_string(),
+        span: applied.node().span(),
+        pointer: String::new(),
+        violations: vec![Violation {
+            rule: "yaml/invalid",
+            severity: Severity::Error,
+            message: error.to_string(),
+            help: error.help_text().map(str::to_owned),
+            path: String::new(),
+            span: error.span(),
+        }],
+        missing: None,
+    }
+}
+
 impl<'a> View<'a> {
     /// The view of a cluster.
     pub fn new(
@@ -139,6 +163,7 @@ impl<'a> View<'a> {
             repository,
             label: None,
             access: OnceLock::new(),
+            verdicts: OnceLock::new(),
             objects: Vec::new(),
             kinds: BTreeMap::new(),
             names: HashMap::default(),
@@ -196,6 +221,36 @@ impl<'a> View<'a> {
     /// Who applies what, and with which rights: worked out when first asked.
     pub(super) fn access(&self) -> &Access {
         self.access.get_or_init(|| Access::of(self))
+    }
+
+    /// What the schemas of their kinds say of all objects.
+    ///
+    /// [`View::judge`] works it out beforehand, in parallel; that must not
+    /// happen in here, where a thread that helps out could come to wait for
+    /// itself.
+    pub(super) fn verdicts(&self) -> impl Iterator<Item = (&Applied<'a>, &Verdict)> {
+        let verdicts = self.verdicts.get().map_or(&[][..], Vec::as_slice);
+        verdicts
+            .iter()
+            .filter_map(|(i, verdict)| Some((self.objects.get(*i)?, verdict)))
+    }
+
+    /// Holds all objects to the schemas of their kinds.
+    pub(super) fn judge(&self) {
+        let judged: Vec<Vec<(usize, Verdict)>> = self
+            .objects
+            .par_iter()
+            .enumerate()
+            .map(|(index, applied)| {
+                let verdicts = match self.schemas.check(applied.node()) {
+                    Ok(verdicts) => verdicts,
+                    Err(e) => vec![refused(applied, &e)],
+                };
+                verdicts.into_iter().map(|v| (index, v)).collect()
+            })
+            .collect();
+        // Who comes second has worked out the same.
+        let _ = self.verdicts.set(judged.into_iter().flatten().collect());
     }
 
     /// The units that could be rendered, each with its objects.

@@ -121,7 +121,7 @@ impl Controllers {
     /// The patches of the folder that bootstrap writes the components to.
     fn read_patches(&mut self, view: &View<'_>) {
         let folder = &view.cluster.entry.folder;
-        for folder in [format!("{folder}/flux-system"), folder.to_string()] {
+        for folder in [format!("{folder}/flux-system"), folder.clone()] {
             let path = format!("{folder}/kustomization.yaml");
             let files = &view.repository.sources.repository;
             let Ok(documents) = files.documents(path.trim_start_matches('/')) else {

@@ -1,0 +1,131 @@
+//! Objects that are not what the schemas of their kinds say.
+
+use crate::check::{Check, Out, Rule, View};
+use crate::diag::Severity;
+use crate::pipeline::cluster::UnitKind;
+
+pub(in crate::check) static RULE: Rule = Rule {
+    id: "schema/invalid",
+    severity: Severity::Error,
+    title: "an object that the API server refuses",
+    why: "Fields that do not exist, values of the wrong kind, names that are none: the API server \
+          refuses the object, and Flux everything that is applied with it. Objects are looked at \
+          as they are applied, after patches and substitution; the kinds of Kubernetes and Flux \
+          are built in, and definitions that the repository brings are used as well. By the \
+          definition of a project that is built in, the cluster's own may be another version: \
+          that is a warning, and so is what a chart brings.",
+    mend: "Mend the line that the finding shows: it is the one that decided the value, be it in a \
+           patch, a variable or the file itself.",
+    bad: "\
+apiVersion: v1
+kind: Service
+metadata:
+  name: web
+  namespace: default
+spec:
+  port:
+  - port: 80
+",
+    good: "\
+apiVersion: v1
+kind: Service
+metadata:
+  name: web
+  namespace: default
+spec:
+  ports:
+  - port: 80
+",
+    check: Check::Cluster(|view, out| check(view, RULE.id, out)),
+};
+
+pub(in crate::check) static CEL: Rule = Rule {
+    id: "schema/invalid-cel",
+    severity: Severity::Error,
+    title: "an object that breaks a rule of its definition",
+    why: "A CustomResourceDefinition can have rules on how fields go together, written in CEL; the \
+          API server refuses an object that breaks one.",
+    mend: "The message is that of the rule, or the rule itself.",
+    bad: "\
+apiVersion: source.toolkit.fluxcd.io/v1
+kind: GitRepository
+metadata:
+  name: library
+  namespace: flux-system
+spec:
+  interval: 1h
+  url: https://git.example.com/library
+  serviceAccountName: library
+  ref:
+    tag: 1.0.0
+",
+    good: "\
+apiVersion: source.toolkit.fluxcd.io/v1
+kind: GitRepository
+metadata:
+  name: library
+  namespace: flux-system
+spec:
+  interval: 1h
+  url: https://git.example.com/library
+  ref:
+    tag: 1.0.0
+",
+    check: Check::Cluster(|view, out| check(view, CEL.id, out)),
+};
+
+pub(in crate::check) static YAML: Rule = Rule {
+    id: "yaml/invalid",
+    severity: Severity::Error,
+    title: "text that is no YAML, or YAML that is no object",
+    why: "What cannot be read cannot be applied. kustomize takes some documents that the API \
+          server's decoder refuses, as one that gives a key twice: which of the two would count \
+          is chance.",
+    mend: "Mend the line that the finding shows.",
+    bad: "\
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: settings
+  namespace: default
+data:
+  colour: red
+  colour: blue
+",
+    good: "\
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: settings
+  namespace: default
+data:
+  colour: red
+",
+    check: Check::Cluster(|view, out| check(view, YAML.id, out)),
+};
+
+fn check(view: &View<'_>, id: &str, out: &mut Out<'_>) {
+    for (applied, verdict) in view.verdicts() {
+        let chart = applied
+            .unit
+            .is_some_and(|u| u.kind == UnitKind::HelmRelease);
+        for violation in verdict.violations.iter().filter(|v| v.rule == id) {
+            let severity = if chart {
+                violation.severity.min(Severity::Warning)
+            } else {
+                violation.severity
+            };
+            let mut finding = out
+                .about(applied, violation.span, violation.message.clone())
+                .severity(severity)
+                .path(violation.path.clone());
+            finding.help = Some(
+                violation
+                    .help
+                    .clone()
+                    .unwrap_or_else(|| "look the field up in the reference of the API".to_owned()),
+            );
+            out.push(finding);
+        }
+    }
+}
