@@ -16,6 +16,7 @@ mod program;
 #[cfg(feature = "sops")]
 mod sops;
 mod store;
+mod template;
 #[cfg(feature = "verify")]
 mod verify;
 mod yaml;

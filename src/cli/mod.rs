@@ -64,7 +64,7 @@ enum Command {
     Verify(Box<verify::Args>),
     #[cfg(not(feature = "verify"))]
     Verify(absent::Args),
-    Template(template::Args),
+    Template(Box<template::Args>),
 }
 
 /// Runs the program with these arguments, the first of them its own name.

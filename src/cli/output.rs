@@ -61,6 +61,11 @@ pub(super) fn error_at(error: &Error, sources: &SourceMap) {
     stderr(human(&[finding], sources, takes_color()).trim_end());
 }
 
+/// Shows one finding on standard error.
+pub(super) fn finding(finding: &Finding, sources: &SourceMap) {
+    stderr(human(std::slice::from_ref(finding), sources, takes_color()).trim_end());
+}
+
 /// Shows findings on standard error, in colour where that is a terminal that
 /// takes it, with a count at the end.
 pub(super) fn findings(findings: &[Finding], sources: &SourceMap) {

@@ -74,7 +74,7 @@ pub(super) fn failed(
 
 /// The template of that path, and the names of the charts that it lies in
 /// below the root.
-fn file_at(root: &Instance, path: &str) -> Option<(Vec<Arc<str>>, Arc<ChartFile>)> {
+pub(super) fn file_at(root: &Instance, path: &str) -> Option<(Vec<Arc<str>>, Arc<ChartFile>)> {
     let mut instance = root;
     let mut names = Vec::new();
     let mut rest = path.strip_prefix(&*root.name)?.strip_prefix('/')?;

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use super::chart::ChartFile;
 use super::order;
 use super::typed::Fields;
-use crate::diag::{Error, FileId, Result, SourceMap, Span};
-use crate::gotmpl::Mark;
+use crate::diag::{Error, FileId, ObjectRef, Result, SourceMap, Span};
+use crate::gotmpl::{Mark, RandomCall};
 use crate::yaml::{self, Value, resolve::Version};
 
 /// What one template file wrote.
@@ -24,6 +24,8 @@ pub(super) struct Output {
     pub(super) text: Arc<str>,
     /// Where it comes from.
     pub(super) marks: Vec<Mark>,
+    /// The calls in it whose results are random, or depend on the time.
+    pub(super) random: Vec<RandomCall>,
 }
 
 /// An object as a template wrote it.
@@ -43,6 +45,18 @@ pub struct Manifest {
     pub namespace: Arc<str>,
     /// Where its lines come from.
     pub origin: Origin,
+}
+
+impl Manifest {
+    /// The object as findings name it.
+    pub fn object(&self) -> ObjectRef {
+        ObjectRef {
+            api_version: self.api_version.clone(),
+            kind: self.kind.clone(),
+            namespace: self.namespace.clone(),
+            name: self.name.clone(),
+        }
+    }
 }
 
 /// Where the lines of an object come from.
@@ -73,6 +87,11 @@ impl Origin {
             .take((line as usize).saturating_sub(1));
         let offset = self.start + before.map(str::len).sum::<usize>();
         self.offset(offset, sources)
+    }
+
+    /// Where in the object stands what stands at an offset of the output.
+    pub(super) fn offset_of(&self, output: usize) -> Option<usize> {
+        output.checked_sub(self.start)
     }
 
     /// The place in the template that wrote what stands at an offset.
@@ -166,10 +185,27 @@ const HOOK_DELETE_POLICY: &str = "helm.sh/hook-delete-policy";
 /// The objects of all templates, in the order of their installation.
 #[derive(Debug, Default)]
 pub(super) struct Sorted {
+    /// What the templates wrote, by their paths.
+    pub(super) outputs: Vec<Arc<Output>>,
     pub(super) manifests: Vec<Manifest>,
     pub(super) hooks: Vec<Hook>,
     /// Objects that are left out since Helm does not know their kind of hook.
     pub(super) unknown_hooks: Vec<(Manifest, String)>,
+}
+
+/// What templates wrote, uncut, by their paths.
+pub(super) fn as_one_text(outputs: &[Output]) -> String {
+    let mut outputs: Vec<&Output> = outputs.iter().collect();
+    outputs.sort_by(|a, b| a.path.cmp(&b.path));
+    let mut text = String::new();
+    for output in outputs.iter().filter(|o| !o.text.trim().is_empty()) {
+        text.push_str("---\n# Source: ");
+        text.push_str(&output.path);
+        text.push('\n');
+        text.push_str(&output.text);
+        text.push('\n');
+    }
+    text
 }
 
 /// Cuts what templates wrote, by their paths, into objects.
@@ -194,6 +230,7 @@ pub(super) fn sort(mut outputs: Vec<Output>, sources: &SourceMap) -> Result<Sort
             };
             add(&mut sorted, document, origin, sources)?;
         }
+        sorted.outputs.push(output);
     }
     sorted
         .manifests
@@ -202,6 +239,11 @@ pub(super) fn sort(mut outputs: Vec<Output>, sources: &SourceMap) -> Result<Sort
         .hooks
         .sort_by(|a, b| order::compare(&a.manifest.kind, &b.manifest.kind));
     Ok(sorted)
+}
+
+/// The documents of a text that are not blank.
+pub fn documents(text: &str) -> impl Iterator<Item = &str> {
+    split(text).into_iter().map(|(_, document)| document)
 }
 
 /// The documents of a text that are not blank, with their offsets.

@@ -20,11 +20,13 @@ mod document;
 mod errors;
 mod ignore;
 mod load;
+mod lookup;
 mod manifest;
 mod metadata;
 mod objects;
 pub mod order;
 mod package;
+mod random;
 mod render;
 mod schema;
 pub mod strvals;
@@ -34,7 +36,10 @@ pub mod values;
 
 pub use capabilities::{Capabilities, KubeVersion};
 pub use chart::{Chart, ChartFile};
-pub use manifest::{Hook, HookEvent, Manifest, Origin};
+pub use lookup::lookup_in;
+pub use manifest::{Hook, HookEvent, Manifest, Origin, documents};
 pub use metadata::{Dependency, Maintainer, Metadata};
-pub use render::{Definition, ReleaseOptions, RenderOptions, Rendered, render};
+pub use render::{
+    Definition, Invalid, ReleaseOptions, RenderOptions, Rendered, is_release_name, render,
+};
 pub use user::{UserValues, ValuesSource};

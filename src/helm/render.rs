@@ -15,6 +15,7 @@ use super::dependencies::{Instance, is_compatible};
 use super::errors;
 use super::manifest::{self, Hook, Manifest, Output};
 use super::objects::{CapabilitiesObject, Files, VALUES};
+use super::random;
 use super::user::UserValues;
 use crate::diag::{Error, Finding, Findings, Result, Severity, SourceMap};
 use crate::gotmpl::value::{Entries, List, Map, MapType, Text, Value};
@@ -45,6 +46,21 @@ impl ReleaseOptions {
     }
 }
 
+/// Whether a release may be called so: like a host name, of at most 53
+/// characters.
+///
+/// Compat: `pkg/chart/v2/util/validate_name.go` `ValidateReleaseName`.
+pub fn is_release_name(name: &str) -> bool {
+    let is_word = |c: &u8| c.is_ascii_lowercase() || c.is_ascii_digit();
+    name.len() <= 53
+        && name.split('.').all(|part| {
+            let bytes = part.as_bytes();
+            bytes.first().is_some_and(is_word)
+                && bytes.last().is_some_and(is_word)
+                && bytes.iter().all(|c| is_word(c) || *c == b'-')
+        })
+}
+
 /// How to render.
 #[derive(Clone, Debug, Default)]
 pub struct RenderOptions {
@@ -54,6 +70,18 @@ pub struct RenderOptions {
     pub limits: Limits,
     /// What templates may ask of the world outside.
     pub world: World,
+    /// Whether what is no YAML is given in [`Rendered::invalid`] instead of an
+    /// error.
+    pub keep_invalid: bool,
+}
+
+/// What templates wrote that is no YAML.
+#[derive(Debug)]
+pub struct Invalid {
+    /// What is wrong with it.
+    pub error: Error,
+    /// All that templates wrote, as `helm template --debug` prints it.
+    pub text: String,
 }
 
 /// A definition from `crds/`.
@@ -78,6 +106,9 @@ pub struct Rendered {
     pub notes: String,
     /// What is to be said besides.
     pub findings: Findings,
+    /// What is no YAML; only where [`RenderOptions::keep_invalid`] asks for it,
+    /// and then there is nothing else.
+    pub invalid: Option<Invalid>,
 }
 
 /// Renders a chart.
@@ -154,7 +185,17 @@ impl Rendering<'_> {
             .into_iter()
             .find(|output| *output.path == *own_notes)
             .map_or_else(String::new, |output| output.text.to_string());
-        let sorted = manifest::sort(outputs, self.sources)?;
+        let whole = self
+            .options
+            .keep_invalid
+            .then(|| manifest::as_one_text(&outputs));
+        let (sorted, invalid) = match (manifest::sort(outputs, self.sources), whole) {
+            (Ok(sorted), _) => (sorted, None),
+            (Err(error), Some(text)) => {
+                (manifest::Sorted::default(), Some(Invalid { error, text }))
+            }
+            (Err(error), None) => return Err(error),
+        };
         for (manifest, hook) in &sorted.unknown_hooks {
             let place = manifest.origin.line(1, self.sources);
             self.findings.push(
@@ -167,6 +208,18 @@ impl Rendering<'_> {
                 .help("name one of Helm's hooks, such as pre-install"),
             );
         }
+        let file_of = |path: &str| errors::file_at(&instance, path).map(|(_, file)| file);
+        for output in &sorted.outputs {
+            if output.random.is_empty() {
+                continue;
+            }
+            let hooks = sorted.hooks.iter().map(|hook| &hook.manifest);
+            let manifests = sorted.manifests.iter().chain(hooks);
+            let seed = &self.options.world.seed;
+            for finding in random::findings(output, manifests, seed, file_of, self.sources) {
+                self.findings.push(finding);
+            }
+        }
         let mut definitions = Vec::new();
         collect_definitions(&instance, &instance.name, &mut definitions);
         Ok(Rendered {
@@ -175,6 +228,7 @@ impl Rendering<'_> {
             definitions,
             notes,
             findings: self.findings,
+            invalid,
         })
     }
 
@@ -295,6 +349,7 @@ impl Rendering<'_> {
                 file: renderable.file,
                 text: text.to_shared(),
                 marks: rendering.marks,
+                random: rendering.random,
             });
         }
         Ok(outputs)

@@ -51,6 +51,26 @@ pub fn set(values: &mut Map, line: &str, kind: Kind<'_>) -> Result<(), String> {
     }
 }
 
+/// Sets what a line of `--set-json` says: values at their names, or a whole
+/// object that is merged.
+///
+/// # Errors
+///
+/// What is no JSON, or as [`set`].
+pub fn set_json(values: &mut Map, line: &str) -> Result<(), String> {
+    let trimmed = line.trim();
+    if !trimmed.starts_with('{') {
+        return set(values, line, Kind::Json);
+    }
+    match json::parse(trimmed)? {
+        Value::Mapping(map) => {
+            super::values::merge(values, map);
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Why parsing goes no further.
 enum Stop {
     /// The line is at its end.

@@ -90,6 +90,12 @@ pub enum Seed {
 }
 
 impl Seed {
+    /// A seed of what nobody else has.
+    pub fn secret(content: &[u8]) -> Seed {
+        use sha2::{Digest as _, Sha256};
+        Seed::Secret(Sha256::digest(content).into())
+    }
+
     /// Its bytes.
     pub fn bytes(&self) -> &[u8; 32] {
         match self {
@@ -153,6 +159,9 @@ pub struct Rendering {
     pub text: Text,
     /// Where it comes from, in the order of the output.
     pub marks: Vec<Mark>,
+    /// Where functions gave values that are random, or depend on the time, in
+    /// order.
+    pub random: Vec<RandomCall>,
 }
 
 struct Variable {
@@ -278,6 +287,7 @@ impl Machine {
         };
         self.out = Output::default();
         self.marks.clear();
+        self.random_calls.clear();
         (self.templates, self.depth) = (0, 0);
         self.variables.clear();
         self.included.clear();
@@ -287,12 +297,8 @@ impl Machine {
         Ok(Rendering {
             text: out.into_text(),
             marks: std::mem::take(&mut self.marks),
+            random: std::mem::take(&mut self.random_calls),
         })
-    }
-
-    /// Where functions gave random values so far.
-    pub fn random_calls(&self) -> &[RandomCall] {
-        &self.random_calls
     }
 
     /// A text that `tpl` was given, parsed once.
