@@ -13,6 +13,7 @@ mod fuzz_corpus;
 mod get;
 mod layering;
 mod program;
+mod releases;
 #[cfg(feature = "sops")]
 mod sops;
 mod store;

@@ -1,7 +1,7 @@
 //! `fluxwright build`
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::folder;
@@ -97,6 +97,9 @@ impl Args {
             findings.push(e.to_finding(&source_map));
         }
         output::findings(&findings.into_sorted(), &source_map);
+        if let Some(folder) = &self.output_dir {
+            output::stderr(&summary(&clusters, folder));
+        }
         Ok(exit)
     }
 
@@ -146,6 +149,37 @@ impl Args {
         }
         Ok(())
     }
+}
+
+/// What was rendered: a line for each cluster.
+fn summary(clusters: &[Cluster], folder: &Path) -> String {
+    let mut lines = Vec::new();
+    for cluster in clusters {
+        let of_kind = |kind| cluster.units.iter().filter(move |u| u.kind == kind);
+        let failed = cluster.units.iter().filter(|u| u.outcome.is_err()).count();
+        let mut folder = folder.to_owned();
+        if clusters.len() > 1 {
+            folder.push(&*cluster.entry.name);
+        }
+        let mut line = format!(
+            "{}: {}, {}, {}",
+            cluster.entry.name,
+            counted(of_kind(UnitKind::Kustomization).count(), "Kustomization"),
+            counted(of_kind(UnitKind::HelmRelease).count(), "HelmRelease"),
+            counted(cluster.objects().count(), "object"),
+        );
+        if failed > 0 {
+            line.push_str(&format!(", {failed} failed"));
+        }
+        line.push_str(&format!(" → {}", folder.display()));
+        lines.push(line);
+    }
+    lines.join("\n")
+}
+
+fn counted(count: usize, what: &str) -> String {
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{ending}")
 }
 
 /// All objects as one YAML stream, each unit under a comment that names it.

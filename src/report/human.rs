@@ -1,5 +1,7 @@
 //! Annotated source, for terminals.
 
+use std::collections::BTreeMap;
+
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use crate::diag::{Finding, Severity, SourceMap};
@@ -14,14 +16,33 @@ pub fn human(findings: &[Finding], sources: &SourceMap, color: bool) -> String {
         Renderer::plain()
     };
     let mut out = String::new();
-    for finding in findings {
-        out.push_str(&one(finding, sources, &renderer));
+    for (finding, clusters) in by_cluster(findings) {
+        out.push_str(&one(finding, &clusters, sources, &renderer));
         out.push('\n');
     }
     out
 }
 
-fn one(finding: &Finding, sources: &SourceMap, renderer: &Renderer) -> String {
+/// The findings, each with the clusters that have it: what several have in
+/// common is told once, where it comes first.
+fn by_cluster(findings: &[Finding]) -> Vec<(&Finding, Vec<&str>)> {
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
+    let mut told: Vec<(&Finding, Vec<&str>)> = Vec::new();
+    for finding in findings {
+        let mut key = finding.clone();
+        key.cluster = None;
+        let place = *places.entry(format!("{key:?}")).or_insert(told.len());
+        if place == told.len() {
+            told.push((finding, Vec::new()));
+        }
+        if let Some((_, clusters)) = told.get_mut(place) {
+            clusters.extend(finding.cluster.as_deref());
+        }
+    }
+    told
+}
+
+fn one(finding: &Finding, clusters: &[&str], sources: &SourceMap, renderer: &Renderer) -> String {
     let level = match finding.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -74,6 +95,14 @@ fn one(finding: &Finding, sources: &SourceMap, renderer: &Renderer) -> String {
     if let Some(object) = &object {
         group = group.element(Level::NOTE.message(object));
     }
+    let clusters = match clusters {
+        [] => None,
+        [one] => Some(format!("cluster: {one}")),
+        several => Some(format!("clusters: {}", several.join(", "))),
+    };
+    if let Some(clusters) = &clusters {
+        group = group.element(Level::NOTE.message(clusters));
+    }
     if let Some(help) = &finding.help {
         group = group.element(Level::HELP.message(help));
     }
@@ -108,6 +137,21 @@ mod tests {
           |
           = note: object: ConfigMap/apps/web
           = help: create it
+        ");
+    }
+
+    #[test]
+    fn what_clusters_have_in_common_is_told_once() {
+        let of = |cluster: &str| {
+            let mut finding = Finding::new("ref/missing", Severity::Error, "no such path");
+            finding.cluster = Some(cluster.into());
+            finding
+        };
+        let all = [of("production"), of("staging")];
+        insta::assert_snapshot!(human(&all, &SourceMap::new(), false), @"
+        error[ref/missing]: no such path
+          |
+          = note: clusters: production, staging
         ");
     }
 
