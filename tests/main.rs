@@ -11,6 +11,7 @@ mod envsubst;
 mod fleet;
 mod fuzz_corpus;
 mod get;
+mod kustomize;
 mod layering;
 mod program;
 mod releases;

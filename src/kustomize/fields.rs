@@ -64,7 +64,7 @@ pub(super) fn expect(node: &Node, kind: Kind) -> Result<()> {
 pub(super) fn untagged(text: impl Into<Arc<str>>, span: Span) -> Node {
     let text = text.into();
     let tag = plain_tag(&text);
-    Node::scalar(text, tag, span)
+    Node::untagged_scalar(text, tag, span)
 }
 
 /// The kind that go-yaml v3 sees in plain text.
@@ -110,6 +110,33 @@ fn scalar(text: Arc<str>, what: As, span: Span) -> Node {
         As::String => Node::string(text, span),
         As::Written => untagged(text, span),
     }
+}
+
+/// Quotes a plain string that readers of YAML 1.1 would take for something else.
+///
+/// Compat: `FieldSetter` of kyaml does so to every value that it is given, and
+/// in a strategic merge all fields of the object are set anew.
+pub(super) fn quote_ambiguous(value: &mut Node) {
+    if is_ambiguous(value) {
+        value.set_style(Style::DoubleQuoted);
+        value.set_tag(Tag::Str);
+    }
+}
+
+/// Whether [`quote_ambiguous`] changes a node.
+pub(super) fn is_ambiguous(value: &Node) -> bool {
+    let is_candidate = (value.is_untagged() || value.tag() == Tag::Str)
+        && value.style() == Style::Plain
+        && value.is_scalar();
+    is_candidate
+        && value.text().is_some_and(|text| {
+            if value.is_resolved() {
+                // It has been read as one plain scalar.
+                !text.contains('\n') && resolve::resolve(text, Version::V2) != Scalar::String
+            } else {
+                is_other_than_string(text)
+            }
+        })
 }
 
 /// Sets the text of a scalar in place, its style kept.
@@ -385,7 +412,7 @@ pub(super) fn item(key: &str, value: &str, span: Span) -> Node {
 }
 
 /// Appends an entry and gives its position.
-fn push_entry(node: &mut Node, name: &str, value: Node) -> usize {
+pub(super) fn push_entry(node: &mut Node, name: &str, value: Node) -> usize {
     let Some(entries) = node.entries_mut() else {
         return usize::MAX;
     };

@@ -10,7 +10,7 @@
 use super::fields;
 use super::file::Text;
 use super::{documents, json};
-use crate::diag::{Error, Result, Span};
+use crate::diag::{Error, Finding, Findings, Result, Severity, Span};
 use crate::resource::Files;
 use crate::yaml::resolve::{self, Version};
 use crate::yaml::{Entry, Node, Style, Tag};
@@ -77,6 +77,26 @@ impl JsonPatch {
         Ok(JsonPatch {
             operations: operations?,
         })
+    }
+
+    /// Tells of pointers that do not begin with a slash, whose first part says
+    /// nothing: `spec/replicas` is `/replicas`.
+    pub(super) fn warn(&self, files: &Files, findings: &mut Findings) {
+        for operation in &self.operations {
+            let pointers = [&operation.path, &operation.from];
+            for pointer in pointers.into_iter().flatten() {
+                if pointer.contains('/') && !pointer.starts_with('/') {
+                    let message = format!(
+                        "`{pointer}` does not begin with `/`: its first part is passed over"
+                    );
+                    let finding =
+                        Finding::new("kustomize/json-pointer", Severity::Warning, message)
+                            .at(pointer.span, files.sources())
+                            .help(format!("write `/{pointer}`"));
+                    findings.push(finding);
+                }
+            }
+        }
     }
 
     /// Whether there is nothing to do.

@@ -45,6 +45,30 @@ struct Previous {
     kind: Arc<str>,
 }
 
+impl Previous {
+    fn zipped(
+        names: Vec<Arc<str>>,
+        namespaces: Vec<Arc<str>>,
+        kinds: Vec<Arc<str>>,
+    ) -> impl Iterator<Item = Previous> {
+        names
+            .into_iter()
+            .zip(namespaces)
+            .zip(kinds)
+            .map(|((name, namespace), kind)| Previous {
+                name,
+                namespace,
+                kind,
+            })
+    }
+
+    fn has_comma(&self) -> bool {
+        [&self.name, &self.namespace, &self.kind]
+            .iter()
+            .any(|text| text.contains(','))
+    }
+}
+
 /// What is remembered of an object's way through the build.
 #[derive(Clone, Debug, Default)]
 pub(super) struct History {
@@ -243,8 +267,9 @@ impl Resource {
     /// # Errors
     ///
     /// `kustomize/unnamed` for an object that got a name after it was told
-    /// apart without one, on which kustomize crashes; `kustomize/wrong-kind`
-    /// for annotations that are no mapping.
+    /// apart without one, and `kustomize/comma` for an identity with commas,
+    /// on both of which kustomize crashes; `kustomize/wrong-kind` for
+    /// annotations that are no mapping.
     pub(super) fn store_previous_id(&mut self, api: &OpenApi) -> Result<()> {
         self.check_annotations()?;
         let id = self.id(api);
@@ -265,7 +290,33 @@ impl Resource {
             self.history.had_no_name = true;
             return Ok(());
         }
-        self.history.previous.push(previous);
+        // Compat: api/internal/utils/annotations.go joins them with commas, and
+        // splits them there again.
+        let parts = |text: &Arc<str>| text.split(',').map(Arc::from).collect::<Vec<Arc<str>>>();
+        if !previous.has_comma() {
+            self.history.previous.push(previous);
+            return Ok(());
+        }
+        let names = parts(&previous.name);
+        let namespaces = parts(&previous.namespace);
+        let kinds = parts(&previous.kind);
+        if names.len() != namespaces.len() || names.len() != kinds.len() {
+            return Err(Error::new(
+                "kustomize/comma",
+                format!(
+                    "the {} `{}` has a comma in its name, its namespace or its kind",
+                    previous.kind, previous.name
+                ),
+            )
+            .at(self.node.span())
+            .help(
+                "rename it; an object that SOPS encrypted whole needs \
+                 `encrypted_regex: ^(data|stringData)$` to be built",
+            ));
+        }
+        self.history
+            .previous
+            .extend(Previous::zipped(names, namespaces, kinds));
         Ok(())
     }
 
@@ -489,15 +540,8 @@ impl Resource {
             list("previousNamespaces"),
             list("previousKinds"),
         );
-        let previous = names.into_iter().zip(namespaces).zip(kinds);
         let history = History {
-            previous: previous
-                .map(|((name, namespace), kind)| Previous {
-                    name,
-                    namespace,
-                    kind,
-                })
-                .collect(),
+            previous: Previous::zipped(names, namespaces, kinds).collect(),
             had_no_name: false,
             affixes: Affixes {
                 prefixes: list("prefixes"),

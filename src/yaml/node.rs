@@ -131,6 +131,7 @@ const TAGGED: u8 = 1;
 const SECRET: u8 = 2;
 const RESOLVED: u8 = 4;
 const UNSPECIFIC: u8 = 8;
+const UNTAGGED: u8 = 16;
 
 /// A YAML node: a scalar, sequence, mapping or alias, with how and where it
 /// was written.
@@ -236,6 +237,12 @@ impl Node {
     /// version of YAML may see another kind.
     pub fn is_resolved(&self) -> bool {
         self.flags & RESOLVED != 0
+    }
+
+    /// Whether it was made without a kind, which its text alone decides: other
+    /// text in its place may be of another kind.
+    pub fn is_untagged(&self) -> bool {
+        self.flags & UNTAGGED != 0
     }
 
     /// How it was written, or is to be.
@@ -399,7 +406,14 @@ impl Node {
     /// Sets the kind of value.
     pub fn set_tag(&mut self, tag: Tag) {
         self.tag = tag;
-        self.flags &= !(TAGGED | RESOLVED);
+        self.flags &= !(TAGGED | RESOLVED | UNTAGGED);
+    }
+
+    /// A scalar made without a kind; `tag` is the one that its text has.
+    pub fn untagged_scalar(text: impl Into<Arc<str>>, tag: Tag, span: Span) -> Node {
+        let mut node = Node::scalar(text, tag, span);
+        node.flags |= UNTAGGED;
+        node
     }
 
     /// Plain text as it was read, with the kind that v3 sees in it.

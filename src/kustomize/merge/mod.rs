@@ -132,8 +132,15 @@ impl<'m> Merger<'m> {
                 self.walk_list(sides, schema)
             }
             Kind::Sequence | Kind::Scalar => Ok(match sides {
-                Sides::Object(node) => Merged::InPlace(node),
-                Sides::Patch(node) | Sides::Same(node) => Merged::Other(node),
+                Sides::Object(mut node) => {
+                    fields::quote_ambiguous(&mut node);
+                    Merged::InPlace(node)
+                }
+                Sides::Same(mut node) => {
+                    fields::quote_ambiguous(&mut node);
+                    Merged::Other(node)
+                }
+                Sides::Patch(node) => Merged::Other(node),
                 Sides::Both { patch, .. } => Merged::Other(patch),
                 Sides::Neither => Merged::Gone,
             }),
@@ -304,7 +311,7 @@ impl<'m> Merger<'m> {
     fn is_settled(&self, node: &Node, schema: Option<FieldSchema<'m>>) -> bool {
         let schema = || schema.or_else(|| self.schema_of(&Sides::Object(node.clone())));
         if node.is_scalar() {
-            return !node.is_null();
+            return !node.is_null() && !fields::is_ambiguous(node);
         }
         if node.is_mapping() {
             let schema = schema();

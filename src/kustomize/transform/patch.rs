@@ -131,9 +131,10 @@ fn apply(resource: &mut Resource, patch: &Resource, context: &mut Context<'_>) -
         resource.store_previous_id(api)?;
     }
     resource.show_memories()?;
+    let object = resource_ref(resource.node());
     let outcome = resource
         .edit(|node, links| merge::merge(node, patch.node(), api, links))
-        .map_err(|e| e.object(resource_ref(resource.node())))?;
+        .map_err(|e| e.object(object))?;
     if outcome == Outcome::Deleted {
         resource.make_empty();
         return Ok(());
@@ -211,7 +212,7 @@ impl Patches {
     pub(in crate::kustomize) fn new(
         patch: &Patch,
         loader: &Loader<'_>,
-        _: &mut Context<'_>,
+        context: &mut Context<'_>,
     ) -> Result<Patches> {
         let files = loader.files();
         let inline = patch.inline.trim();
@@ -259,10 +260,16 @@ impl Patches {
                 for resource in &mut strategic {
                     resource.history.allow_name_change |= patch.options.allow_name_change;
                     resource.history.allow_kind_change |= patch.options.allow_kind_change;
+                    // Compat: they are kept in the patch's annotations, so that
+                    // a null there takes nothing away.
+                    resource.show_memories()?;
                 }
                 PatchKind::Strategic(strategic)
             }
-            (Err(_), Ok(json)) => PatchKind::Json(json),
+            (Err(_), Ok(json)) => {
+                json.warn(files, &mut context.findings);
+                PatchKind::Json(json)
+            }
             (Err(strategic), Err(json)) => return Err(neither(strategic, json, span)),
         };
         if let (PatchKind::Json(_), None) = (&kind, &patch.target) {
@@ -283,10 +290,14 @@ impl Patches {
 /// The error for a patch that can be read in neither way.
 fn neither(strategic: Error, json: Error, span: Span) -> Error {
     // What is a list was meant as operations; everything else as an object.
-    let error = if json.rule() == "kustomize/patch" {
-        json
-    } else {
-        strategic
+    let error = match (json.rule(), strategic.rule()) {
+        ("kustomize/patch", _) => json,
+        (_, "kustomize/no-object") => Error::new(
+            "kustomize/patch",
+            "the patch is neither an object nor a list of operations",
+        )
+        .at(strategic.span()),
+        _ => strategic,
     };
     error.at(span).help(
         "a patch is an object with the fields to change, or a list of operations: \

@@ -298,12 +298,12 @@ fn copy(
         create,
         span: value.span(),
     };
-    let mut change = |field: &mut Node, is_new: bool, links: &mut Links| {
+    let mut change = |field: &mut Node, links: &mut Links| {
         found += 1;
-        set_value(field, is_new, value, options, links)
+        set_value(field, value, options, links)
     };
     maker
-        .walk(node, false, &parts, links, &mut change)
+        .walk(node, &parts, links, &mut change)
         .map_err(|e| e.context(format!("in the field `{path}`")))?;
     if found == 0 {
         return Err(
@@ -317,7 +317,6 @@ fn copy(
 /// Writes a value over a field, or over a part of it.
 fn set_value(
     field: &mut Node,
-    is_new: bool,
     value: &Node,
     options: &FieldOptions,
     links: &mut Links,
@@ -347,23 +346,23 @@ fn set_value(
         }
         value.set_text(parts.join(&options.delimiter));
     }
-    overwrite(field, is_new, value, links);
+    overwrite(field, value, links);
     Ok(())
 }
 
 /// Writes a value over a field: the text alone where that is a scalar.
 ///
 /// Compat: the field keeps its tag and style, so that a number written over a
-/// string is a string; a new field has no tag yet, and a string that looks
-/// like a number becomes one.
-pub(super) fn overwrite(field: &mut Node, is_new: bool, value: Node, links: &mut Links) {
+/// string is a string; a field that kustomize made has no tag, and a string
+/// that looks like a number becomes one.
+pub(super) fn overwrite(field: &mut Node, value: Node, links: &mut Links) {
     if !field.is_scalar() {
         *field = value;
         return;
     }
     let text = value.shared_text().cloned().unwrap_or_default();
-    if is_new {
-        *field = fields::untagged(text, value.span());
+    if field.is_untagged() {
+        fields::set_scalar(field, fields::untagged(text, value.span()), links);
         return;
     }
     let mut new = field.clone();
@@ -373,7 +372,7 @@ pub(super) fn overwrite(field: &mut Node, is_new: bool, value: Node, links: &mut
 }
 
 /// What is done with a field that was found, or has just been made.
-type Change<'c> = &'c mut dyn FnMut(&mut Node, bool, &mut Links) -> Result<()>;
+type Change<'c> = &'c mut dyn FnMut(&mut Node, &mut Links) -> Result<()>;
 
 /// Walks to all fields that a path means, and makes what is missing.
 ///
@@ -389,13 +388,12 @@ impl Maker {
     pub(super) fn walk(
         &self,
         node: &mut Node,
-        is_new: bool,
         path: &[String],
         links: &mut Links,
         change: Change<'_>,
     ) -> Result<()> {
         let Some((part, rest)) = path.split_first() else {
-            return change(node, is_new, links);
+            return change(node, links);
         };
         if fields::atoi(part).is_some_and(|i| i >= 0) {
             return self.walk_index(node, part, rest, links, change);
@@ -406,7 +404,7 @@ impl Maker {
         if part == "*" {
             fields::expect(node, Kind::Sequence)?;
             for item in node.items_mut().into_iter().flatten() {
-                self.walk(item, false, rest, links, change)?;
+                self.walk(item, rest, links, change)?;
             }
             return Ok(());
         }
@@ -427,11 +425,12 @@ impl Maker {
                 return Ok(());
             };
             let kind = fields::made_as(rest.first().map(String::as_str), leaf);
-            if fields::lookup_or_create(node, &[name], kind, self.span)?.is_none() {
+            let mut made = kind.empty(self.span);
+            if node.is_null() {
                 // Compat: in a null, what is made leads nowhere.
-                let mut made = kind.empty(self.span);
-                return self.walk(&mut made, true, rest, links, change);
+                return self.walk(&mut made, rest, links, change);
             }
+            fields::push_entry(node, name, made);
         }
         let Some(field) = node.get_mut(name) else {
             return Ok(());
@@ -439,7 +438,7 @@ impl Maker {
         if is_there && field.is_scalar() && !rest.is_empty() {
             return self.walk_text(field, rest, links, change);
         }
-        self.walk(field, !is_there, rest, links, change)
+        self.walk(field, rest, links, change)
     }
 
     /// Compat: text that can be read as YAML is gone into, and what is changed
@@ -452,7 +451,7 @@ impl Maker {
         change: Change<'_>,
     ) -> Result<()> {
         let mut inner = structured::parse(field)?;
-        self.walk(&mut inner, false, rest, links, change)
+        self.walk(&mut inner, rest, links, change)
     }
 
     fn walk_index(
@@ -467,14 +466,12 @@ impl Maker {
         let length = node.items().len();
         let index = fields::atoi(part).and_then(|i| usize::try_from(i).ok());
         let index = index.unwrap_or(usize::MAX);
-        let mut is_new = false;
         if let (true, Some(leaf)) = (index == length, self.create) {
             let kind = fields::made_as(rest.first().map(String::as_str), leaf);
             fields::push_item(node, kind.empty(self.span));
-            is_new = true;
         }
         match node.items_mut().and_then(|items| items.get_mut(index)) {
-            Some(item) => self.walk(item, is_new, rest, links, change),
+            Some(item) => self.walk(item, rest, links, change),
             None => Err(error(
                 format!("there is no item {part}: the list has {length}"),
                 Span::NONE,
@@ -495,9 +492,9 @@ impl Maker {
         let (key, pattern) = fields::split_item(part)?;
         let search = Search::new(pattern);
         let count = Cell::new(0);
-        let mut counted = |field: &mut Node, is_new: bool, links: &mut Links| {
+        let mut counted = |field: &mut Node, links: &mut Links| {
             count.set(count.get() + 1);
-            change(field, is_new, links)
+            change(field, links)
         };
         self.walk_matching(node, key, &search, rest, links, &mut counted)?;
         if count.get() > 0 || self.create.is_none() {
@@ -535,7 +532,7 @@ impl Maker {
             if key.is_empty() {
                 // Compat: an item that is a value ends the path.
                 if search.is_in(&printed(item), item.span())? {
-                    change(item, false, links)?;
+                    change(item, links)?;
                 }
                 continue;
             }
@@ -544,7 +541,7 @@ impl Maker {
                 None => false,
             };
             if matches {
-                self.walk(item, false, rest, links, change)?;
+                self.walk(item, rest, links, change)?;
             }
         }
         Ok(())

@@ -2,8 +2,6 @@
 //!
 //! Compat: `SortOrderTransformer.go` of kustomize.
 
-use std::cmp::Reverse;
-
 use crate::diag::Result;
 use crate::kustomize::config::sort_text;
 use crate::kustomize::defaults;
@@ -31,25 +29,21 @@ pub(in crate::kustomize) fn legacy(
             Some((first, last)) => defaults::rank_in(&id.gvk.kind, first, last),
             None => defaults::rank(&id.gvk.kind),
         };
-        (rank, kind_key(&id), object_key(&id))
+        (rank, kind_key(&id, rank), object_key(&id))
     });
     map.check_unique(api)
 }
 
 /// Namespaces of the core group come first among namespaces.
-type KindKey = (bool, Reverse<String>, String);
+type KindKey = (bool, String);
 
-fn kind_key(id: &Id) -> KindKey {
+fn kind_key(id: &Id, rank: isize) -> KindKey {
+    // Compat: where one of two kinds called Namespace is of the core group,
+    // their order is turned round. Among other kinds (rank 0) that is no
+    // order, and kustomize's result an accident: there it is left as it is.
+    let is_first = rank != 0 && &*id.gvk.kind == "Namespace" && id.gvk.group.is_empty();
     let text = sort_text(&id.gvk.group, &id.gvk.version, &id.gvk.kind);
-    if &*id.gvk.kind == "Namespace" {
-        let is_core = id.gvk.group.is_empty();
-        // Compat: against one of the core group, the order is turned round.
-        if is_core {
-            return (false, Reverse(text), String::new());
-        }
-        return (true, Reverse(String::new()), text);
-    }
-    (true, Reverse(String::new()), text)
+    (!is_first, text)
 }
 
 fn object_key(id: &Id) -> String {

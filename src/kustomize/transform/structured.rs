@@ -72,13 +72,13 @@ pub(super) fn set(
         create,
         span: value.span(),
     };
-    let mut change = |field: &mut Node, is_new: bool, links: &mut Links| {
+    let mut change = |field: &mut Node, links: &mut Links| {
         found += 1;
-        overwrite(field, is_new, value.clone(), links);
+        overwrite(field, value.clone(), links);
         Ok(())
     };
     let mut no_links = Links::default();
-    maker.walk(&mut document, false, inner, &mut no_links, &mut change)?;
+    maker.walk(&mut document, inner, &mut no_links, &mut change)?;
     if found == 0 {
         return Err(none());
     }
