@@ -21,6 +21,7 @@
 //! - [`store`]: content by its digest, on disk
 //! - [`lock`]: every input of a repository, by digest
 //! - [`pipeline`]: the order of the stages
+//! - [`graph`]: what waits for what
 //! - [`report`]: findings for people and machines
 //! - [`check`]: rules over what is rendered
 //! - [`cli`]: the command line
@@ -34,6 +35,7 @@ pub mod diag;
 pub mod flux;
 pub mod gostd;
 pub mod gotmpl;
+pub mod graph;
 pub mod helm;
 pub mod kustomize;
 pub mod lock;

@@ -102,6 +102,7 @@ pub(super) mod testing {
         let mut clusters = Vec::new();
         for entry in &entries {
             let options = render::Options {
+                keep_going: true,
                 substitutes: config.substitute.clone(),
                 ..render::Options::new(source_map.clone())
             };
@@ -114,7 +115,7 @@ pub(super) mod testing {
             sources,
             config,
             source_map,
-            entries,
+            is_whole: true,
             today: "2026-11-23".into(),
         };
         let views: Vec<View<'_>> = clusters

@@ -1,10 +1,17 @@
 //! The list of all rules.
 
-use super::{Rule, pin, rbac, rendering, schema, source, tenancy};
+use super::{
+    Rule, api, dag, files, image, own, pin, rbac, references, rendering, schema, source, tenancy,
+};
 
 /// All rules, in the order of their ids.
 pub static RULES: &[&Rule] = &[
+    &api::deprecated::RULE,
     &rendering::IGNORE_ENDED,
+    &dag::cycle::RULE,
+    &files::orphan::RULE,
+    &image::mutable::RULE,
+    &own::duplicate::RULE,
     &pin::floating::RULE,
     &rbac::aggregation::RULE,
     &rbac::dangling::RULE,
@@ -18,6 +25,7 @@ pub static RULES: &[&Rule] = &[
     &rbac::powers::TOKENS,
     &rbac::powers::WEBHOOKS,
     &rbac::wildcard::RULE,
+    &references::missing::RULE,
     &schema::invalid::RULE,
     &schema::invalid::CEL,
     &schema::kinds::MISSING,

@@ -42,11 +42,17 @@
 //!
 //! - [`schemas`]: objects against the schemas of their kinds
 
+mod api;
+mod dag;
 pub mod example;
+mod files;
+mod image;
 mod list;
 mod out;
+mod own;
 mod pin;
 mod rbac;
+mod references;
 mod rendering;
 mod rule;
 mod run;

@@ -1,5 +1,7 @@
 //! Running rules.
 
+use std::collections::BTreeSet;
+
 use rayon::prelude::*;
 
 use super::settings::Settings;
@@ -55,5 +57,37 @@ pub fn run(
         }
         findings.push(finding);
     }
-    settings.apply(findings, &repository.source_map)
+    let mut sorted = settings.apply(findings, &repository.source_map);
+    drop_echoes(&mut sorted);
+    sorted
+}
+
+/// Drops what follows from something else that is told.
+///
+/// Rendering tells some things that rules see too, in other words: of findings
+/// of one rule about one object at one place, the worst stays. And a variable
+/// that has no value leaves a hole that schemas complain about.
+fn drop_echoes(findings: &mut Vec<Finding>) {
+    let holes: BTreeSet<_> = findings
+        .iter()
+        .filter(|f| *f.rule == *"subst/unresolved" && f.object.is_some())
+        .map(|f| (f.cluster.clone(), f.object.clone()))
+        .collect();
+    findings.retain(|f| {
+        !f.rule.starts_with("schema/") || !holes.contains(&(f.cluster.clone(), f.object.clone()))
+    });
+    let same = |a: &Finding, b: &Finding| {
+        a.location.is_some()
+            && (&a.rule, &a.location, &a.object, &a.path, &a.cluster)
+                == (&b.rule, &b.location, &b.object, &b.path, &b.cluster)
+    };
+    findings.dedup_by(|later, earlier| {
+        if !same(later, earlier) || *later.rule == *"schema/invalid" {
+            return false;
+        }
+        if later.severity > earlier.severity {
+            std::mem::swap(later, earlier);
+        }
+        true
+    });
 }

@@ -9,8 +9,9 @@ use rayon::prelude::*;
 use crate::config::Config;
 use crate::diag::{Error, ObjectRef, Severity, SourceMap};
 use crate::flux::{FluxVersion, api};
+use crate::graph::Graph;
+use crate::pipeline::Sources;
 use crate::pipeline::cluster::{Cluster, Object, SourceOrigin, Unit, UnitKind};
-use crate::pipeline::{Entry, Sources};
 use crate::resource::Gvk;
 use crate::schema::{KubernetesVersion, Schemas, Scope, Verdict, Violation};
 use crate::yaml::Node;
@@ -26,8 +27,8 @@ pub struct Repository {
     pub config: Config,
     /// Every file that was read.
     pub source_map: Arc<SourceMap>,
-    /// All its entry points, those that are not checked too.
-    pub entries: Vec<Entry>,
+    /// Whether all its entry points are checked.
+    pub is_whole: bool,
     /// Today, `2026-11-23`; empty where time must not matter.
     pub today: Arc<str>,
 }
@@ -54,6 +55,8 @@ pub struct View<'a> {
     pub kubernetes: KubernetesVersion,
     /// The schemas of its kinds, definitions that it renders included.
     pub schemas: Schemas,
+    /// What waits for what.
+    pub graph: Graph,
     /// The repository.
     pub repository: &'a Repository,
     /// The name of the cluster, where there are several.
@@ -160,6 +163,7 @@ impl<'a> View<'a> {
             flux,
             kubernetes,
             schemas,
+            graph: Graph::of(cluster),
             repository,
             label: None,
             access: OnceLock::new(),

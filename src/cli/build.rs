@@ -112,7 +112,9 @@ impl Args {
         let mut clusters = Vec::new();
         let mut flux_versions = Vec::new();
         for entry in &repository.entries {
-            let (flux, mut cluster) = self.repository.render(&repository, entry, findings)?;
+            let (flux, mut cluster) =
+                self.repository
+                    .render(&repository, entry, false, findings)?;
             flux_versions.push(flux.to_string());
             cluster.units.retain(|unit| self.wants(unit));
             clusters.push(cluster);

@@ -97,6 +97,8 @@ fn kube_version(text: &str) -> std::result::Result<String, String> {
 pub(super) struct Repository {
     /// Its entry points, those that were asked for.
     pub(super) entries: Vec<Entry>,
+    /// Whether these are all that it has.
+    pub(super) is_whole: bool,
     /// The sources at hand.
     pub(super) sources: Sources,
     /// Every file that is read.
@@ -133,6 +135,7 @@ impl RepositoryArgs {
         sources.local = local;
         Ok(Repository {
             entries,
+            is_whole: folder.is_empty() && self.entry.is_empty(),
             sources,
             source_map: source_map.clone(),
             config,
@@ -305,7 +308,8 @@ impl RepositoryArgs {
         Ok(values)
     }
 
-    /// Renders what an entry point leads to, as the version of Flux in it does.
+    /// Renders what an entry point leads to, as the version of Flux in it does;
+    /// with `keep_going`, as [`render::Options::keep_going`].
     ///
     /// # Errors
     ///
@@ -314,12 +318,14 @@ impl RepositoryArgs {
         &self,
         repository: &Repository,
         entry: &Entry,
+        keep_going: bool,
         findings: &mut Findings,
     ) -> Result<(FluxVersion, Cluster)> {
         let flux = self.flux_version(repository, entry, findings)?;
         let options = render::Options {
             flux,
             strict: self.strict(flux),
+            keep_going,
             substitutes: self.substitutes(&repository.config, entry)?,
             capabilities: self.capabilities(repository)?,
             ..render::Options::new(repository.source_map.clone())

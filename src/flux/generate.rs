@@ -8,11 +8,11 @@
 
 use crate::artifact::{Kind, path};
 use crate::diag::{Error, Finding, Findings, Result, Severity, Span};
-use crate::resource::Files;
+use crate::resource::{Files, Gvk};
 use crate::yaml::{self, Node, Style};
 
 use super::FluxVersion;
-use super::api::{Image, Kustomization};
+use super::api::{self, Image, Kustomization};
 
 /// Names of kustomization files, in the order in which Flux looks for them.
 pub const FILE_NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
@@ -67,11 +67,18 @@ pub fn generate(
 /// The kustomization of a folder as it is, or one made from what lies there:
 /// what a build of the folder itself takes.
 ///
+/// A file named `kustomization.yaml` that holds a Kustomization of Flux is no
+/// kustomization: the folder was applied file by file.
+///
 /// # Errors
 ///
 /// As [`generate`].
 pub fn plain(files: &Files, folder: &str) -> Result<Node> {
-    Ok(base(files, folder, Span::NONE, &|_, _| false)?.root)
+    let found = base(files, folder, Span::NONE, &|_, _| false)?;
+    if !api::is_kustomization(&Gvk::of(&found.root)) {
+        return Ok(found.root);
+    }
+    Ok(made(files, folder, Span::NONE, &|_, _| false)?.root)
 }
 
 struct Base {
@@ -109,6 +116,11 @@ fn base(files: &Files, folder: &str, made_at: Span, ignored: &Ignored<'_>) -> Re
             created: false,
         });
     }
+    made(files, folder, made_at, ignored)
+}
+
+/// A kustomization made from what lies in a folder.
+fn made(files: &Files, folder: &str, made_at: Span, ignored: &Ignored<'_>) -> Result<Base> {
     let mut resources = Vec::new();
     scan(files, folder, folder, ignored, &mut resources)?;
     let span = made_at;

@@ -72,6 +72,16 @@ pub fn is_disabled(object: &Node) -> bool {
     })
 }
 
+/// What an object became.
+#[derive(Clone, Debug)]
+pub struct Substituted {
+    /// The object.
+    pub object: Node,
+    /// Variables that have neither value nor default and are empty for it,
+    /// each with the place of the scalar that asks for it.
+    pub unset: Vec<(Arc<str>, Span)>,
+}
+
 /// Replaces the variables in an object.
 ///
 /// With `strict`, a variable without value and default is an error; else it is
@@ -82,9 +92,12 @@ pub fn is_disabled(object: &Node) -> bool {
 /// `subst/invalid` for an expression that is none, `subst/unresolved` for an
 /// unknown variable, both at the scalar that holds them; `yaml/invalid` where
 /// what comes out is no YAML.
-pub fn substitute(object: &Node, variables: &Variables, strict: bool) -> Result<Node> {
+pub fn substitute(object: &Node, variables: &Variables, strict: bool) -> Result<Substituted> {
     if is_disabled(object) || !has_dollar(object) {
-        return Ok(object.clone());
+        return Ok(Substituted {
+            object: object.clone(),
+            unset: Vec::new(),
+        });
     }
     let mut text = String::new();
     emit::sorted(object, &mut text)?;
@@ -117,7 +130,16 @@ pub fn substitute(object: &Node, variables: &Variables, strict: bool) -> Result<
             (line(r.output.start), line(r.output.end))
         })
         .collect();
-    Ok(settle(&mut fresh, Some(object), &secret))
+    let unset = output.uses.iter().filter(|u| !u.is_set && !u.has_default);
+    Ok(Substituted {
+        unset: unset
+            .map(|u| {
+                let name = Arc::from(&*u.variable);
+                (name, locate(object, &text, u.input.start))
+            })
+            .collect(),
+        object: settle(&mut fresh, Some(object), &secret),
+    })
 }
 
 fn has_dollar(object: &Node) -> bool {
@@ -266,7 +288,7 @@ mod tests {
     fn check(object: &str, list: &[(&str, &str)], want: &str) {
         let mut out = String::new();
         let result = substitute(&node(object), &variables(list), false).unwrap();
-        emit::sorted(&result, &mut out).unwrap();
+        emit::sorted(&result.object, &mut out).unwrap();
         assert_eq!(out, want);
     }
 
@@ -311,7 +333,7 @@ mod tests {
         let odd = format!("{disabled}    n: 1\n");
         let mut out = String::new();
         let result = substitute(&node(&odd), &variables(&[("X", "1")]), false);
-        emit::sorted(&result.unwrap(), &mut out).unwrap();
+        emit::sorted(&result.unwrap().object, &mut out).unwrap();
         assert!(out.starts_with("a: 1\n"), "{out}");
     }
 
@@ -320,6 +342,7 @@ mod tests {
         let object = node("b:\n- x\n- k: ${X}\n${Y}: 1\nc: ${Z}\n");
         let list = [("X", "1"), ("Y", "renamed"), ("Z", "{d: e}")];
         let result = substitute(&object, &variables(&list), false).unwrap();
+        let result = result.object;
         let line = |path: &[&str]| result.at_path(path).unwrap().span().line;
         assert_eq!(
             result.get("b").unwrap().items()[1]
@@ -341,6 +364,7 @@ mod tests {
         variables.extend([(Arc::from("S"), secret)]);
         let object = node("a: ${X}\nb:\n  c: is ${S}\n  d: ${X}\n");
         let result = substitute(&object, &variables, false).unwrap();
+        let result = result.object;
         let secret = |path: &[&str]| result.at_path(path).unwrap().is_secret();
         assert!(secret(&["b", "c"]));
         assert!(!secret(&["b", "d"]) && !secret(&["a"]));
@@ -351,6 +375,8 @@ mod tests {
         let object = node("kind: A\nspec:\n  a: 1\n  b: ${MISSING}\n");
         let error = substitute(&object, &variables(&[]), true).unwrap_err();
         assert_eq!((error.rule(), error.span().line), ("subst/unresolved", 4));
+        let unset = substitute(&object, &variables(&[]), false).unwrap().unset;
+        assert_eq!((&*unset[0].0, unset[0].1.line), ("MISSING", 4));
         let object = node("z: 1\nspec:\n- ok\n- ${a.b}\n");
         let error = substitute(&object, &variables(&[]), false).unwrap_err();
         assert_eq!((error.rule(), error.span().line), ("subst/invalid", 4));

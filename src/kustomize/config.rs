@@ -96,7 +96,7 @@ impl Config {
     /// # Errors
     ///
     /// `kustomize/unknown-field`, `kustomize/invalid-field`,
-    /// `yaml/duplicate-key`.
+    /// `yaml/invalid`.
     pub(super) fn read(document: Option<&Node>) -> Result<Config> {
         let mut config = Config::empty();
         let Some(document) = document.filter(|d| !d.is_null()) else {

@@ -139,7 +139,7 @@ fn key(key: &Node, version: Version) -> Result<Node> {
 
 fn twice(key: &Node) -> Error {
     Error::new(
-        "yaml/duplicate-key",
+        "yaml/invalid",
         format!("the key `{}` stands twice", key.text().unwrap_or_default()),
     )
     .at(key.span())
@@ -267,7 +267,7 @@ mod tests {
         check(
             "a: 1\na: 2\n",
             Version::V3,
-            "yaml/duplicate-key: the key `a` stands twice",
+            "yaml/invalid: the key `a` stands twice",
         );
         check("1: a\nyes: b\n", Version::V2, "\"1\": a\n\"true\": b\n");
     }

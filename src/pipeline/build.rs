@@ -528,7 +528,7 @@ impl Graph<'_> {
                 .done
                 .unwrap_or_else(|| Err(incomplete()))
                 .and_then(|rendered| {
-                    findings.extend(rendered.findings);
+                    findings.extend(about(&task.object, rendered.findings));
                     render::in_order(rendered.objects, self.options)
                 });
             let spec = task.spec.ok();
@@ -550,7 +550,7 @@ impl Graph<'_> {
                 .done
                 .unwrap_or_else(|| Err(incomplete()))
                 .map(|rendered| {
-                    findings.extend(rendered.findings);
+                    findings.extend(about(&release.object, rendered.findings));
                     rendered.objects
                 });
             let spec = release.spec.ok();
@@ -612,7 +612,13 @@ impl Graph<'_> {
             findings.push(old);
         }
         if let Some(error) = failure {
-            findings.push(error.clone().object(id).to_finding(sources));
+            findings.push(
+                error
+                    .clone()
+                    .object(id)
+                    .at(object.span())
+                    .to_finding(sources),
+            );
         }
     }
 
@@ -745,6 +751,18 @@ fn key(id: ResId) -> Key {
         id.namespace
     };
     (namespace, id.name)
+}
+
+/// What is about no object in particular is about the Flux object itself.
+fn about(object: &Node, findings: Findings) -> Findings {
+    let mut about = Findings::new();
+    for mut finding in findings.into_vec() {
+        finding
+            .object
+            .get_or_insert_with(|| ResId::of(object).to_object_ref());
+        about.push(finding);
+    }
+    about
 }
 
 /// Whether two versions of a Kustomization render the same.

@@ -13,15 +13,15 @@ use super::cluster::Object;
 use super::variables::{Sourced, is_encrypted};
 use super::{Entry, Sources};
 use crate::artifact::ignore::Matcher;
-use crate::artifact::path;
-use crate::diag::{Error, Finding, Findings, Result, Severity, SourceMap};
+use crate::artifact::{Kind, path};
+use crate::diag::{Error, Finding, Findings, Result, Severity, SourceMap, Span, nearest};
 use crate::flux::api::{Kustomization, SubstituteStrategy};
 use crate::flux::ignore::IgnoreRules;
-use crate::flux::substitute::{self, Variables};
+use crate::flux::substitute::{self, Substituted, Variables};
 use crate::flux::{FluxVersion, generate, metadata, order};
 use crate::helm::Capabilities;
 use crate::kustomize;
-use crate::resource::ResId;
+use crate::resource::{Files, ResId};
 use crate::yaml::Node;
 
 /// What shapes a build besides the repository.
@@ -31,6 +31,9 @@ pub struct Options {
     pub flux: FluxVersion,
     /// Whether a variable without value or default fails the build.
     pub strict: bool,
+    /// Whether such a variable is told instead and left empty, so that what
+    /// else there is can be looked at.
+    pub keep_going: bool,
     /// Values of variables that only the cluster knows.
     pub substitutes: BTreeMap<String, String>,
     /// Kinds that the controller applies in a stage of their own.
@@ -47,6 +50,7 @@ impl Options {
         Options {
             flux: FluxVersion::NEWEST,
             strict: true,
+            keep_going: false,
             substitutes: BTreeMap::new(),
             custom_stage_kinds: Vec::new(),
             capabilities: Arc::default(),
@@ -129,6 +133,9 @@ pub fn raw(spec: &Kustomization, sources: &Sources, options: &Options) -> Result
         )
         .at(spec.path_span));
     };
+    if files.kind(&folder)? != Some(Kind::Directory) {
+        return Err(no_folder(spec, &folder, files));
+    }
     let mut findings = Findings::new();
     let matcher = Matcher::for_kustomization(&**files.tree(), &folder)?;
     let ignored = |path: &str, kind| matcher.is_ignored(path, kind);
@@ -149,6 +156,24 @@ pub fn raw(spec: &Kustomization, sources: &Sources, options: &Options) -> Result
     Ok(Raw {
         objects: built.objects,
         findings,
+    })
+}
+
+/// Says that the folder of a Kustomization is not there, and which one is.
+fn no_folder(spec: &Kustomization, folder: &str, files: &Files) -> Error {
+    let error = Error::new("ref/missing", format!("no such folder: `{}`", spec.path));
+    let parent = path::parent(folder).unwrap_or_default();
+    let beside = files.list(parent).unwrap_or_default();
+    let folders = beside.iter().filter(|e| e.kind == Kind::Directory);
+    let near = nearest(path::name(folder), folders.map(|e| e.name.as_str()));
+    error.at(spec.path_span).help(match near {
+        Some(near) => format!(
+            "did you mean `./{}`?",
+            path::join(parent, near).unwrap_or_default()
+        ),
+        None => {
+            "create it, or correct `spec.path`; it is relative to the root of the source".to_owned()
+        }
     })
 }
 
@@ -221,20 +246,58 @@ fn substitute_all(
         return Ok(raw.objects.clone());
     }
     variables.check_names()?;
-    raw.objects
+    let substituted: Vec<Substituted> = raw
+        .objects
         .par_iter()
         .map(|object| {
-            substitute::substitute(object, &variables, options.strict)
+            substitute::substitute(object, &variables, options.strict && !options.keep_going)
                 .map_err(|e| e.object(ResId::of(object).to_object_ref()))
         })
-        .collect()
+        .collect::<Result<_>>()?;
+    let unknown = sourced
+        .iter()
+        .any(|s| s.variables.is_none() && !s.reference.optional);
+    let mut objects = Vec::with_capacity(substituted.len());
+    for one in substituted {
+        for (name, span) in &one.unset {
+            let object = ResId::of(&one.object);
+            findings.push(unset(name, *span, unknown, options).object(object.to_object_ref()));
+        }
+        objects.push(one.object);
+    }
+    Ok(objects)
+}
+
+/// A variable that is empty because nothing gives it a value; with `unknown`,
+/// an object that is not in the repository may.
+fn unset(name: &str, span: Span, unknown: bool, options: &Options) -> Finding {
+    let (severity, message) = if unknown {
+        (Severity::Info, format!("`{name}` has no value here"))
+    } else if options.strict {
+        let message = format!("`{name}` has neither a value nor a default: Flux refuses to apply");
+        (Severity::Error, message)
+    } else {
+        let message = format!("`{name}` has neither a value nor a default: it becomes empty");
+        (Severity::Warning, message)
+    };
+    Finding::new("subst/unresolved", severity, message)
+        .at(span, &options.source_map)
+        .help(format!(
+            "give `{name}` a value, a default as in `${{{name}:-default}}`, or write \
+             `$${{{name}}}` to keep it as it is"
+        ))
 }
 
 fn missing_source(spec: &Kustomization, source: &Sourced, options: &Options) -> Finding {
     let reference = &source.reference;
+    // Secrets are kept out of repositories; ConfigMaps seldom are.
+    let severity = match &*reference.kind {
+        "Secret" => Severity::Info,
+        _ => Severity::Warning,
+    };
     Finding::new(
-        "subst/missing-source",
-        Severity::Warning,
+        "ref/missing",
+        severity,
         format!(
             "{} `{}/{}` is not in the repository in clear: its variables have no values",
             reference.kind, spec.id.namespace, reference.name

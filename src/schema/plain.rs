@@ -68,7 +68,7 @@ impl Kind {
 ///
 /// # Errors
 ///
-/// `yaml/duplicate-key` and `yaml/invalid`, with the place.
+/// `yaml/invalid`, with the place.
 pub(super) fn plain(node: &Node) -> Result<Cow<'_, Node>> {
     Ok(if is_plain(node)? {
         Cow::Borrowed(node)

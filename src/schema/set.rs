@@ -181,12 +181,18 @@ impl Schemas {
         self.kind(api_version, kind)?.1.scope
     }
 
+    /// Why a kind has no schema; none where it has one.
+    pub fn missing(&self, api_version: &str, kind: &str) -> Option<Missing> {
+        let known = self.lookup(api_version, kind).is_some();
+        (!known).then(|| self.why_missing(api_version, kind))
+    }
+
     /// Judges a document. A `List` stands for its items; a document without
     /// content has no verdict.
     ///
     /// # Errors
     ///
-    /// `yaml/duplicate-key` and `yaml/invalid`, with the place, for what the
+    /// `yaml/invalid`, with the place, for what the
     /// API server's decoder refuses.
     pub fn check(&self, document: &Node) -> Result<Vec<Verdict>> {
         let document = plain(document)?;

@@ -306,11 +306,11 @@ fn identity(key: &Node) -> Option<(bool, &str)> {
 ///
 /// # Errors
 ///
-/// `yaml/duplicate-key` at the second of them.
+/// `yaml/invalid` at the second of them.
 pub fn check_unique(entries: &[Entry]) -> Result<()> {
     let twice = |first: &Node, second: &Node| {
         Err(Error::new(
-            "yaml/duplicate-key",
+            "yaml/invalid",
             format!(
                 "mapping key `{}` already defined at line {}",
                 identity(second).map_or("", |(_, text)| text),
@@ -421,11 +421,11 @@ mod tests {
     #[test]
     fn what_is_refused_says_why() {
         insta::assert_snapshot!(problem("a: 1\nb: 2\na: 3\n", Version::V3), @"
-        yaml/duplicate-key 3:1: mapping key `a` already defined at line 1
+        yaml/invalid 3:1: mapping key `a` already defined at line 1
           remove one of the two
         ");
         insta::assert_snapshot!(problem("x: &k k\ny: {*k : 1, *k : 2}\n", Version::V3), @"
-        yaml/duplicate-key 2:13: mapping key `k` already defined at line 2
+        yaml/invalid 2:13: mapping key `k` already defined at line 2
           remove one of the two
         ");
         insta::assert_snapshot!(problem("a:\n  1: b\n", Version::V3), @"

@@ -125,18 +125,19 @@ impl Args {
         let mut told = Findings::new();
         let mut rendered = Vec::new();
         for entry in &opened.entries {
-            match self.repository.render(&opened, entry, &mut told) {
+            match self.repository.render(&opened, entry, true, &mut told) {
                 Ok(cluster) => rendered.push(cluster),
                 // The other clusters can be looked at all the same.
                 Err(e) => told.push(e.to_finding(source_map)),
             }
         }
-        let several = opened.entries.len() > 1;
+        let count = opened.entries.len();
+        let several = count > 1;
         let repository = Repository {
             sources: opened.sources,
             config: opened.config,
             source_map: source_map.clone(),
-            entries: opened.entries,
+            is_whole: opened.is_whole && rendered.len() == count,
             today: today.into(),
         };
         let views: Vec<View<'_>> = rendered

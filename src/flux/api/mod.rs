@@ -41,6 +41,13 @@ pub struct ApiVersion {
     pub since: u32,
 }
 
+impl ApiVersion {
+    /// Whether a version of Flux serves it.
+    pub fn is_served_by(self, flux: FluxVersion) -> bool {
+        self.since <= flux.minor() && self.removed.is_none_or(|minor| minor > flux.minor())
+    }
+}
+
 const fn current(name: &'static str, since: u32) -> ApiVersion {
     ApiVersion {
         name,

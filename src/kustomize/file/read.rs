@@ -315,7 +315,7 @@ fn distance(a: &str, b: &str) -> usize {
 ///
 /// # Errors
 ///
-/// `yaml/duplicate-key` at the second of them.
+/// `yaml/invalid` at the second of them.
 pub(in crate::kustomize) fn refuse_duplicates(node: &Node) -> Result<()> {
     for item in node.items() {
         refuse_duplicates(item)?;
@@ -324,7 +324,7 @@ pub(in crate::kustomize) fn refuse_duplicates(node: &Node) -> Result<()> {
         let mut before = node.entries()[..i].iter();
         if let Some(first) = before.find(|e| e.key.text() == entry.key.text()) {
             return Err(Error::new(
-                "yaml/duplicate-key",
+                "yaml/invalid",
                 format!(
                     "the key `{}` is there already, in line {}",
                     entry.key.text().unwrap_or_default(),

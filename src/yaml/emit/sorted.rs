@@ -27,7 +27,7 @@ const CONFIG: Config = Config {
 ///
 /// # Errors
 ///
-/// `yaml/invalid` and `yaml/duplicate-key`, as [`decode`] gives them, and for
+/// `yaml/invalid`, as [`decode`] gives it, and for
 /// characters that the second reader refuses.
 pub fn sorted(node: &Node, out: &mut String) -> Result<()> {
     let mut indirect = false;

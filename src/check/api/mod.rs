@@ -1,0 +1,3 @@
+//! API versions are those that the cluster serves.
+
+pub(super) mod deprecated;

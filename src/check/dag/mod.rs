@@ -1,0 +1,3 @@
+//! What waits for what, and whether it can end.
+
+pub(super) mod cycle;

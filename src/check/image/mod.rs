@@ -1,0 +1,3 @@
+//! Images are the same today and tomorrow.
+
+pub(super) mod mutable;

@@ -1,0 +1,3 @@
+//! Every object has one owner.
+
+pub(super) mod duplicate;

@@ -1,0 +1,4 @@
+//! What is named is there.
+
+pub(super) mod missing;
+mod values;
