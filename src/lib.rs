@@ -22,6 +22,7 @@
 //! - [`lock`]: every input of a repository, by digest
 //! - [`pipeline`]: the order of the stages
 //! - [`graph`]: what waits for what
+//! - [`diff`]: what a change does to the clusters
 //! - [`report`]: findings for people and machines
 //! - [`check`]: rules over what is rendered
 //! - [`cli`]: the command line
@@ -32,6 +33,7 @@ pub mod check;
 pub mod cli;
 pub mod config;
 pub mod diag;
+pub mod diff;
 pub mod flux;
 pub mod gostd;
 pub mod gotmpl;

@@ -26,5 +26,6 @@ mod value;
 
 pub use evaluate::{Failure, Meter, Program};
 pub use parse::SyntaxError;
+pub use quantity::Quantity;
 pub use time::Timestamp;
 pub use value::{Key, List, ListKind, Map, Value};

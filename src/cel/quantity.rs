@@ -13,7 +13,7 @@ const UNIT: i128 = 1_000_000_000;
 
 impl Quantity {
     /// Reads `1.5Gi`, `500m`, `1e3`; none for what is no quantity.
-    pub(super) fn parse(text: &str) -> Option<Quantity> {
+    pub fn parse(text: &str) -> Option<Quantity> {
         let (negative, unsigned) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),
             None => (false, text.strip_prefix('+').unwrap_or(text)),

@@ -4,10 +4,11 @@
 //! objects, lists opened. Compat: `kio/byteio_reader.go` of kyaml and
 //! `resource/factory.go` of kustomize.
 
+use super::json;
 use super::resource::Resource;
-use super::{anchors, json};
 use crate::diag::{Error, FileId, Result, Span};
 use crate::resource::{Files, Text};
+use crate::yaml::anchors;
 use crate::yaml::resolve::Version;
 use crate::yaml::{self, Document, Node, Style};
 

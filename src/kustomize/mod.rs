@@ -19,7 +19,6 @@
 //! At the top, once: hashes in names, references to names that changed, vars,
 //! and the order of the output.
 
-mod anchors;
 mod build;
 mod config;
 mod crds;

@@ -3,6 +3,7 @@
 //! In: findings in their order, and the sources that they point into. Out:
 //! text; nothing is printed here. A format is one file and one line here.
 
+pub mod difference;
 mod human;
 mod json;
 

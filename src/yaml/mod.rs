@@ -10,12 +10,14 @@
 //!   the grammar, `compose` makes nodes,
 //! - [`Node`] is the tree, cheap to copy and shared until it is changed,
 //! - [`resolve`] gives plain scalars their kind, as go-yaml v2 and v3 do,
+//! - [`anchors`] puts what they stand for in the place of aliases and merge keys,
 //! - [`Value`] is plain data, what a node means,
 //! - [`emit`] writes: sorted as sigs.k8s.io/yaml does, or as kyaml does.
 //!
 //! Versions reproduced: go.yaml.in/yaml v2.4.2 and v3.0.3, sigs.k8s.io/yaml
 //! v1.5.0, as kustomize 5.8.1 and Flux 2.9 are built with.
 
+pub mod anchors;
 mod compose;
 pub mod emit;
 mod events;

@@ -3,15 +3,15 @@
 //! Compat: `RNode.DeAnchor` of kyaml: aliases become copies, what a merge key
 //! brings comes behind what is there, the sources of a list in turn.
 
+use super::{Data, Entry, Node, Tag};
 use crate::diag::{Error, Result};
-use crate::yaml::{Data, Entry, Node, Tag};
 
 /// A node without anchors, aliases and merge keys; what has none stays shared.
 ///
 /// # Errors
 ///
 /// `yaml/invalid` for what a merge key cannot merge.
-pub(super) fn resolved(node: &Node) -> Result<Node> {
+pub fn resolved(node: &Node) -> Result<Node> {
     if !needs_work(node) {
         return Ok(node.clone());
     }

@@ -1,0 +1,141 @@
+//! Which item of one list is which of another.
+//!
+//! Lists that Kubernetes merges by keys are matched by these keys, so that a
+//! container put in front of others is one insertion; lists of mappings that
+//! all have a name of their own, by that; all others by what has stayed the
+//! same.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::schema::kustomize::FieldSchema;
+use crate::yaml::{Node, Value, resolve::Version};
+
+/// An item of either list, or of both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Pair {
+    pub(super) old: Option<usize>,
+    pub(super) new: Option<usize>,
+    /// What tells the item from others, `name=app`.
+    pub(super) label: Option<Arc<str>>,
+}
+
+/// Fields that most probably tell items apart where no schema says what does.
+const LIKELY_KEYS: &[&str] = &["name", "host", "key", "id"];
+
+/// Pairs the items of two lists: those of the new one in their order, each of
+/// the old one that is gone before what stood behind it.
+pub(super) fn pairs(old: &[Node], new: &[Node], schema: Option<FieldSchema<'_>>) -> Vec<Pair> {
+    let keys = schema
+        .map(|s| s.patch_strategy_and_keys().1)
+        .unwrap_or_default();
+    if !keys.is_empty()
+        && let Some(pairs) = by_keys(old, new, &keys)
+    {
+        return pairs;
+    }
+    LIKELY_KEYS
+        .iter()
+        .find_map(|key| {
+            let all = old.iter().chain(new).all(|item| item.get(key).is_some());
+            if all { by_keys(old, new, &[key]) } else { None }
+        })
+        .unwrap_or_else(|| by_content(old, new))
+}
+
+/// Pairs by the values of keys; none where two items of a list have the same.
+fn by_keys(old: &[Node], new: &[Node], keys: &[&str]) -> Option<Vec<Pair>> {
+    let label = |item: &Node| -> Option<Arc<str>> {
+        let parts: Vec<String> = keys
+            .iter()
+            .filter_map(|key| Some(format!("{key}={}", item.get(key)?.target().text()?)))
+            .collect();
+        (!parts.is_empty()).then(|| parts.join(",").into())
+    };
+    let labels = |items: &[Node]| -> Option<Vec<Arc<str>>> {
+        let labels: Vec<Arc<str>> = items.iter().map(label).collect::<Option<_>>()?;
+        let distinct: BTreeSet<&Arc<str>> = labels.iter().collect();
+        (distinct.len() == labels.len()).then_some(labels)
+    };
+    let (old_labels, new_labels) = (labels(old)?, labels(new)?);
+    let places: BTreeMap<&Arc<str>, usize> = old_labels.iter().zip(0..).collect();
+    let kept: BTreeSet<&Arc<str>> = new_labels.iter().collect();
+    let mut pairs = Vec::new();
+    // What is gone is told where it stood: behind what it stood behind.
+    let mut gone = old_labels
+        .iter()
+        .enumerate()
+        .filter(|(_, label)| !kept.contains(label))
+        .peekable();
+    for (at, label) in new_labels.iter().enumerate() {
+        let place = places.get(label).copied();
+        while let Some((i, label)) = gone.next_if(|(i, _)| place.is_some_and(|p| *i < p)) {
+            pairs.push(Pair {
+                old: Some(i),
+                new: None,
+                label: Some(label.clone()),
+            });
+        }
+        pairs.push(Pair {
+            old: place,
+            new: Some(at),
+            label: Some(label.clone()),
+        });
+    }
+    pairs.extend(gone.map(|(i, label)| Pair {
+        old: Some(i),
+        new: None,
+        label: Some(label.clone()),
+    }));
+    Some(pairs)
+}
+
+/// Pairs equal items in the longest sequence that both lists share; what was
+/// replaced between them, one by one as long as both are collections.
+fn by_content(old: &[Node], new: &[Node]) -> Vec<Pair> {
+    let texts = |items: &[Node]| -> Vec<String> { items.iter().map(canonical).collect() };
+    let (a, b) = (texts(old), texts(new));
+    let operations = similar::capture_diff_slices(similar::Algorithm::Myers, &a, &b);
+    let mut pairs = Vec::new();
+    let pair = |old, new| Pair {
+        old,
+        new,
+        label: None,
+    };
+    for operation in operations {
+        let (old_range, new_range) = (operation.old_range(), operation.new_range());
+        let common = old_range.len().min(new_range.len());
+        let (old_start, new_start) = (old_range.start, new_range.start);
+        let mut paired = 0;
+        while paired < common {
+            let items = (old.get(old_start + paired), new.get(new_start + paired));
+            let same_shape = match items {
+                (Some(a), Some(b)) => {
+                    (a.target().is_mapping() && b.target().is_mapping())
+                        || (a.target().is_sequence() && b.target().is_sequence())
+                        || operation.tag() == similar::DiffTag::Equal
+                }
+                _ => false,
+            };
+            if !same_shape {
+                break;
+            }
+            pairs.push(pair(Some(old_start + paired), Some(new_start + paired)));
+            paired += 1;
+        }
+        pairs.extend((old_start + paired..old_range.end).map(|i| pair(Some(i), None)));
+        pairs.extend((new_start + paired..new_range.end).map(|i| pair(None, Some(i))));
+    }
+    pairs
+}
+
+/// A text that equal values have in common.
+pub(super) fn canonical(node: &Node) -> String {
+    crate::yaml::to_json(&value(node))
+}
+
+/// What a node means to the API server; text where it means nothing.
+pub(super) fn value(node: &Node) -> Value {
+    crate::yaml::decode(node, Version::V2)
+        .unwrap_or_else(|_| Value::String(node.text().unwrap_or_default().into()))
+}

@@ -1,0 +1,446 @@
+//! Two renderings to their difference.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::fields::{self, Change};
+use super::ignore::Ignore;
+use super::noise::{self, Noise};
+use super::pairs::{self, Located, Pair};
+use super::rendering::{Cluster, Failure, Owner, Rendering, Side, Unit};
+use super::secret::Placeholders;
+use super::{meaning, pairs::stem};
+use crate::diag::{Finding, ObjectRef, SourceMap};
+use crate::resource::ResId;
+use crate::yaml::Node;
+
+/// How two renderings are compared.
+#[derive(Debug, Default)]
+pub struct Comparison {
+    /// Fields that are left out.
+    pub ignore: Vec<Ignore>,
+}
+
+/// What differs between two renderings.
+#[derive(Clone, Debug, Default)]
+pub struct Difference {
+    /// The clusters, in the order of their names, also those without any
+    /// difference.
+    pub clusters: Vec<ClusterDifference>,
+}
+
+/// On which sides a cluster is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// On both.
+    Both,
+    /// It is new.
+    Added,
+    /// It is gone.
+    Removed,
+}
+
+/// What differs in one cluster.
+#[derive(Clone, Debug)]
+pub struct ClusterDifference {
+    /// Its name.
+    pub name: Arc<str>,
+    /// On which sides it is.
+    pub presence: Presence,
+    /// What could not be compared.
+    pub unrendered: Vec<Unrendered>,
+    /// The objects that differ, by owner, kind, namespace and name.
+    pub objects: Vec<ObjectDifference>,
+    /// How many objects are the same on both sides.
+    pub unchanged: usize,
+    /// What the change means, worst first.
+    pub findings: Vec<Finding>,
+}
+
+/// A part that does not render on one side, so that nothing is known of what
+/// changed in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unrendered {
+    /// On which side.
+    pub side: Side,
+    /// What does not render; none for a whole cluster.
+    pub owner: Option<ObjectRef>,
+    /// Why.
+    pub failure: Failure,
+    /// How many objects of the other side stand there without counterpart.
+    pub not_compared: usize,
+}
+
+impl std::fmt::Display for Unrendered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.owner {
+            Some(owner) => write!(f, "{owner} ")?,
+            None => f.write_str("the cluster ")?,
+        }
+        f.write_str(match self.side {
+            Side::Old => "did not render before this change",
+            Side::New => "does not render",
+        })?;
+        write!(f, ": {}", self.failure.message)?;
+        match self.not_compared {
+            0 => Ok(()),
+            1 => f.write_str("; 1 object has nothing to be compared with"),
+            n => write!(f, "; {n} objects have nothing to be compared with"),
+        }
+    }
+}
+
+/// What became of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Action {
+    /// It is new.
+    Added,
+    /// It is gone.
+    Removed,
+    /// Its fields changed, or its owner.
+    Changed,
+}
+
+/// An object that differs.
+///
+/// Its content and changes have placeholders for secret values.
+#[derive(Clone, Debug)]
+pub struct ObjectDifference {
+    /// What became of it.
+    pub action: Action,
+    /// What identifies it: as it is to be; as it was, for what is gone.
+    pub id: ObjectRef,
+    /// What identified it, where its generated name is another one now.
+    pub old_id: Option<ObjectRef>,
+    /// Who applies it, or did.
+    pub owner: Option<ObjectRef>,
+    /// Who applied it, where that is somebody else now.
+    pub old_owner: Option<ObjectRef>,
+    /// The fields that differ; empty for what is new or gone.
+    pub changes: Vec<Change>,
+    /// The old object.
+    pub old: Option<Node>,
+    /// The new object.
+    pub new: Option<Node>,
+}
+
+impl ObjectDifference {
+    /// Whether all that changed is noise.
+    pub fn is_noise(&self) -> bool {
+        self.action == Action::Changed
+            && self.old_owner.is_none()
+            && !self.changes.is_empty()
+            && self.changes.iter().all(|c| c.noise.is_some())
+    }
+}
+
+impl Difference {
+    /// Whether nothing differs and everything could be compared.
+    pub fn is_empty(&self) -> bool {
+        self.clusters.iter().all(|c| {
+            c.presence == Presence::Both && c.objects.is_empty() && c.unrendered.is_empty()
+        })
+    }
+
+    /// All findings, each with its cluster.
+    pub fn findings(&self) -> impl Iterator<Item = &Finding> {
+        self.clusters.iter().flat_map(|c| &c.findings)
+    }
+}
+
+/// A pair with the fields that differ: what conclusions are drawn from.
+pub(super) struct Compared<'a> {
+    pub(super) pair: Pair<'a>,
+    pub(super) changes: Vec<Change>,
+}
+
+/// Compares two renderings.
+///
+/// `sources` is the map that the places in both point into.
+pub fn compare(
+    old: &Rendering,
+    new: &Rendering,
+    comparison: &Comparison,
+    sources: &SourceMap,
+) -> Difference {
+    let names: BTreeSet<&Arc<str>> = old.clusters.keys().chain(new.clusters.keys()).collect();
+    let several = names.len() > 1;
+    let nothing = Cluster::default();
+    let clusters = names
+        .into_iter()
+        .map(|name| {
+            let sides = (old.clusters.get(name), new.clusters.get(name));
+            let presence = match sides {
+                (Some(_), None) => Presence::Removed,
+                (None, Some(_)) => Presence::Added,
+                _ => Presence::Both,
+            };
+            let (old, new) = (sides.0.unwrap_or(&nothing), sides.1.unwrap_or(&nothing));
+            let mut difference = cluster(name, old, new, comparison, sources);
+            difference.presence = presence;
+            if several {
+                for finding in &mut difference.findings {
+                    finding.cluster = Some(name.clone());
+                }
+            }
+            difference
+        })
+        .collect();
+    Difference { clusters }
+}
+
+fn cluster(
+    name: &Arc<str>,
+    old: &Cluster,
+    new: &Cluster,
+    comparison: &Comparison,
+    sources: &SourceMap,
+) -> ClusterDifference {
+    let (mut old_objects, old_left_out) = comparable(old, new);
+    let (mut new_objects, new_left_out) = comparable(new, old);
+    let unrendered: Vec<Unrendered> = failures(old, Side::Old, &new_left_out)
+        .chain(failures(new, Side::New, &old_left_out))
+        .collect();
+    // Objects that are ignored in part are copied without these parts.
+    let copies: Vec<_> = [&old_objects, &new_objects]
+        .map(|objects| without_ignored(objects, &comparison.ignore))
+        .into();
+    if let [Some(old), Some(new)] = &copies[..] {
+        for (located, copy) in old_objects.iter_mut().zip(old) {
+            located.object = copy;
+        }
+        for (located, copy) in new_objects.iter_mut().zip(new) {
+            located.object = copy;
+        }
+    }
+    let pairs = pairs::pairs(old_objects, new_objects);
+    let total = pairs.len();
+    let renamed: BTreeMap<&str, &str> = pairs.iter().filter_map(rename).collect();
+    let compared: Vec<Compared<'_>> = pairs
+        .into_par_iter()
+        .filter_map(|pair| compare_pair(pair, &renamed))
+        .collect();
+    let findings = meaning::of(&compared, old, new, &unrendered, sources);
+    let mut objects: Vec<ObjectDifference> = compared.iter().map(difference).collect();
+    objects.sort_by(|a, b| (&a.owner, &a.id, a.action).cmp(&(&b.owner, &b.id, b.action)));
+    ClusterDifference {
+        name: name.clone(),
+        presence: Presence::Both,
+        unrendered,
+        unchanged: total - objects.len(),
+        objects,
+        findings,
+    }
+}
+
+/// How many objects of each owner have no counterpart.
+type LeftOut = BTreeMap<Option<ResId>, usize>;
+
+/// The objects of a side that can be compared, and for each part that failed on
+/// the other side the number of those that cannot.
+fn comparable<'a>(side: &'a Cluster, other: &Cluster) -> (Vec<Located<'a>>, LeftOut) {
+    let mut objects = Vec::new();
+    let mut left_out = LeftOut::new();
+    for unit in &side.units {
+        let Ok(own) = &unit.outcome else { continue };
+        if let Some(failed) = failed_part(unit, side, other) {
+            *left_out.entry(failed).or_default() += own.len();
+            continue;
+        }
+        let owner = unit.owner.as_ref();
+        objects.extend(own.iter().map(|object| Located { owner, object }));
+    }
+    (objects, left_out)
+}
+
+/// The part of `other` that does not render and would hold what a unit of
+/// `side` holds: the unit itself, or a Kustomization that renders it.
+fn failed_part(unit: &Unit, side: &Cluster, other: &Cluster) -> Option<Option<ResId>> {
+    if other.failure.is_some() {
+        return Some(None);
+    }
+    let mut owner = unit.owner.as_ref()?;
+    let mut seen = BTreeSet::new();
+    loop {
+        let there = other.units.iter().find(|u| is_owned(u, &owner.id));
+        match there {
+            Some(unit) if unit.outcome.is_err() => return Some(Some(owner.id.clone())),
+            Some(_) => return None,
+            None => {}
+        }
+        let parent = owner.parent.as_ref()?;
+        if !seen.insert(parent) {
+            return None;
+        }
+        owner = side
+            .units
+            .iter()
+            .find(|u| is_owned(u, parent))?
+            .owner
+            .as_ref()?;
+    }
+}
+
+/// Whether a unit is that of an owner, whatever its API version.
+fn is_owned(unit: &Unit, owner: &ResId) -> bool {
+    unit.owner
+        .as_ref()
+        .is_some_and(|o| meaning::same_object(&o.id, owner))
+}
+
+fn failures<'a>(
+    side: &'a Cluster,
+    which: Side,
+    left_out: &'a LeftOut,
+) -> impl Iterator<Item = Unrendered> + 'a {
+    let count = |id: &Option<ResId>| {
+        let same = |key: &Option<ResId>| match (key, id) {
+            (Some(a), Some(b)) => meaning::same_object(a, b),
+            (None, None) => true,
+            _ => false,
+        };
+        left_out
+            .iter()
+            .filter(|(key, _)| same(key))
+            .map(|(_, n)| n)
+            .sum()
+    };
+    let whole = side.failure.iter().map(move |failure| Unrendered {
+        side: which,
+        owner: None,
+        failure: failure.clone(),
+        not_compared: count(&None),
+    });
+    let units = side.units.iter().filter_map(move |unit| {
+        let failure = unit.outcome.as_ref().err()?;
+        let owner = unit.owner.as_ref().map(|o| o.id.clone());
+        Some(Unrendered {
+            side: which,
+            failure: failure.clone(),
+            not_compared: count(&owner),
+            owner: owner.map(|id| id.to_object_ref()),
+        })
+    });
+    whole.chain(units)
+}
+
+/// Copies of objects without the fields that are ignored; none where nothing
+/// is.
+fn without_ignored(
+    objects: &[Located<'_>],
+    ignore: &[Ignore],
+) -> Option<Vec<crate::pipeline::cluster::Object>> {
+    if ignore.is_empty() {
+        return None;
+    }
+    let copy = |located: &Located<'_>| {
+        let mut node = located.object.node.clone();
+        for rule in ignore {
+            rule.apply(&mut node);
+        }
+        let mut object = crate::pipeline::cluster::Object::new(node);
+        // Whatever is left out, it is the same object.
+        object.id = located.object.id.clone();
+        object
+    };
+    Some(objects.iter().map(copy).collect())
+}
+
+/// The old and the new name of a generated object that has another one now.
+fn rename<'a>(pair: &Pair<'a>) -> Option<(&'a str, &'a str)> {
+    let (old, new) = (&pair.old?.object.id, &pair.new?.object.id);
+    (old.name != new.name && stem(&old.name).is_some()).then_some((&*old.name, &*new.name))
+}
+
+/// The difference of a pair; none where there is none.
+fn compare_pair<'a>(pair: Pair<'a>, renamed: &BTreeMap<&str, &str>) -> Option<Compared<'a>> {
+    let (Some(old), Some(new)) = (pair.old, pair.new) else {
+        return Some(Compared {
+            pair,
+            changes: Vec::new(),
+        });
+    };
+    let mut changes = fields::changes(&old.object.node, &new.object.node);
+    for change in &mut changes {
+        let from = change.old.as_ref().and_then(Node::text).unwrap_or_default();
+        if let Some(to) = renamed.get(from)
+            && noise::follows_name(change, from, to)
+        {
+            change.noise = Some(Noise::GeneratedName);
+        }
+        // Helm alone makes certificates; a person's are a change.
+        let by_helm = new
+            .owner
+            .is_some_and(|o| o.kind == crate::pipeline::cluster::UnitKind::HelmRelease);
+        if change.noise == Some(Noise::Certificate) && !by_helm {
+            change.noise = None;
+        }
+    }
+    let moved = owner_id(old.owner) != owner_id(new.owner);
+    (!changes.is_empty() || moved).then_some(Compared { pair, changes })
+}
+
+fn owner_id(owner: Option<&Owner>) -> Option<ObjectRef> {
+    owner.map(|o| ObjectRef {
+        api_version: o.id.gvk.group.clone(),
+        ..o.id.to_object_ref()
+    })
+}
+
+fn difference(compared: &Compared<'_>) -> ObjectDifference {
+    let (old, new) = (compared.pair.old, compared.pair.new);
+    let mut placeholders = Placeholders::default();
+    let masked = |located: Option<Located<'_>>, placeholders: &mut Placeholders| {
+        located.map(|l| placeholders.object(&l.object.node))
+    };
+    let old_node = masked(old, &mut placeholders);
+    let new_node = masked(new, &mut placeholders);
+    let id = |located: &Located<'_>| located.object.id.to_object_ref();
+    let owner = |located: Located<'_>| located.owner.map(|o| o.id.to_object_ref());
+    let action = match (&old, &new) {
+        (Some(_), Some(_)) => Action::Changed,
+        (Some(_), None) => Action::Removed,
+        _ => Action::Added,
+    };
+    let now = new.or(old);
+    let renamed = match (&old, &new) {
+        (Some(a), Some(b)) => a.object.id.name != b.object.id.name,
+        _ => false,
+    };
+    let moved = match (old, new) {
+        (Some(a), Some(b)) => owner_id(a.owner) != owner_id(b.owner),
+        _ => false,
+    };
+    ObjectDifference {
+        action,
+        id: now.as_ref().map(id).unwrap_or_else(nobody),
+        old_id: old.as_ref().filter(|_| renamed).map(id),
+        owner: now.and_then(owner),
+        old_owner: old.filter(|_| moved).and_then(owner),
+        changes: shown(compared, old_node.as_ref(), new_node.as_ref()),
+        old: old_node,
+        new: new_node,
+    }
+}
+
+/// The changes with placeholders for secret values.
+///
+/// Equal values have equal placeholders, so that comparing the masked objects
+/// gives the same changes; what was found out about them is kept.
+fn shown(compared: &Compared<'_>, old: Option<&Node>, new: Option<&Node>) -> Vec<Change> {
+    let (Some(old), Some(new)) = (old, new) else {
+        return Vec::new();
+    };
+    let mut changes = fields::changes(old, new);
+    for change in &mut changes {
+        let known = compared.changes.iter().find(|c| c.path == change.path);
+        change.noise = known.and_then(|c| c.noise);
+    }
+    changes
+}
+
+fn nobody() -> ObjectRef {
+    ResId::default().to_object_ref()
+}

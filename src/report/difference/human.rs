@@ -1,0 +1,350 @@
+//! Differences in a terminal.
+
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style};
+
+use super::Titles;
+use super::model::{Model, ObjectModel};
+use crate::diag::{Finding, Severity};
+use crate::diff::text::{self, LineKind};
+use crate::diff::{Action, Change, ChangeKind, ClusterDifference, Difference, ObjectDifference};
+use crate::yaml::Node;
+
+/// How wide a terminal must be for two columns.
+const TWO_COLUMNS_FROM: usize = 140;
+
+/// Styles, or none.
+#[derive(Clone, Copy)]
+struct Palette {
+    color: bool,
+}
+
+impl Palette {
+    fn paint(self, style: Style, text: &str) -> String {
+        if self.color {
+            format!("{style}{text}{style:#}")
+        } else {
+            text.to_owned()
+        }
+    }
+
+    fn old(self, text: &str) -> String {
+        self.paint(AnsiColor::Red.on_default(), text)
+    }
+
+    fn new(self, text: &str) -> String {
+        self.paint(AnsiColor::Green.on_default(), text)
+    }
+
+    fn quiet(self, text: &str) -> String {
+        self.paint(Style::new().dimmed(), text)
+    }
+
+    fn title(self, text: &str) -> String {
+        self.paint(Style::new().bold(), text)
+    }
+
+    fn severity(self, severity: Severity) -> String {
+        let color = match severity {
+            Severity::Error => AnsiColor::Red,
+            Severity::Warning => AnsiColor::Yellow,
+            Severity::Info => AnsiColor::Blue,
+        };
+        self.paint(color.on_default().bold(), severity.name())
+    }
+}
+
+/// Field by field: what it means first, then each object.
+pub(super) fn render(
+    difference: &Difference,
+    titles: &Titles,
+    color: bool,
+    width: usize,
+) -> String {
+    let palette = Palette { color };
+    let mut out = String::new();
+    let several = difference.clusters.len() > 1;
+    for cluster in &difference.clusters {
+        let is_empty = cluster.objects.is_empty() && cluster.unrendered.is_empty();
+        if is_empty {
+            continue;
+        }
+        if several {
+            let _ = writeln!(out, "{}\n", palette.title(&format!("# {}", cluster.name)));
+        }
+        for part in &cluster.unrendered {
+            let _ = writeln!(out, "{} {part}\n", palette.old("!"));
+        }
+        for object in &cluster.objects {
+            if object.is_noise() && !titles.show_noise {
+                continue;
+            }
+            one(object, palette, width, &mut out);
+        }
+        findings(cluster, palette, &mut out);
+    }
+    let _ = writeln!(out, "{}", Model::new(difference, titles).summary.sentence);
+    out
+}
+
+fn findings(cluster: &ClusterDifference, palette: Palette, out: &mut String) {
+    for finding in &cluster.findings {
+        finding_lines(finding, palette, out);
+    }
+    if !cluster.findings.is_empty() {
+        out.push('\n');
+    }
+}
+
+fn finding_lines(finding: &Finding, palette: Palette, out: &mut String) {
+    let object = finding
+        .object
+        .as_ref()
+        .map_or_else(String::new, |o| format!("{o}: "));
+    let _ = writeln!(
+        out,
+        "{}[{}] {object}{}",
+        palette.severity(finding.severity),
+        finding.rule,
+        finding.message
+    );
+    if let Some(location) = &finding.location {
+        let place = format!("  --> {}:{}", location.file, location.line);
+        let _ = writeln!(out, "{}", palette.quiet(&place));
+    }
+    if let Some(help) = &finding.help {
+        let _ = writeln!(out, "{}", palette.quiet(&format!("  help: {help}")));
+    }
+}
+
+fn one(object: &ObjectDifference, palette: Palette, width: usize, out: &mut String) {
+    let (sign, what) = match object.action {
+        Action::Added => (palette.new("+"), "added"),
+        Action::Removed => (palette.old("-"), "removed"),
+        Action::Changed => (palette.title("~"), "changed"),
+    };
+    let mut who = match (&object.owner, &object.old_owner) {
+        (Some(owner), Some(old)) => format!("by {owner}, no longer by {old}"),
+        (Some(owner), None) => format!("by {owner}"),
+        (None, _) => String::new(),
+    };
+    if let Some(old) = &object.old_id {
+        who.push_str(&format!(", named {} before", old.name));
+    }
+    let title = palette.title(&object.id.to_string());
+    let _ = writeln!(out, "{sign} {title} {what} {}", palette.quiet(&who));
+    for change in &object.changes {
+        field(change, palette, width, out);
+    }
+    let whole = match object.action {
+        Action::Added => object.new.as_ref().map(|n| (n, true)),
+        Action::Removed => object.old.as_ref().map(|n| (n, false)),
+        Action::Changed => None,
+    };
+    if let Some((node, is_new)) = whole {
+        block(&text::print(node), is_new, palette, out);
+    }
+    out.push('\n');
+}
+
+fn field(change: &Change, palette: Palette, width: usize, out: &mut String) {
+    let noise = change
+        .noise
+        .map_or_else(String::new, |n| palette.quiet(&format!(" ({})", n.name())));
+    let path = change.path.to_string();
+    let short = |node: &Option<Node>| {
+        let text = node.as_ref()?.text()?;
+        (!text.contains('\n')).then(|| written(text))
+    };
+    match (change.kind, short(&change.old), short(&change.new)) {
+        (ChangeKind::Changed, Some(old), Some(new)) => {
+            if path.chars().count() + old.chars().count() + new.chars().count() + 8 <= width {
+                let _ = writeln!(
+                    out,
+                    "    {path}: {} → {}{noise}",
+                    palette.old(&old),
+                    palette.new(&new)
+                );
+            } else {
+                let _ = writeln!(out, "    {path}:{noise}");
+                let _ = writeln!(out, "      {}", palette.old(&format!("- {old}")));
+                let _ = writeln!(out, "      {}", palette.new(&format!("+ {new}")));
+            }
+            return;
+        }
+        (ChangeKind::Added, _, Some(new)) => {
+            let _ = writeln!(
+                out,
+                "    {}{noise}",
+                palette.new(&format!("+ {path}: {new}"))
+            );
+            return;
+        }
+        (ChangeKind::Removed, Some(old), _) => {
+            let _ = writeln!(
+                out,
+                "    {}{noise}",
+                palette.old(&format!("- {path}: {old}"))
+            );
+            return;
+        }
+        (ChangeKind::Reordered, ..) => {
+            let _ = writeln!(out, "    {path}: the items are in another order{noise}");
+            return;
+        }
+        _ => {}
+    }
+    let _ = writeln!(out, "    {path}:{noise}");
+    let print = |node: &Option<Node>| {
+        let node = node.as_ref()?;
+        Some(match node.text() {
+            Some(text) => text.to_owned(),
+            None => text::print(node),
+        })
+    };
+    match (print(&change.old), print(&change.new)) {
+        (Some(old), Some(new)) if width >= TWO_COLUMNS_FROM => {
+            side_by_side(&old, &new, palette, width, out);
+        }
+        (Some(old), Some(new)) => {
+            for line in text::lines(&old, &new, 2) {
+                lined(line.kind, &line.text, "      ", palette, out);
+            }
+        }
+        (Some(old), None) => block(&old, false, palette, out),
+        (None, Some(new)) => block(&new, true, palette, out),
+        (None, None) => {}
+    }
+}
+
+/// A scalar as it is shown within a line.
+fn written(text: &str) -> String {
+    if text.is_empty() || text.starts_with(' ') || text.ends_with(' ') {
+        format!("\"{text}\"")
+    } else {
+        text.to_owned()
+    }
+}
+
+fn block(text: &str, is_new: bool, palette: Palette, out: &mut String) {
+    let kind = if is_new { LineKind::New } else { LineKind::Old };
+    for line in text.lines() {
+        lined(kind, line, "      ", palette, out);
+    }
+}
+
+fn lined(kind: LineKind, text: &str, indent: &str, palette: Palette, out: &mut String) {
+    let line = match kind {
+        LineKind::Hunk => palette.quiet(text),
+        LineKind::Same => palette.quiet(&format!("  {text}")),
+        LineKind::Old => palette.old(&format!("- {text}")),
+        LineKind::New => palette.new(&format!("+ {text}")),
+    };
+    let _ = writeln!(out, "{indent}{line}");
+}
+
+/// Two texts beside each other, what is new on the right.
+fn side_by_side(old: &str, new: &str, palette: Palette, width: usize, out: &mut String) {
+    let column = (width.saturating_sub(9)) / 2;
+    let lines = text::lines(old, new, 2);
+    let mut rest = lines.as_slice();
+    while let Some(first) = rest.first() {
+        match first.kind {
+            LineKind::Hunk => {
+                let _ = writeln!(out, "      {}", palette.quiet(&first.text));
+                rest = rest.get(1..).unwrap_or_default();
+            }
+            LineKind::Same => {
+                let text = fitted(&first.text, column);
+                let row = format!("      {text}   {text}");
+                let _ = writeln!(out, "{}", palette.quiet(row.trim_end()));
+                rest = rest.get(1..).unwrap_or_default();
+            }
+            LineKind::Old | LineKind::New => {
+                let count = |kind| {
+                    let of_kind = |l: &&text::Line| l.kind == kind;
+                    let run = rest
+                        .iter()
+                        .take_while(|l| matches!(l.kind, LineKind::Old | LineKind::New));
+                    run.filter(of_kind).count()
+                };
+                let run = count(LineKind::Old) + count(LineKind::New);
+                let (changed, after) = rest.split_at(run.min(rest.len()));
+                let of = |kind| changed.iter().filter(move |l| l.kind == kind);
+                let (mut left, mut right) = (of(LineKind::Old), of(LineKind::New));
+                loop {
+                    let row = (left.next(), right.next());
+                    if row == (None, None) {
+                        break;
+                    }
+                    let cell = |line: Option<&text::Line>| {
+                        fitted(line.map_or("", |l| l.text.as_str()), column)
+                    };
+                    let _ = writeln!(
+                        out,
+                        "      {} │ {}",
+                        palette.old(&cell(row.0)),
+                        palette.new(cell(row.1).trim_end())
+                    );
+                }
+                rest = after;
+            }
+        }
+    }
+}
+
+/// A line in a column: cut, or filled with blanks.
+fn fitted(text: &str, column: usize) -> String {
+    let count = text.chars().count();
+    if count > column {
+        let cut: String = text.chars().take(column.saturating_sub(1)).collect();
+        return format!("{cut}…");
+    }
+    format!("{text}{}", " ".repeat(column - count))
+}
+
+/// Lines of YAML, object by object.
+pub(super) fn unified(model: &Model, color: bool) -> String {
+    let palette = Palette { color };
+    let mut out = String::new();
+    let several = model.clusters.len() > 1;
+    for cluster in &model.clusters {
+        let prefix = if several {
+            format!("{}/", cluster.name)
+        } else {
+            String::new()
+        };
+        for part in &cluster.unrendered {
+            let _ = writeln!(out, "# {prefix}{}", part.what);
+        }
+        for object in cluster.objects.iter().filter(|o| o.shown) {
+            unified_object(object, &prefix, palette, &mut out);
+        }
+    }
+    out
+}
+
+fn unified_object(object: &ObjectModel, prefix: &str, palette: Palette, out: &mut String) {
+    let name = |side: &str, id: &str| format!("{side}/{prefix}{id}");
+    let old_id = object
+        .old_object
+        .as_ref()
+        .map_or_else(|| object.name.clone(), ToString::to_string);
+    let (old, new) = match object.action {
+        "added" => ("/dev/null".to_owned(), name("b", &object.name)),
+        "removed" => (name("a", &object.name), "/dev/null".to_owned()),
+        _ => (name("a", &old_id), name("b", &object.name)),
+    };
+    let _ = writeln!(out, "{}", palette.title(&format!("--- {old}")));
+    let _ = writeln!(out, "{}", palette.title(&format!("+++ {new}")));
+    for line in object.diff.lines() {
+        let line = match line.as_bytes().first() {
+            Some(b'-') => palette.old(line),
+            Some(b'+') => palette.new(line),
+            Some(b'@') => palette.quiet(line),
+            _ => line.to_owned(),
+        };
+        let _ = writeln!(out, "{line}");
+    }
+}

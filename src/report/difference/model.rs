@@ -1,0 +1,384 @@
+//! A difference as plain data.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::Titles;
+use crate::diag::{Finding, Location, ObjectRef, Severity};
+use crate::diff::patch::{self, Operation};
+use crate::diff::text::{self, LineKind};
+use crate::diff::{
+    Action, Change, ChangeKind, ClusterDifference, Difference, ObjectDifference, Presence, Side,
+    Unrendered,
+};
+use crate::yaml::resolve::Version;
+use crate::yaml::{Node, Value, decode};
+
+/// What the format calls itself, with its version.
+pub(super) const FORMAT: &str = "fluxwright.diff/v1";
+
+/// A difference, as reports show it.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Model {
+    format: &'static str,
+    /// What the old side is called.
+    pub old: String,
+    /// What the new side is called.
+    pub new: String,
+    /// Numbers.
+    pub summary: Summary,
+    /// What the change means, worst first.
+    pub findings: Vec<Finding>,
+    /// The clusters.
+    pub clusters: Vec<ClusterModel>,
+}
+
+/// What a change comes to.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Summary {
+    /// All of it in a sentence.
+    pub sentence: String,
+    /// How many objects are new.
+    pub added: usize,
+    /// How many are gone.
+    pub removed: usize,
+    /// How many changed, noise left out.
+    pub changed: usize,
+    /// How many changed in nothing but noise.
+    pub noise: usize,
+    /// How many are the same.
+    pub unchanged: usize,
+    /// How many parts do not render.
+    pub unrendered: usize,
+    /// The clusters that the change reaches.
+    pub clusters: Vec<String>,
+    /// The Kustomizations and HelmReleases that it reaches.
+    pub owners: Vec<String>,
+    /// Findings at severity error.
+    pub errors: usize,
+    /// Findings at severity warning.
+    pub warnings: usize,
+}
+
+/// One cluster.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClusterModel {
+    /// Its name.
+    pub name: String,
+    /// `both`, `added` or `removed`.
+    pub presence: &'static str,
+    /// How many objects are the same.
+    pub unchanged: usize,
+    /// What does not render.
+    pub unrendered: Vec<UnrenderedModel>,
+    /// The objects that differ.
+    pub objects: Vec<ObjectModel>,
+}
+
+/// A part that does not render.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UnrenderedModel {
+    /// `old` or `new`.
+    pub side: &'static str,
+    /// What it is; none for the whole cluster.
+    pub owner: Option<ObjectRef>,
+    /// What and why, in a sentence.
+    pub what: String,
+    /// The rule of the error.
+    pub rule: &'static str,
+    /// Where it happened.
+    pub location: Option<Location>,
+    /// How many objects of the other side have no counterpart.
+    pub not_compared: usize,
+}
+
+/// An object that differs.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ObjectModel {
+    /// `added`, `removed` or `changed`.
+    pub action: &'static str,
+    /// Its kind, namespace and name, for people.
+    pub name: String,
+    /// What identifies it.
+    pub object: ObjectRef,
+    /// What identified it, where its generated name is another one now.
+    pub old_object: Option<ObjectRef>,
+    /// Who applies it.
+    pub owner: Option<ObjectRef>,
+    /// Who applied it, where that was another.
+    pub old_owner: Option<ObjectRef>,
+    /// Whether all that changed is noise.
+    pub noise: bool,
+    /// Whether reports show it in full.
+    #[serde(skip)]
+    pub shown: bool,
+    /// The worst severity of the findings about it; empty where there is none.
+    pub severity: &'static str,
+    /// The fields that differ.
+    pub changes: Vec<ChangeModel>,
+    /// The RFC 6902 patch that makes the old object the new one; none for what
+    /// is new or gone.
+    pub patch: Option<serde_json::Value>,
+    /// The lines of YAML that differ, as `diff -u` shows them.
+    pub diff: String,
+}
+
+/// A field that differs.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChangeModel {
+    /// The way to it, for people.
+    pub path: String,
+    /// The way to it, a JSON pointer.
+    pub pointer: String,
+    /// `added`, `removed`, `changed` or `reordered`.
+    pub kind: &'static str,
+    /// The old value.
+    pub old: Option<serde_json::Value>,
+    /// The new value.
+    pub new: Option<serde_json::Value>,
+    /// What kind of noise it is, where it is.
+    pub noise: Option<&'static str>,
+    /// Where the new value comes from; the old one, where there is no new one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub location: Option<Location>,
+}
+
+impl Model {
+    /// The model of a difference.
+    pub fn new(difference: &Difference, titles: &Titles) -> Model {
+        let clusters: Vec<ClusterModel> = difference
+            .clusters
+            .iter()
+            .map(|c| cluster(c, titles))
+            .collect();
+        let mut findings: Vec<Finding> = difference.findings().cloned().collect();
+        findings.sort_by_key(|f| std::cmp::Reverse(f.severity));
+        let summary = summary(&clusters, &findings);
+        Model {
+            format: FORMAT,
+            old: titles.old.clone(),
+            new: titles.new.clone(),
+            summary,
+            findings,
+            clusters,
+        }
+    }
+}
+
+fn cluster(difference: &ClusterDifference, titles: &Titles) -> ClusterModel {
+    ClusterModel {
+        name: difference.name.to_string(),
+        presence: match difference.presence {
+            Presence::Both => "both",
+            Presence::Added => "added",
+            Presence::Removed => "removed",
+        },
+        unchanged: difference.unchanged,
+        unrendered: difference.unrendered.iter().map(unrendered).collect(),
+        objects: difference
+            .objects
+            .iter()
+            .map(|o| object(o, &difference.findings, titles))
+            .collect(),
+    }
+}
+
+fn unrendered(part: &Unrendered) -> UnrenderedModel {
+    UnrenderedModel {
+        side: match part.side {
+            Side::Old => "old",
+            Side::New => "new",
+        },
+        owner: part.owner.clone(),
+        what: part.to_string(),
+        rule: part.failure.rule,
+        location: part.failure.location.clone(),
+        not_compared: part.not_compared,
+    }
+}
+
+fn object(difference: &ObjectDifference, findings: &[Finding], titles: &Titles) -> ObjectModel {
+    let severity = findings
+        .iter()
+        .filter(|f| f.object.as_ref() == Some(&difference.id))
+        .map(|f| f.severity)
+        .max();
+    let print = |node: &Option<Node>| node.as_ref().map(text::print).unwrap_or_default();
+    let noise = difference.is_noise();
+    ObjectModel {
+        action: match difference.action {
+            Action::Added => "added",
+            Action::Removed => "removed",
+            Action::Changed => "changed",
+        },
+        name: difference.id.to_string(),
+        object: difference.id.clone(),
+        old_object: difference.old_id.clone(),
+        owner: difference.owner.clone(),
+        old_owner: difference.old_owner.clone(),
+        noise,
+        shown: !noise || titles.show_noise,
+        severity: severity.map_or("", Severity::name),
+        changes: difference.changes.iter().map(change).collect(),
+        patch: match (&difference.old, &difference.new) {
+            (Some(old), Some(new)) => {
+                let operations = patch::patch(old, new);
+                Some(operations.iter().map(operation).collect())
+            }
+            _ => None,
+        },
+        diff: unified(&print(&difference.old), &print(&difference.new)),
+    }
+}
+
+/// How many lines stand around those that differ.
+const CONTEXT_LINES: usize = 3;
+
+fn unified(old: &str, new: &str) -> String {
+    let mut out = String::new();
+    for line in text::lines(old, new, CONTEXT_LINES) {
+        match line.kind {
+            LineKind::Hunk => {}
+            LineKind::Same => out.push(' '),
+            LineKind::Old => out.push('-'),
+            LineKind::New => out.push('+'),
+        }
+        out.push_str(&line.text);
+        out.push('\n');
+    }
+    out
+}
+
+fn change(change: &Change) -> ChangeModel {
+    let value = |node: &Option<Node>| node.as_ref().map(node_to_json);
+    ChangeModel {
+        path: change.path.to_string(),
+        pointer: change.path.pointer(),
+        kind: match change.kind {
+            ChangeKind::Added => "added",
+            ChangeKind::Removed => "removed",
+            ChangeKind::Changed => "changed",
+            ChangeKind::Reordered => "reordered",
+        },
+        old: value(&change.old),
+        new: value(&change.new),
+        noise: change.noise.map(crate::diff::Noise::name),
+        location: None,
+    }
+}
+
+fn operation(operation: &Operation) -> serde_json::Value {
+    match operation {
+        Operation::Add { path, value } => {
+            serde_json::json!({"op": "add", "path": path, "value": to_json(value)})
+        }
+        Operation::Remove { path } => serde_json::json!({"op": "remove", "path": path}),
+        Operation::Replace { path, value } => {
+            serde_json::json!({"op": "replace", "path": path, "value": to_json(value)})
+        }
+        Operation::Move { from, path } => {
+            serde_json::json!({"op": "move", "from": from, "path": path})
+        }
+    }
+}
+
+fn node_to_json(node: &Node) -> serde_json::Value {
+    decode(node, Version::V2).map_or(serde_json::Value::Null, |v| to_json(&v))
+}
+
+/// A value as JSON.
+fn to_json(value: &Value) -> serde_json::Value {
+    match value {
+        Value::Null => serde_json::Value::Null,
+        Value::Bool(b) => (*b).into(),
+        Value::Int(i) => (*i).into(),
+        Value::Uint(u) => (*u).into(),
+        Value::Float(f) => (*f).into(),
+        Value::String(text) => (**text).into(),
+        Value::Sequence(items) => items.iter().map(to_json).collect(),
+        Value::Mapping(map) => map
+            .iter()
+            .map(|(key, value)| (key.to_string(), to_json(value)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+    }
+}
+
+fn summary(clusters: &[ClusterModel], findings: &[Finding]) -> Summary {
+    let mut summary = Summary::default();
+    let mut owners = BTreeSet::new();
+    let several = clusters.len() > 1;
+    for cluster in clusters {
+        summary.unchanged += cluster.unchanged;
+        summary.unrendered += cluster.unrendered.len();
+        let is_touched = cluster.presence != "both"
+            || !cluster.objects.is_empty()
+            || !cluster.unrendered.is_empty();
+        if is_touched {
+            summary.clusters.push(cluster.name.clone());
+        }
+        for object in &cluster.objects {
+            match object.action {
+                "added" => summary.added += 1,
+                "removed" => summary.removed += 1,
+                _ if object.noise => summary.noise += 1,
+                _ => summary.changed += 1,
+            }
+            for owner in [&object.owner, &object.old_owner].into_iter().flatten() {
+                owners.insert(if several {
+                    format!("{owner} of {}", cluster.name)
+                } else {
+                    owner.to_string()
+                });
+            }
+        }
+    }
+    summary.owners = owners.into_iter().collect();
+    let count = |severity| findings.iter().filter(|f| f.severity == severity).count();
+    summary.errors = count(Severity::Error);
+    summary.warnings = count(Severity::Warning);
+    summary.sentence = sentence(&summary, several);
+    summary
+}
+
+fn sentence(summary: &Summary, several: bool) -> String {
+    let mut parts = Vec::new();
+    for (n, what) in [
+        (summary.changed, "changed"),
+        (summary.added, "added"),
+        (summary.removed, "removed"),
+        (summary.noise, "changed in noise alone"),
+    ] {
+        if n > 0 {
+            parts.push(format!("{n} {what}"));
+        }
+    }
+    let mut sentence = if parts.is_empty() {
+        "no object differs".to_owned()
+    } else {
+        format!("objects: {}", parts.join(", "))
+    };
+    sentence.push_str(&format!(", {} the same", summary.unchanged));
+    if summary.unrendered > 0 {
+        sentence.push_str(&format!(
+            "; {} {} not render",
+            summary.unrendered,
+            if summary.unrendered == 1 {
+                "part does"
+            } else {
+                "parts do"
+            }
+        ));
+    }
+    if several && !summary.clusters.is_empty() {
+        sentence.push_str(&format!("; clusters: {}", summary.clusters.join(", ")));
+    }
+    sentence
+}

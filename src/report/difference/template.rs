@@ -1,0 +1,216 @@
+//! Reports that are templates.
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
+
+use super::model::Model;
+use crate::diag::{Error, Result};
+
+const MARKDOWN: &str = include_str!("../templates/diff.md.jinja");
+const GITHUB: &str = include_str!("../templates/diff.github.jinja");
+const HTML: &str = include_str!("../templates/diff.html.jinja");
+
+/// The most bytes that a comment on GitHub may have, with some room for what
+/// others put around it.
+pub const GITHUB_LIMIT_BYTES: usize = 64_000;
+
+/// The most text that a user's own template may make.
+const FUEL: u64 = 50_000_000;
+
+fn environment<'a>() -> Environment<'a> {
+    let mut environment = Environment::new();
+    let syntax = SyntaxConfig::builder()
+        .trim_blocks(true)
+        .lstrip_blocks(true)
+        .keep_trailing_newline(true)
+        .build();
+    // Only delimiters of a user's choice could be refused.
+    if let Ok(syntax) = syntax {
+        environment.set_syntax(syntax);
+    }
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_fuel(Some(FUEL));
+    environment.set_auto_escape_callback(|name| {
+        if name.contains(".html") {
+            AutoEscape::Html
+        } else {
+            AutoEscape::None
+        }
+    });
+    environment.add_filter("fence", fence);
+    environment.add_filter("code", code);
+    environment.add_filter("plain", plain);
+    environment
+}
+
+/// Text as a fenced block that nothing in it can end.
+fn fence(text: &str, language: &str) -> String {
+    let longest = text
+        .split(|c| c != '`')
+        .map(str::len)
+        .max()
+        .unwrap_or_default();
+    let marks = "`".repeat(longest.max(2) + 1);
+    let end = if text.ends_with('\n') { "" } else { "\n" };
+    format!("{marks}{language}\n{text}{end}{marks}")
+}
+
+/// Text as code within a line.
+fn code(text: &str) -> String {
+    let text = text.replace(['\n', '\r'], " ");
+    if text.contains('`') {
+        format!("`` {text} ``")
+    } else {
+        format!("`{text}`")
+    }
+}
+
+/// A message, whose values are in backticks already, on one line and without
+/// anything that Markdown or HTML would take for more than text.
+fn plain(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut in_code = false;
+    for c in text.chars() {
+        match c {
+            '`' => {
+                in_code = !in_code;
+                out.push(c);
+            }
+            '\n' | '\r' => out.push(' '),
+            '<' if !in_code => out.push_str("&lt;"),
+            '>' if !in_code => out.push_str("&gt;"),
+            '|' => out.push_str("\\|"),
+            // Nobody is told of a comment because an object is named so.
+            '@' if !in_code => out.push_str("@\u{200B}"),
+            '*' | '_' | '[' | ']' | '#' if !in_code => {
+                out.push('\\');
+                out.push(c);
+            }
+            c => out.push(c),
+        }
+    }
+    if in_code {
+        out.push('`');
+    }
+    out
+}
+
+fn render(name: &str, source: &str, model: &Model) -> Result<String> {
+    let environment = environment();
+    let refused = |e: &minijinja::Error| {
+        let place = e.line().map_or(String::new(), |n| format!(", line {n}"));
+        let detail = e.detail().map_or(String::new(), |d| format!(": {d}"));
+        Error::new(
+            "report/template",
+            format!("the template `{name}`{place}: {}{detail}", e.kind()),
+        )
+        .help("docs/diff.md lists what a template is given")
+    };
+    environment
+        .render_named_str(name, source, Value::from(Serde(model)))
+        .map_err(|e| refused(&e))
+}
+
+pub(super) fn own(model: &Model, name: &str, source: &str) -> Result<String> {
+    render(name, source, model)
+}
+
+pub(super) fn markdown(model: &Model) -> Result<String> {
+    render("diff.md", MARKDOWN, model)
+}
+
+pub(super) fn html(model: &Model) -> Result<String> {
+    render("diff.html", HTML, model)
+}
+
+/// A comment within the limit: details go from the end, where the least
+/// matters, until it fits.
+pub(super) fn github(mut model: Model) -> Result<String> {
+    for cluster in &mut model.clusters {
+        cluster.objects.sort_by_key(|object| {
+            std::cmp::Reverse(match object.severity {
+                "error" => 3,
+                "warning" => 2,
+                "info" => 1,
+                _ => 0,
+            })
+        });
+    }
+    loop {
+        let text = render("diff.github.md", GITHUB, &model)?;
+        if text.len() <= GITHUB_LIMIT_BYTES || !shorten(&mut model, text.len()) {
+            return Ok(cut(text));
+        }
+    }
+}
+
+/// Takes details out, those of the least matter first, as much as is too much.
+fn shorten(model: &mut Model, length: usize) -> bool {
+    let mut excess = length.saturating_sub(GITHUB_LIMIT_BYTES);
+    let mut changed = false;
+    let objects = model.clusters.iter_mut().flat_map(|c| &mut c.objects);
+    let mut objects: Vec<_> = objects.collect();
+    objects.reverse();
+    objects.sort_by_key(|object| match object.severity {
+        "error" => 3,
+        "warning" => 2,
+        _ => 1,
+    });
+    for object in &mut objects {
+        if excess == 0 {
+            return changed;
+        }
+        if !object.diff.is_empty() {
+            excess = excess.saturating_sub(object.diff.len());
+            object.diff.clear();
+            changed = true;
+        }
+    }
+    if changed || excess == 0 {
+        return changed;
+    }
+    // Names alone are too many: the findings and numbers remain.
+    for object in objects {
+        if object.shown {
+            excess = excess.saturating_sub(object.name.len() + 60);
+            object.shown = false;
+            changed = true;
+        }
+        if excess == 0 {
+            break;
+        }
+    }
+    changed
+}
+
+/// The last resort: findings alone are too many.
+fn cut(mut text: String) -> String {
+    if text.len() <= GITHUB_LIMIT_BYTES {
+        return text;
+    }
+    const NOTE: &str = "\n\n…and more than a comment holds: see the report of the run.\n";
+    let mut end = GITHUB_LIMIT_BYTES - NOTE.len();
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.truncate(end);
+    text.push_str(NOTE);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_ends_a_block_but_its_end() {
+        assert_eq!(fence("a\n", "diff"), "```diff\na\n```");
+        assert_eq!(fence("a ```` b", ""), "`````\na ```` b\n`````");
+        assert_eq!(code("a`b"), "`` a`b ``");
+        assert_eq!(
+            plain("<b> `a_b` @team *x* | [y](z)"),
+            "&lt;b&gt; `a_b` @\u{200B}team \\*x\\* \\| \\[y\\](z)"
+        );
+    }
+}
