@@ -7,6 +7,8 @@
 )]
 
 mod check_schema;
+#[cfg(feature = "git")]
+mod diff;
 mod envsubst;
 mod fleet;
 mod fuzz_corpus;

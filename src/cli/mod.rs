@@ -11,7 +11,10 @@ mod check;
 mod completion;
 #[cfg(feature = "sops")]
 mod decrypt;
+mod diff;
+mod environment;
 mod envsubst;
+mod fail_on;
 mod folder;
 mod get;
 mod kustomize;
@@ -55,6 +58,7 @@ enum Command {
     Decrypt(decrypt::Args),
     #[cfg(not(feature = "sops"))]
     Decrypt(absent::Args),
+    Diff(Box<diff::Args>),
     Envsubst(envsubst::Args),
     Get(get::Args),
     Kustomize(Box<kustomize::Args>),
@@ -89,6 +93,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Decrypt(args) => args.run(),
         #[cfg(not(feature = "sops"))]
         Command::Decrypt(args) => args.run("sops"),
+        Command::Diff(args) => args.run(),
         Command::Envsubst(args) => args.run(),
         Command::Get(args) => args.run(),
         Command::Kustomize(args) => args.run(),

@@ -22,7 +22,7 @@ use crate::resource::Files;
 pub(super) struct RepositoryArgs {
     /// The root of the repository, or a folder in it that is an entry point
     #[arg(value_name = "PATH", default_value = ".")]
-    path: PathBuf,
+    pub(super) path: PathBuf,
 
     /// The root of the repository [default: the nearest folder upwards that holds .git,
     /// fluxwright.lock or .fluxwright.yaml]
@@ -119,9 +119,22 @@ impl RepositoryArgs {
     /// What is wrong with the arguments, `.fluxwright.yaml`, or the entry
     /// points.
     pub(super) fn open(&self, source_map: &Arc<SourceMap>) -> Result<Repository> {
-        let (root, folder) = self.locate()?;
-        let tree = DiskTree::open(&root)?;
-        let repository = Arc::new(Files::new(Arc::new(tree), source_map.clone()));
+        let (root, _) = self.locate()?;
+        self.open_tree(Arc::new(DiskTree::open(&root)?), source_map)
+    }
+
+    /// Opens another version of the repository, from a tree of its root.
+    ///
+    /// # Errors
+    ///
+    /// As [`RepositoryArgs::open`].
+    pub(super) fn open_tree(
+        &self,
+        tree: Arc<dyn Tree>,
+        source_map: &Arc<SourceMap>,
+    ) -> Result<Repository> {
+        let (_, folder) = self.locate()?;
+        let repository = Arc::new(Files::new(tree, source_map.clone()));
         let (config, config_span) = read_config(&repository)?;
         let entries = self.entries(&repository, &config, &folder)?;
         let local = self.local_sources(source_map)?;
@@ -145,7 +158,7 @@ impl RepositoryArgs {
     }
 
     /// The root, and the folder in it that was named.
-    fn locate(&self) -> Result<(PathBuf, String)> {
+    pub(super) fn locate(&self) -> Result<(PathBuf, String)> {
         let absolute = |path: &Path| {
             path.canonicalize().map_err(|_| {
                 Error::new(
@@ -380,7 +393,7 @@ fn read_config(files: &Files) -> Result<(Config, Span)> {
 }
 
 /// Opens a folder or an archive.
-fn open_source(path: &str, source_map: &Arc<SourceMap>) -> Result<LocalSource> {
+pub(super) fn open_source(path: &str, source_map: &Arc<SourceMap>) -> Result<LocalSource> {
     let at = Path::new(path);
     if at.is_dir() {
         let tree = DiskTree::open(at)?.named(path);

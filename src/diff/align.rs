@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::schema::kustomize::FieldSchema;
-use crate::yaml::{Node, Value, resolve::Version};
+use crate::yaml::{Node, Value, decode, emit, resolve::Version};
 
 /// An item of either list, or of both.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,8 +134,13 @@ pub(super) fn canonical(node: &Node) -> String {
     crate::yaml::to_json(&value(node))
 }
 
-/// What a node means to the API server; text where it means nothing.
-pub(super) fn value(node: &Node) -> Value {
-    crate::yaml::decode(node, Version::V2)
-        .unwrap_or_else(|_| Value::String(node.text().unwrap_or_default().into()))
+/// What a node means to the API server: as kustomize reads it, or, where that
+/// refuses it, as kubectl does; its text where neither takes it.
+pub fn value(node: &Node) -> Value {
+    let decoded = decode(node, Version::V3).or_else(|_| decode(node, Version::V2));
+    decoded.unwrap_or_else(|_| {
+        let mut text = String::new();
+        emit::as_written(node, emit::Indent::Compact, &mut text);
+        Value::String(text.into())
+    })
 }

@@ -61,10 +61,10 @@ pub struct ClusterDifference {
 
 /// A part that does not render on one side, so that nothing is known of what
 /// changed in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Unrendered {
-    /// On which side.
-    pub side: Side,
+    /// On which side; none where it renders on neither.
+    pub side: Option<Side>,
     /// What does not render; none for a whole cluster.
     pub owner: Option<ObjectRef>,
     /// Why.
@@ -80,8 +80,9 @@ impl std::fmt::Display for Unrendered {
             None => f.write_str("the cluster ")?,
         }
         f.write_str(match self.side {
-            Side::Old => "did not render before this change",
-            Side::New => "does not render",
+            None => "does not render, nor did it before this change",
+            Some(Side::Old) => "did not render before this change",
+            Some(Side::New) => "does not render",
         })?;
         write!(f, ": {}", self.failure.message)?;
         match self.not_compared {
@@ -200,9 +201,15 @@ fn cluster(
 ) -> ClusterDifference {
     let (mut old_objects, old_left_out) = comparable(old, new);
     let (mut new_objects, new_left_out) = comparable(new, old);
-    let unrendered: Vec<Unrendered> = failures(old, Side::Old, &new_left_out)
-        .chain(failures(new, Side::New, &old_left_out))
-        .collect();
+    let mut unrendered: Vec<Unrendered> = failures(new, Side::New, &old_left_out).collect();
+    for before in failures(old, Side::Old, &new_left_out) {
+        match unrendered.iter_mut().find(|u| u.owner == before.owner) {
+            // What is wrong now is what can be mended.
+            Some(both) => both.side = None,
+            None => unrendered.push(before),
+        }
+    }
+    unrendered.sort_by(|a, b| a.owner.cmp(&b.owner));
     // Objects that are ignored in part are copied without these parts.
     let copies: Vec<_> = [&old_objects, &new_objects]
         .map(|objects| without_ignored(objects, &comparison.ignore))
@@ -308,7 +315,7 @@ fn failures<'a>(
             .sum()
     };
     let whole = side.failure.iter().map(move |failure| Unrendered {
-        side: which,
+        side: Some(which),
         owner: None,
         failure: failure.clone(),
         not_compared: count(&None),
@@ -317,7 +324,7 @@ fn failures<'a>(
         let failure = unit.outcome.as_ref().err()?;
         let owner = unit.owner.as_ref().map(|o| o.id.clone());
         Some(Unrendered {
-            side: which,
+            side: Some(which),
             failure: failure.clone(),
             not_compared: count(&owner),
             owner: owner.map(|id| id.to_object_ref()),

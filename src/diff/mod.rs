@@ -7,7 +7,7 @@
 //! does not render, and findings of the rules [`RULES`], which say what the
 //! change means. Pure: `report` shows it, `cli` decides by it.
 //!
-//! - `rendering` is what is compared, and where it comes from,
+//! - `rendering` is what is compared, [`output`] reads one that was written,
 //! - `pairs` says which object of one side is which of the other,
 //! - `fields` compares two objects, lists by their merge keys (`align`),
 //! - `noise` tells apart what changes with every release and means nothing,
@@ -21,6 +21,7 @@ mod fields;
 mod ignore;
 mod meaning;
 mod noise;
+pub mod output;
 mod pairs;
 pub mod patch;
 mod path;
@@ -31,6 +32,7 @@ mod secret;
 mod tests;
 pub mod text;
 
+pub use align::value;
 pub use compare::{
     Action, ClusterDifference, Comparison, Difference, ObjectDifference, Presence, Unrendered,
     compare,
@@ -39,5 +41,5 @@ pub use fields::{Change, ChangeKind};
 pub use ignore::Ignore;
 pub use noise::Noise;
 pub use path::{FieldPath, Step};
-pub use rendering::{Failure, Owner, Rendering, Side, Unit};
+pub use rendering::{Cluster, Failure, Owner, Rendering, Side, Unit};
 pub use rules::{RULES, Rule};

@@ -74,10 +74,10 @@ impl std::fmt::Display for Owner {
 }
 
 /// Why something could not be rendered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Failure {
     /// The rule of the error.
-    pub rule: &'static str,
+    pub rule: Arc<str>,
     /// Its message.
     pub message: String,
     /// What to do about it.
@@ -90,7 +90,7 @@ impl Failure {
     /// From an error.
     pub fn of(error: &Error, sources: &SourceMap) -> Failure {
         Failure {
-            rule: error.rule(),
+            rule: error.rule().into(),
             message: error.to_string(),
             help: error.help_text().map(str::to_owned),
             location: Location::of(error.span(), sources),
@@ -177,24 +177,52 @@ fn add_object(node: &Node, objects: &mut Vec<Object>) -> Result<()> {
 }
 
 fn owner(unit: &cluster::Unit) -> Owner {
-    let spec = |path: &[&str]| {
-        let spec = unit.object.get("spec")?;
-        spec.at_path(path)
-    };
-    let flag = |path: &[&str]| spec(path).and_then(Node::as_bool) == Some(true);
     Owner {
-        kind: unit.kind,
-        id: unit.id.clone(),
         parent: unit.parent.clone(),
         suspended: unit.suspended,
-        prunes: match unit.kind {
-            UnitKind::Kustomization => flag(&["prune"]),
+        ..Owner::new(
+            unit.kind,
+            unit.id.clone(),
+            flags_of(unit.kind, Some(&unit.object)),
+        )
+    }
+}
+
+/// What an owner does with what it applies.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Flags {
+    prunes: bool,
+    forces: bool,
+    remote: Option<Arc<str>>,
+}
+
+impl Owner {
+    pub(super) fn new(kind: UnitKind, id: ResId, flags: Flags) -> Owner {
+        Owner {
+            kind,
+            id,
+            parent: None,
+            suspended: false,
+            prunes: flags.prunes,
+            forces: flags.forces,
+            remote: flags.remote,
+        }
+    }
+}
+
+/// What a Flux object says it does with what it applies.
+pub(super) fn flags_of(kind: UnitKind, object: Option<&Node>) -> Flags {
+    let spec = object.and_then(|o| o.get("spec"));
+    let flag = |key: &str| spec.and_then(|s| s.get(key)).and_then(Node::as_bool) == Some(true);
+    Flags {
+        prunes: match kind {
+            UnitKind::Kustomization => flag("prune"),
             // Helm deletes what a new version of a release no longer has.
             UnitKind::HelmRelease => true,
         },
         // Helm replaces with `--force`, too, but no immutable field.
-        forces: unit.kind == UnitKind::Kustomization && flag(&["force"]),
-        remote: spec(&["kubeConfig"]).map(|config| {
+        forces: kind == UnitKind::Kustomization && flag("force"),
+        remote: spec.and_then(|s| s.get("kubeConfig")).map(|config| {
             let name = |key| config.at_path(&[key, "name"]).and_then(Node::shared_text);
             name("secretRef")
                 .or_else(|| name("configMapRef"))

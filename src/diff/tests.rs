@@ -1,1 +1,532 @@
-//! Tests.
+//! Two renderings from manifests, and what is said of them.
+
+use std::fmt::Write as _;
+
+use super::*;
+use crate::diag::{Error, SourceMap};
+use crate::pipeline::cluster::{Object, UnitKind};
+use crate::resource::{Gvk, ResId};
+use crate::yaml;
+
+/// A side: owners with manifests; a text that begins with `!` is an error.
+fn side(units: &[(&str, &str)], sources: &SourceMap) -> Rendering {
+    let mut cluster = rendering::Cluster::default();
+    for (name, text) in units {
+        let mut parts = name.split(' ');
+        let (kind, name) = parts
+            .next()
+            .and_then(|full| full.split_once('/'))
+            .expect("KIND/NAME");
+        let words: Vec<&str> = parts.collect();
+        let (kind, group) = match kind {
+            "HelmRelease" => (UnitKind::HelmRelease, "helm.toolkit.fluxcd.io/v2"),
+            _ => (UnitKind::Kustomization, "kustomize.toolkit.fluxcd.io/v1"),
+        };
+        let id = |name: &str| ResId {
+            gvk: Gvk::new(
+                group,
+                match kind {
+                    UnitKind::HelmRelease => "HelmRelease",
+                    UnitKind::Kustomization => "Kustomization",
+                },
+            ),
+            namespace: "flux-system".into(),
+            name: name.into(),
+        };
+        let parent = words.iter().find_map(|w| w.strip_prefix("of="));
+        let owner = Owner {
+            parent: parent.map(id),
+            suspended: words.contains(&"suspended"),
+            prunes: !words.contains(&"keeps"),
+            forces: words.contains(&"forces"),
+            ..Owner::new(kind, id(name), rendering::Flags::default())
+        };
+        let outcome = match text.strip_prefix('!') {
+            Some(message) => Err(Failure::of(&Error::new("ref/missing", message), sources)),
+            None => {
+                let file = sources.add("a.yaml", *text);
+                let documents = yaml::parse(text, file).unwrap();
+                Ok(documents.into_iter().map(|d| Object::new(d.root)).collect())
+            }
+        };
+        cluster.units.push(Unit {
+            owner: Some(owner),
+            outcome,
+        });
+    }
+    let mut rendering = Rendering::default();
+    rendering.clusters.insert("blue".into(), cluster);
+    rendering
+}
+
+fn compared(old: &[(&str, &str)], new: &[(&str, &str)]) -> ClusterDifference {
+    let sources = SourceMap::new();
+    let (old, new) = (side(old, &sources), side(new, &sources));
+    let mut difference = compare(&old, &new, &Comparison::default(), &sources);
+    difference.clusters.remove(0)
+}
+
+/// What is said: objects with their fields, then findings.
+fn told(old: &[(&str, &str)], new: &[(&str, &str)]) -> String {
+    let difference = compared(old, new);
+    let mut text = String::new();
+    for part in &difference.unrendered {
+        writeln!(text, "! {part}").unwrap();
+    }
+    for object in &difference.objects {
+        writeln!(text, "{:?} {}", object.action, object.id).unwrap();
+        for change in &object.changes {
+            let noise = change.noise.map_or("", Noise::name);
+            let shown = |node: &Option<crate::yaml::Node>| {
+                node.as_ref().map_or("-".to_owned(), align::canonical)
+            };
+            let (old, new) = (shown(&change.old), shown(&change.new));
+            writeln!(text, "  {}: {old} → {new} {noise}", change.path).unwrap();
+        }
+    }
+    for finding in &difference.findings {
+        let object = finding.object.as_ref().unwrap();
+        writeln!(
+            text,
+            "{}[{}] {object}: {}",
+            finding.severity.name(),
+            finding.rule,
+            finding.message
+        )
+        .unwrap();
+    }
+    text.lines()
+        .map(|line| format!("{}\n", line.trim_end()))
+        .collect()
+}
+
+const DEPLOYMENT: &str = "\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: shop}
+spec:
+  replicas: 3
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web, helm.sh/chart: web-1.0.0}}
+    spec:
+      containers:
+      - name: web
+        image: example.com/web:1.0@sha256:00
+        env: [{name: A, value: '1'}, {name: B, value: '2'}]
+        ports: [{containerPort: 80, protocol: TCP}]
+";
+
+#[test]
+fn an_inserted_container_is_one_insertion() {
+    let new = DEPLOYMENT.replace(
+        "      - name: web\n",
+        "      - name: proxy\n        image: example.com/proxy:2\n      - name: web\n",
+    );
+    insta::assert_snapshot!(told(&[("Kustomization/apps", DEPLOYMENT)], &[("Kustomization/apps", &new)]), @r#"
+    Changed Deployment/shop/web
+      spec.template.spec.containers[name=proxy]: - → {"image":"example.com/proxy:2","name":"proxy"}
+    info[change/restart] Deployment/shop/web: its 3 pods are replaced: `spec.template.spec.containers[name=proxy]` changes
+    "#);
+}
+
+#[test]
+fn moved_keys_and_other_spellings_are_no_difference() {
+    let new = "\
+kind: Deployment
+apiVersion: apps/v1
+spec:
+  selector: {matchLabels: {app: web}}
+  replicas: 0x3
+  template:
+    spec:
+      containers:
+      - image: 'example.com/web:1.0@sha256:00'
+        ports: [{protocol: TCP, containerPort: 80}]
+        env:
+        - {value: '1', name: A}
+        - {value: \"2\", name: B}
+        name: web
+    metadata: {labels: {helm.sh/chart: web-1.0.0, app: web}}
+metadata: {namespace: shop, name: web}
+";
+    assert_eq!(
+        told(
+            &[("Kustomization/apps", DEPLOYMENT)],
+            &[("Kustomization/apps", new)]
+        ),
+        ""
+    );
+}
+
+#[test]
+fn noise_is_told_apart_and_images_are_told() {
+    let new = DEPLOYMENT
+        .replace("web-1.0.0", "web-1.1.0")
+        .replace("web:1.0@sha256:00", "web:1.1")
+        .replace("replicas: 3", "replicas: 0")
+        .replace(
+            "{name: A, value: '1'}, {name: B, value: '2'}",
+            "{name: B, value: '2'}, {name: A, value: '1'}",
+        );
+    insta::assert_snapshot!(told(&[("HelmRelease/web", DEPLOYMENT)], &[("HelmRelease/web", &new)]), @r#"
+    Changed Deployment/shop/web
+      spec.replicas: 3 → 0
+      spec.template.metadata.labels["helm.sh/chart"]: "web-1.0.0" → "web-1.1.0" version label
+      spec.template.spec.containers[name=web].image: "example.com/web:1.0@sha256:00" → "example.com/web:1.1"
+      spec.template.spec.containers[name=web].env: [{"name":"A","value":"1"},{"name":"B","value":"2"}] → [{"name":"B","value":"2"},{"name":"A","value":"1"}]
+    warning[change/image] Deployment/shop/web: container `web` moves from `example.com/web:1.0@sha256:00` to `example.com/web:1.1`, which has no digest any more
+    warning[change/replicas] Deployment/shop/web: the number of pods changes from `3` to `0`
+    "#);
+    let label = DEPLOYMENT.replace("web-1.0.0", "web-1.1.0");
+    let difference = compared(
+        &[("HelmRelease/web", DEPLOYMENT)],
+        &[("HelmRelease/web", &label)],
+    );
+    assert!(difference.objects[0].is_noise());
+}
+
+#[test]
+fn generated_names_are_one_object() {
+    let text = |hash: &str, value: &str| {
+        format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: settings-{hash}, namespace: shop}}\n\
+             data: {{A: {value}}}\n---\napiVersion: v1\nkind: Pod\nmetadata: {{name: p, namespace: \
+             shop}}\nspec: {{volumes: [{{name: v, configMap: {{name: settings-{hash}}}}}]}}\n"
+        )
+    };
+    let (old, new) = (text("2h4kmt2h4k", "x"), text("5f8ckmt7bd", "y"));
+    insta::assert_snapshot!(told(&[("Kustomization/apps", &old)], &[("Kustomization/apps", &new)]), @r#"
+    Changed ConfigMap/shop/settings-5f8ckmt7bd
+      metadata.name: "settings-2h4kmt2h4k" → "settings-5f8ckmt7bd" generated name
+      data.A: "x" → "y"
+    Changed Pod/shop/p
+      spec.volumes[name=v].configMap.name: "settings-2h4kmt2h4k" → "settings-5f8ckmt7bd" generated name
+    "#);
+}
+
+#[test]
+fn what_does_not_render_is_no_deletion() {
+    let child = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, namespace: shop}\n";
+    let old = [
+        ("Kustomization/root", ""),
+        ("Kustomization/apps of=root", DEPLOYMENT),
+        ("Kustomization/more of=apps", child),
+    ];
+    insta::assert_snapshot!(told(&old, &[("Kustomization/root", ""), ("Kustomization/apps of=root", "!no such file")]), @r"
+    ! Kustomization/flux-system/apps does not render: no such file; 2 objects have nothing to be compared with
+    error[change/unrendered] Kustomization/flux-system/apps: Kustomization/flux-system/apps does not render: no such file; 2 objects have nothing to be compared with
+    ");
+    // The other way round it is no mass of new objects.
+    let difference = compared(
+        &[("Kustomization/apps", "!no")],
+        &[("Kustomization/apps", DEPLOYMENT)],
+    );
+    assert!(difference.objects.is_empty());
+    // What rendered on neither side is told once.
+    let difference = compared(
+        &[("Kustomization/apps", "!no")],
+        &[("Kustomization/apps", "!no")],
+    );
+    assert_eq!(difference.unrendered.len(), 1);
+    assert_eq!(difference.unrendered[0].side, None);
+}
+
+const DATA: &str = "\
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop}
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: disk, namespace: shop}
+spec: {resources: {requests: {storage: 10Gi}}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop, annotations: {kustomize.toolkit.fluxcd.io/prune: Disabled}}
+";
+
+#[test]
+fn deletions_say_what_is_lost() {
+    insta::assert_snapshot!(told(&[("Kustomization/apps", DATA)], &[("Kustomization/apps", "")]), @r"
+    Removed Namespace/shop
+    Removed PersistentVolumeClaim/shop/disk
+    Removed Service/shop/web
+    error[change/delete-data] Namespace/shop: it is deleted, and with it everything in it, 2 objects of this repository among it
+    error[change/delete-data] PersistentVolumeClaim/shop/disk: it is deleted, and with it the volume that it claims
+    info[change/orphan] Service/shop/web: it stays in the cluster: Kustomization/flux-system/apps is told to keep it
+    ");
+    insta::assert_snapshot!(told(&[("Kustomization/apps keeps", DATA)], &[("Kustomization/apps keeps", "")]), @r"
+    Removed Namespace/shop
+    Removed PersistentVolumeClaim/shop/disk
+    Removed Service/shop/web
+    info[change/orphan] Namespace/shop: it stays in the cluster: Kustomization/flux-system/apps does not prune
+    info[change/orphan] PersistentVolumeClaim/shop/disk: it stays in the cluster: Kustomization/flux-system/apps does not prune
+    info[change/orphan] Service/shop/web: it stays in the cluster: Kustomization/flux-system/apps does not prune
+    ");
+}
+
+#[test]
+fn owners_change_and_suspended_ones_wait() {
+    let new = [
+        ("Kustomization/apps", ""),
+        ("Kustomization/shop suspended", DATA),
+    ];
+    insta::assert_snapshot!(told(&[("Kustomization/apps", DATA)], &new), @r"
+    Changed Namespace/shop
+    Changed PersistentVolumeClaim/shop/disk
+    Changed Service/shop/web
+    warning[change/owner] Namespace/shop: it moves from Kustomization/flux-system/apps to Kustomization/flux-system/shop
+    warning[change/owner] PersistentVolumeClaim/shop/disk: it moves from Kustomization/flux-system/apps to Kustomization/flux-system/shop
+    warning[change/suspended] Kustomization/flux-system/shop: 3 changes are not applied: Kustomization/flux-system/shop is suspended
+    info[change/owner] Service/shop/web: it moves from Kustomization/flux-system/apps to Kustomization/flux-system/shop
+    ");
+}
+
+#[test]
+fn fields_that_cannot_be_changed() {
+    let old = format!(
+        "{DATA}---\napiVersion: apps/v1\nkind: StatefulSet\nmetadata: {{name: db, namespace: shop}}\n\
+         spec: {{serviceName: a, replicas: 1}}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: \
+         {{name: fixed}}\nimmutable: true\ndata: {{a: b}}\n"
+    );
+    let new = old
+        .replace("serviceName: a, replicas: 1", "serviceName: b, replicas: 2")
+        .replace("10Gi", "9.5Gi")
+        .replace("a: b", "a: c");
+    insta::assert_snapshot!(told(&[("Kustomization/apps", &old)], &[("Kustomization/apps", &new)]), @r#"
+    Changed StatefulSet/shop/db
+      spec.serviceName: "a" → "b"
+      spec.replicas: 1 → 2
+    Changed ConfigMap/fixed
+      data.a: "b" → "c"
+    Changed PersistentVolumeClaim/shop/disk
+      spec.resources.requests.storage: "10Gi" → "9.5Gi"
+    error[change/immutable] StatefulSet/shop/db: `spec.serviceName` cannot be changed: it changes from `a` to `b`
+    error[change/immutable] ConfigMap/fixed: `data.a` cannot be changed: it changes from `b` to `c`
+    error[change/volume-shrink] PersistentVolumeClaim/shop/disk: the claim changes from `10Gi` to `9.5Gi`: volumes only grow
+    info[change/replicas] StatefulSet/shop/db: the number of pods changes from `1` to `2`
+    "#);
+    let forced = compared(
+        &[("Kustomization/apps forces", &old)],
+        &[("Kustomization/apps forces", &new)],
+    );
+    let immutable = forced
+        .findings
+        .iter()
+        .filter(|f| &*f.rule == "change/immutable");
+    for finding in immutable {
+        assert_eq!(finding.severity, crate::diag::Severity::Warning);
+        assert!(
+            finding
+                .message
+                .ends_with("deletes the object and makes it anew")
+        );
+        assert!(finding.help.is_some() && finding.path.is_some() && finding.location.is_some());
+    }
+}
+
+#[test]
+fn rights_are_told_in_words() {
+    let old = "\
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: reader}
+rules:
+- {apiGroups: [''], resources: [pods, secrets], verbs: [get, list]}
+- {apiGroups: [apps], resources: ['*'], verbs: [get]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: readers}
+roleRef: {kind: ClusterRole, name: reader}
+subjects: [{kind: User, name: ada}]
+";
+    let new = "\
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: reader}
+rules:
+- {apiGroups: [''], resources: [pods, pods/exec], verbs: [get, list, create]}
+- {apiGroups: [apps], resources: [deployments], verbs: [get]}
+- {apiGroups: ['*'], resources: ['*'], verbs: ['*'], resourceNames: [x]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: readers}
+roleRef: {kind: ClusterRole, name: reader}
+subjects: [{kind: ServiceAccount, name: bob, namespace: shop}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: admins}
+roleRef: {kind: ClusterRole, name: cluster-admin}
+subjects: [{kind: Group, name: ops}]
+";
+    let told = told(&[("Kustomization/a", old)], &[("Kustomization/a", new)]);
+    let findings: Vec<&str> = told.lines().filter(|l| l.contains("[change/")).collect();
+    insta::assert_snapshot!(findings.join("\n"), @"
+    error[change/rbac-widened] ClusterRole/reader: who holds it may now create `pods`; create, get, list `pods/exec`; do anything with everything `x`
+    error[change/rbac-widened] ClusterRoleBinding/admins: Group `ops` gets the rights of ClusterRole `cluster-admin` in the whole cluster
+    warning[change/rbac-widened] ClusterRoleBinding/readers: ServiceAccount `shop/bob` gets the rights of ClusterRole `reader` in the whole cluster
+    info[change/rbac-narrowed] ClusterRole/reader: who holds it may no longer get, list `secrets`; get everything in `apps`
+    info[change/rbac-narrowed] ClusterRoleBinding/readers: User `ada` loses the rights of ClusterRole `reader` in the whole cluster
+    ");
+}
+
+#[test]
+fn flux_settings_say_what_they_do() {
+    let old = "\
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: apps, namespace: flux-system}
+spec: {prune: false, suspend: true, path: ./a, sourceRef: {kind: GitRepository, name: x}}
+---
+apiVersion: helm.toolkit.fluxcd.io/v2
+kind: HelmRelease
+metadata: {name: web, namespace: shop}
+spec: {releaseName: a, chart: {spec: {chart: web, version: 1.2.3}}}
+---
+apiVersion: source.toolkit.fluxcd.io/v1
+kind: GitRepository
+metadata: {name: x, namespace: flux-system}
+spec: {url: 'https://example.com/a', verify: {mode: HEAD}}
+";
+    let new = old
+        .replace(
+            "prune: false, suspend: true, path: ./a",
+            "prune: true, path: ./b, targetNamespace: z",
+        )
+        .replace("releaseName: a", "releaseName: b")
+        .replace("1.2.3", "2.0.0")
+        .replace("example.com/a', verify: {mode: HEAD}", "example.com/b'");
+    let told = told(&[("Kustomization/r", old)], &[("Kustomization/r", &new)]);
+    let findings: Vec<&str> = told.lines().filter(|l| l.contains("[change/")).collect();
+    insta::assert_snapshot!(findings.join("\n"), @"
+    error[change/reinstall] HelmRelease/shop/web: `spec.releaseName` changes from `a` to `b`: the release is uninstalled and installed anew
+    error[change/source] GitRepository/flux-system/x: its signature is no longer verified
+    warning[change/chart] HelmRelease/shop/web: `spec.chart.spec.version` changes from `1.2.3` to `2.0.0`, a new major version
+    warning[change/flux-setting] Kustomization/flux-system/apps: `spec.prune` changes from `false` to `true`; from now on, what leaves the repository is deleted from the cluster
+    warning[change/flux-setting] Kustomization/flux-system/apps: it is resumed: all that waited is applied at once
+    warning[change/flux-setting] Kustomization/flux-system/apps: `spec.targetNamespace` is set to `z`; every object moves to another namespace: the old ones are pruned
+    warning[change/source] GitRepository/flux-system/x: `spec.url` changes from `https://example.com/a` to `https://example.com/b`; it leads elsewhere
+    info[change/flux-setting] Kustomization/flux-system/apps: `spec.path` changes from `./a` to `./b`; the objects come from another folder
+    ");
+}
+
+#[test]
+fn secrets_are_never_shown() {
+    let text = |value: &str| {
+        format!(
+            "apiVersion: v1\nkind: Secret\nmetadata: {{name: s}}\nstringData: {{a: hunter{value}, b: \
+             hunter1, c: same}}\n"
+        )
+    };
+    let (old, new) = (text("1"), text("2"));
+    let difference = compared(&[("Kustomization/a", &old)], &[("Kustomization/a", &new)]);
+    let shown = format!("{difference:?}");
+    assert!(!shown.contains("hunter"), "{shown}");
+    insta::assert_snapshot!(told(&[("Kustomization/a", &old)], &[("Kustomization/a", &new)]), @r#"
+    Changed Secret/s
+      stringData.a: "‹secret 1›" → "‹secret 3›"
+    "#);
+}
+
+mod patches {
+    use proptest::prelude::*;
+
+    use super::super::{align, patch};
+    use crate::diag::FileId;
+    use crate::yaml;
+
+    fn json(text: &str) -> serde_json::Value {
+        let node = yaml::parse_one(text, FileId::default()).unwrap().unwrap();
+        serde_json::from_str(&align::canonical(&node)).unwrap()
+    }
+
+    /// The operations as the library that applies them takes them.
+    fn patched(old: &str, new: &str) -> (serde_json::Value, usize) {
+        let parse = |text: &str| yaml::parse_one(text, FileId::default()).unwrap().unwrap();
+        let operations = patch::patch(&parse(old), &parse(new));
+        let value = |v: &yaml::Value| -> serde_json::Value {
+            serde_json::from_str(&yaml::to_json(v)).unwrap()
+        };
+        let list: serde_json::Value = operations
+            .iter()
+            .map(|operation| match operation {
+                patch::Operation::Add { path, value: v } => {
+                    serde_json::json!({"op": "add", "path": path, "value": value(v)})
+                }
+                patch::Operation::Replace { path, value: v } => {
+                    serde_json::json!({"op": "replace", "path": path, "value": value(v)})
+                }
+                patch::Operation::Remove { path } => {
+                    serde_json::json!({"op": "remove", "path": path})
+                }
+                patch::Operation::Move { from, path } => {
+                    serde_json::json!({"op": "move", "from": from, "path": path})
+                }
+            })
+            .collect();
+        let mut document = json(old);
+        let list: json_patch::Patch = serde_json::from_value(list).unwrap();
+        json_patch::patch(&mut document, &list).unwrap();
+        (document, operations.len())
+    }
+
+    #[test]
+    fn an_inserted_item_is_one_operation() {
+        let pod = |names: &str| {
+            let items: Vec<String> = names
+                .chars()
+                .map(|c| format!("{{name: {c}, image: {c}}}"))
+                .collect();
+            format!(
+                "{{apiVersion: v1, kind: Pod, spec: {{containers: [{}]}}}}",
+                items.join(", ")
+            )
+        };
+        for (old, new, operations) in [("bc", "abc", 1), ("abc", "ac", 1), ("abc", "cab", 1)] {
+            let (got, count) = patched(&pod(old), &pod(new));
+            assert_eq!(got, json(&pod(new)));
+            assert_eq!(count, operations, "{old} → {new}");
+        }
+    }
+
+    /// Values of every kind, with names in lists so that they are matched.
+    fn value() -> impl Strategy<Value = String> {
+        let leaf = prop_oneof![
+            "[a-c]".prop_map(|s| s),
+            (0..4_i32).prop_map(|n| n.to_string()),
+            Just("null".to_owned()),
+        ];
+        leaf.prop_recursive(4, 40, 5, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..5)
+                    .prop_map(|v| format!("[{}]", v.join(", "))),
+                prop::collection::btree_map("[a-e~/]", inner.clone(), 0..4).prop_map(|m| {
+                    let entries: Vec<_> = m.iter().map(|(k, v)| format!("'{k}': {v}")).collect();
+                    format!("{{{}}}", entries.join(", "))
+                }),
+                prop::collection::vec(("[a-f]", inner), 0..5).prop_map(|v| {
+                    let items: Vec<_> = v
+                        .iter()
+                        .map(|(name, v)| format!("{{name: {name}, v: {v}}}"))
+                        .collect();
+                    format!("[{}]", items.join(", "))
+                }),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_patch_makes_the_old_object_the_new_one(old in value(), new in value()) {
+            let whole = |v: &str| format!("{{apiVersion: v1, kind: X, spec: {v}}}");
+            let (old, new) = (whole(&old), whole(&new));
+            let (got, _) = patched(&old, &new);
+            prop_assert_eq!(got, json(&new));
+        }
+    }
+}

@@ -10,6 +10,7 @@
 //! their git folder, which skips the search for one, its owner and settings.
 
 mod bundle;
+mod tree;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,8 @@ use std::path::{Path, PathBuf};
 use crate::artifact::{DiskTree, Tree as _};
 use crate::diag::{Error, Result};
 use crate::gostd::semver;
+
+pub use tree::GitTree;
 
 /// The name of an object: the hash of what it is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -351,6 +354,50 @@ impl GitRepository {
             }
         }
         Ok(commits)
+    }
+
+    /// The default branch, as far as a clone knows: what `origin/HEAD` leads
+    /// to, else the branches that are called so most often.
+    pub fn default_branch(&self) -> Option<ObjectId> {
+        [
+            "refs/remotes/origin/HEAD",
+            "refs/remotes/origin/main",
+            "refs/remotes/origin/master",
+            "refs/heads/main",
+            "refs/heads/master",
+        ]
+        .iter()
+        .find_map(|name| self.find(name))
+    }
+
+    /// The newest commit in the history of both.
+    ///
+    /// # Errors
+    ///
+    /// `ref/missing` where there is none, or where a shallow clone does not
+    /// reach back to it.
+    pub fn merge_base(&self, a: ObjectId, b: ObjectId) -> Result<ObjectId> {
+        self.repository
+            .merge_base(a.0, b.0)
+            .map(ObjectId)
+            .map_err(|_| {
+                Error::new(
+                    "ref/missing",
+                    format!("commits {a} and {b} have no history in common"),
+                )
+                .help(
+                    "is the clone shallow? fetch the whole history: `git fetch --unshallow`, or \
+                     `fetch-depth: 0` in CI",
+                )
+            })
+    }
+
+    /// The name that a file of this content has.
+    pub fn name_of(&self, content: &[u8]) -> Option<ObjectId> {
+        let format = self.repository.object_format();
+        git2::Oid::hash_object_ext(git2::ObjectType::Blob, content, format)
+            .ok()
+            .map(ObjectId)
     }
 
     /// Whether a commit is another or in its history.

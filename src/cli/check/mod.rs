@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use clap::{Subcommand, ValueEnum};
 
+use super::fail_on::FailOn;
 use super::output::{self, Exit};
 use super::settings::RepositoryArgs;
 use crate::check::settings::Settings;
@@ -58,18 +59,6 @@ pub(super) struct Args {
 #[derive(Debug, Subcommand)]
 enum What {
     Schema(schema::Args),
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum FailOn {
-    /// Errors alone
-    Error,
-    /// Errors and warnings
-    Warning,
-    /// Every finding
-    Info,
-    /// None
-    Never,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -210,22 +199,7 @@ impl Args {
                 output::stderr(&summary(checked, start));
             }
         }
-        let worst = findings.iter().map(|f| f.severity).max();
-        Ok(match (self.fail_on.severity(), worst) {
-            (Some(limit), Some(worst)) if worst >= limit => Exit::No,
-            _ => Exit::Done,
-        })
-    }
-}
-
-impl FailOn {
-    fn severity(self) -> Option<Severity> {
-        match self {
-            FailOn::Error => Some(Severity::Error),
-            FailOn::Warning => Some(Severity::Warning),
-            FailOn::Info => Some(Severity::Info),
-            FailOn::Never => None,
-        }
+        Ok(self.fail_on.exit(findings))
     }
 }
 

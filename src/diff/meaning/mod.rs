@@ -132,8 +132,8 @@ pub(super) fn same_object(a: &ResId, b: &ResId) -> bool {
 
 fn of_unrendered(part: &Unrendered) -> Finding {
     let severity = match part.side {
-        Side::Old => Severity::Warning,
-        Side::New => Severity::Error,
+        Some(Side::New) => Severity::Error,
+        Some(Side::Old) | None => Severity::Warning,
     };
     Finding {
         rule: "change/unrendered".into(),

@@ -216,7 +216,12 @@ fn binding(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         let texts: Vec<&str> = set.into_iter().map(String::as_str).collect();
         texts.join(", ")
     };
-    let given: Vec<&String> = new.difference(&old).collect();
+    // Another role is given to all who are bound, in place of the old one.
+    let other_role = subject.changes_at(&["roleRef"]).next().is_some();
+    let given: Vec<&String> = new
+        .iter()
+        .filter(|s| other_role || !old.contains(*s))
+        .collect();
     if !given.is_empty() {
         let finding = subject.finding(
             "change/rbac-widened",

@@ -12,8 +12,7 @@ use crate::diff::{
     Action, Change, ChangeKind, ClusterDifference, Difference, ObjectDifference, Presence, Side,
     Unrendered,
 };
-use crate::yaml::resolve::Version;
-use crate::yaml::{Node, Value, decode};
+use crate::yaml::{Node, Value};
 
 /// What the format calls itself, with its version.
 pub(super) const FORMAT: &str = "fluxwright.diff/v1";
@@ -83,14 +82,14 @@ pub struct ClusterModel {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UnrenderedModel {
-    /// `old` or `new`.
+    /// `old`, `new` or `both`.
     pub side: &'static str,
     /// What it is; none for the whole cluster.
     pub owner: Option<ObjectRef>,
     /// What and why, in a sentence.
     pub what: String,
     /// The rule of the error.
-    pub rule: &'static str,
+    pub rule: String,
     /// Where it happened.
     pub location: Option<Location>,
     /// How many objects of the other side have no counterpart.
@@ -145,9 +144,6 @@ pub struct ChangeModel {
     pub new: Option<serde_json::Value>,
     /// What kind of noise it is, where it is.
     pub noise: Option<&'static str>,
-    /// Where the new value comes from; the old one, where there is no new one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub location: Option<Location>,
 }
 
 impl Model {
@@ -193,12 +189,13 @@ fn cluster(difference: &ClusterDifference, titles: &Titles) -> ClusterModel {
 fn unrendered(part: &Unrendered) -> UnrenderedModel {
     UnrenderedModel {
         side: match part.side {
-            Side::Old => "old",
-            Side::New => "new",
+            Some(Side::Old) => "old",
+            Some(Side::New) => "new",
+            None => "both",
         },
         owner: part.owner.clone(),
         what: part.to_string(),
-        rule: part.failure.rule,
+        rule: part.failure.rule.to_string(),
         location: part.failure.location.clone(),
         not_compared: part.not_compared,
     }
@@ -270,7 +267,6 @@ fn change(change: &Change) -> ChangeModel {
         old: value(&change.old),
         new: value(&change.new),
         noise: change.noise.map(crate::diff::Noise::name),
-        location: None,
     }
 }
 
@@ -290,7 +286,7 @@ fn operation(operation: &Operation) -> serde_json::Value {
 }
 
 fn node_to_json(node: &Node) -> serde_json::Value {
-    decode(node, Version::V2).map_or(serde_json::Value::Null, |v| to_json(&v))
+    to_json(&crate::diff::value(node))
 }
 
 /// A value as JSON.

@@ -1,0 +1,300 @@
+//! `fluxwright diff`: what does this change do to the clusters?
+
+use std::io::{self, IsTerminal as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::ValueEnum;
+
+use super::fail_on::FailOn;
+use super::output::{self, Exit};
+use super::settings::{RepositoryArgs, open_source};
+use super::{environment, read};
+use crate::artifact::{DiskTree, Tree};
+use crate::diag::{Error, Findings, Result, SourceMap};
+use crate::diff::{self, Comparison, Difference, Ignore, Rendering};
+use crate::report::difference::{self as report, Form, Titles};
+
+/// Show what a change does to the clusters, object by object
+///
+/// Renders the repository as it is and as it was at a base, which is read from
+/// git's objects: the working tree is not touched. Says what the difference
+/// means, worst first; what a side cannot render is told as that, never as a
+/// deletion. With two paths, compares two folders of manifests, or two folders
+/// that `fluxwright build --output-dir` wrote.
+///
+/// Examples:
+///   fluxwright diff                                   # since the default branch
+///   fluxwright diff --base v1.4.0                     # since a tag
+///   fluxwright diff clusters/production --output brief
+///   fluxwright diff --output github > comment.md      # for a pull request
+///   fluxwright diff old-manifests new-manifests       # two folders
+///   fluxwright diff --fail-on warning                 # hold the pull request
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(super) struct Args {
+    #[command(flatten)]
+    repository: RepositoryArgs,
+
+    /// Compare PATH with this instead of a base: both are folders of manifests or of a build
+    #[arg(value_name = "NEW")]
+    new: Option<PathBuf>,
+
+    /// The revision to compare with: a commit, tag or branch [default: the newest commit that HEAD
+    /// and the default branch have in common]
+    #[arg(long, value_name = "REVISION", conflicts_with_all = ["base_dir", "new"])]
+    base: Option<String>,
+
+    /// A folder with the repository as it was, to compare with
+    #[arg(long, value_name = "DIR", conflicts_with = "new")]
+    base_dir: Option<PathBuf>,
+
+    /// A field that is left out, as a JSON pointer: [KIND:]/a/b, * for any part (repeatable); or a
+    /// rule that is left out: change/restart
+    #[arg(long, value_name = "FIELD|RULE")]
+    ignore: Vec<String>,
+
+    /// Show objects, too, in which nothing but noise changed: version labels, checksums
+    #[arg(long)]
+    show_noise: bool,
+
+    /// Which findings make the answer no
+    #[arg(long, value_name = "SEVERITY", default_value = "error")]
+    fail_on: FailOn,
+
+    /// Exit with 1 where anything differs
+    #[arg(long)]
+    exit_code: bool,
+
+    /// The form of the report
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    output: Format,
+
+    /// Fill in this template (MiniJinja) instead; docs/diff.md lists what it is given
+    #[arg(long, value_name = "FILE", conflicts_with = "output")]
+    template: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Field by field, for a terminal
+    Human,
+    /// Lines of YAML, as `diff -u` shows them
+    Unified,
+    /// All of it as data, with RFC 6902 patches
+    Json,
+    /// A page of Markdown
+    Markdown,
+    /// A comment for a pull request, within its limit
+    Github,
+    /// One HTML file
+    Html,
+    /// One line for each object
+    Brief,
+}
+
+/// The largest template that is read, in bytes.
+const MAX_TEMPLATE_BYTES: usize = 4 << 20;
+
+impl Args {
+    pub(super) fn run(self) -> io::Result<Exit> {
+        let sources = Arc::new(SourceMap::new());
+        match self
+            .repository
+            .with_jobs(|| self.compare(&sources))
+            .and_then(|(difference, titles)| {
+                let text = self.text(&difference, &titles)?;
+                Ok((difference, text))
+            }) {
+            Ok((difference, text)) => {
+                output::stdout(text.as_bytes())?;
+                Ok(self.exit(&difference))
+            }
+            Err(e) => {
+                output::error_at(&e, &sources);
+                Ok(Exit::Failed)
+            }
+        }
+    }
+
+    fn exit(&self, difference: &Difference) -> Exit {
+        if difference.clusters.iter().any(|c| !c.unrendered.is_empty()) {
+            return Exit::Failed;
+        }
+        if self.exit_code && !difference.is_empty() {
+            return Exit::No;
+        }
+        self.fail_on.exit(difference.findings())
+    }
+
+    fn text(&self, difference: &Difference, titles: &Titles) -> Result<String> {
+        if let Some(path) = &self.template {
+            let source = read::text_file(path, MAX_TEMPLATE_BYTES)?;
+            let name = path.display().to_string();
+            return report::with_template(difference, titles, &name, &source);
+        }
+        let color = io::stdout().is_terminal();
+        let form = match self.output {
+            Format::Human => Form::Human {
+                color,
+                width: environment::columns(),
+            },
+            Format::Unified => Form::Unified { color },
+            Format::Json => Form::Json,
+            Format::Markdown => Form::Markdown,
+            Format::Github => Form::Github,
+            Format::Html => Form::Html,
+            Format::Brief => Form::Brief,
+        };
+        report::difference(difference, titles, form)
+    }
+
+    fn compare(&self, sources: &Arc<SourceMap>) -> Result<(Difference, Titles)> {
+        let (rules, fields): (Vec<&String>, Vec<&String>) = self
+            .ignore
+            .iter()
+            .partition(|text| text.starts_with("change/"));
+        let comparison = Comparison {
+            ignore: fields
+                .into_iter()
+                .map(|text| Ignore::parse(text))
+                .collect::<Result<_>>()?,
+        };
+        for rule in &rules {
+            known_rule(rule)?;
+        }
+        let ((old, new), names) = match &self.new {
+            Some(new) => self.written(new, sources)?,
+            None => self.rendered(sources)?,
+        };
+        let mut difference = diff::compare(&old, &new, &comparison, sources);
+        for cluster in &mut difference.clusters {
+            cluster
+                .findings
+                .retain(|f| !rules.iter().any(|rule| *rule.as_str() == *f.rule));
+        }
+        let titles = Titles {
+            old: names.0,
+            new: names.1,
+            show_noise: self.show_noise,
+        };
+        Ok((difference, titles))
+    }
+
+    /// Two folders that hold what was rendered.
+    fn written(&self, new: &Path, sources: &Arc<SourceMap>) -> Result<Sides> {
+        let side = |path: &Path| -> Result<(Rendering, String)> {
+            let name = path.display().to_string();
+            let source = open_source(&name, sources)?;
+            Ok((diff::output::read(source.files()?)?, name))
+        };
+        let (old, new) = (side(&self.repository.path)?, side(new)?);
+        Ok(((old.0, new.0), (old.1, new.1)))
+    }
+
+    /// The repository as it was and as it is, both rendered.
+    fn rendered(&self, sources: &Arc<SourceMap>) -> Result<Sides> {
+        let (root, _) = self.repository.locate()?;
+        let (base, name): (Arc<dyn Tree>, String) = match &self.base_dir {
+            Some(folder) => {
+                let name = folder.display().to_string();
+                (Arc::new(DiskTree::open(folder)?.named(&name)), name)
+            }
+            None => base_tree(&root, self.base.as_deref())?,
+        };
+        let new: Arc<dyn Tree> = Arc::new(DiskTree::open(&root)?);
+        let (old, new) = rayon::join(
+            || self.side(base, true, sources),
+            || self.side(new, false, sources),
+        );
+        Ok(((old?, new?), (name, "the working tree".to_owned())))
+    }
+
+    /// All clusters of one side.
+    fn side(
+        &self,
+        tree: Arc<dyn Tree>,
+        is_base: bool,
+        sources: &Arc<SourceMap>,
+    ) -> Result<Rendering> {
+        let mut rendering = Rendering::default();
+        let opened = match self.repository.open_tree(tree, sources) {
+            Ok(opened) => opened,
+            // A folder that is new was nothing before.
+            Err(e) if is_base && e.rule() == "ref/missing" => return Ok(rendering),
+            Err(e) => return Err(e),
+        };
+        for entry in &opened.entries {
+            // What is merely noticed on the way is `check`'s to tell.
+            let mut told = Findings::new();
+            match self.repository.render(&opened, entry, &mut told) {
+                Ok((_, cluster)) => rendering.add_cluster(cluster, sources),
+                Err(e) => rendering.add_failed(&entry.name, &e, sources),
+            }
+        }
+        Ok(rendering)
+    }
+}
+
+/// Both sides, and what they are called.
+type Sides = ((Rendering, Rendering), (String, String));
+
+fn known_rule(id: &str) -> Result<()> {
+    let ids = || diff::RULES.iter().map(|rule| rule.id);
+    if ids().any(|known| known == id) {
+        return Ok(());
+    }
+    let error = Error::new("usage/ignore", format!("no such rule: `{id}`"));
+    Err(match crate::diag::nearest(id, ids()) {
+        Some(near) => error.help(format!("did you mean `{near}`?")),
+        None => error.help("docs/diff.md lists the rules"),
+    })
+}
+
+/// The root as it was at a revision, and what messages call it.
+#[cfg(feature = "git")]
+fn base_tree(root: &Path, revision: Option<&str>) -> Result<(Arc<dyn Tree>, String)> {
+    use crate::artifact::git::{GitRepository, GitTree};
+
+    let top = root.ancestors().find(|folder| folder.join(".git").exists());
+    let Some(top) = top else {
+        return Err(Error::new(
+            "ref/missing",
+            format!("`{}` lies in no Git repository", root.display()),
+        )
+        .help("name a folder to compare with: `--base-dir DIR`"));
+    };
+    let folder = root.strip_prefix(top).unwrap_or(Path::new(""));
+    let folder = folder.to_str().unwrap_or_default();
+    let repository = GitRepository::open(top)?;
+    let commit = match revision {
+        Some(revision) => repository.revision(revision)?,
+        None => {
+            let head = repository.revision("HEAD")?;
+            let default = repository.default_branch().ok_or_else(|| {
+                Error::new(
+                    "ref/missing",
+                    "which branch is the default one is not known here",
+                )
+                .help("name what to compare with: `--base REVISION`")
+            })?;
+            repository.merge_base(head, default)?
+        }
+    };
+    let short: String = commit.to_string().chars().take(10).collect();
+    let tree = GitTree::open(repository, commit, folder, &short)?;
+    let name = match revision {
+        Some(revision) if !short.starts_with(revision) => format!("{revision} ({short})"),
+        _ => short,
+    };
+    Ok((Arc::new(tree), name))
+}
+
+#[cfg(not(feature = "git"))]
+fn base_tree(_root: &Path, _revision: Option<&str>) -> Result<(Arc<dyn Tree>, String)> {
+    Err(Error::new(
+        "usage/feature",
+        "this build of fluxwright lacks the feature `git`",
+    )
+    .help("name a folder to compare with: `--base-dir DIR`"))
+}

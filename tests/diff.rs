@@ -1,0 +1,308 @@
+//! `fluxwright diff` over a repository, as a user runs it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::program::{Run, run_with};
+
+/// A repository with one cluster, and its first commit.
+struct Fixture {
+    folder: tempfile::TempDir,
+}
+
+const SYNC: &str = "\
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: flux-system, namespace: flux-system}
+spec:
+  path: ./cluster
+  prune: true
+  interval: 10m
+  sourceRef: {kind: GitRepository, name: flux-system}
+";
+
+const WEB: &str = "\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: shop}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      containers:
+      - name: web
+        image: example.com/web:1.0
+";
+
+impl Fixture {
+    fn new() -> Fixture {
+        let fixture = Fixture {
+            folder: tempfile::tempdir().unwrap(),
+        };
+        fixture.git(&["init", "--quiet", "--initial-branch", "main", "."]);
+        fixture.write("cluster/flux-system/gotk-sync.yaml", SYNC);
+        fixture.write("cluster/web.yaml", WEB);
+        fixture.commit();
+        fixture
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn write(&self, path: &str, content: &str) {
+        let path = self.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+
+    fn git(&self, args: &[&str]) {
+        let status = Command::new("git")
+            .args(args)
+            .current_dir(self.path())
+            .env("HOME", self.path())
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .envs([
+                ("GIT_AUTHOR_NAME", "a"),
+                ("GIT_AUTHOR_EMAIL", "a@example.com"),
+                ("GIT_AUTHOR_DATE", "1700000000 +0000"),
+                ("GIT_COMMITTER_NAME", "a"),
+                ("GIT_COMMITTER_EMAIL", "a@example.com"),
+                ("GIT_COMMITTER_DATE", "1700000000 +0000"),
+            ])
+            .status()
+            .unwrap();
+        assert!(status.success(), "git {args:?}");
+    }
+
+    fn commit(&self) {
+        self.git(&["add", "--all"]);
+        self.git(&["commit", "--quiet", "--message", "x"]);
+    }
+
+    fn diff(&self, args: &[&str]) -> Run {
+        let root: PathBuf = self.path().to_owned();
+        let mut all = vec!["diff", root.to_str().unwrap()];
+        all.extend(args);
+        run_with(&all, "", &[("COLUMNS", "80")])
+    }
+}
+
+/// A change with a bit of everything: an image, a deletion with data, a Secret.
+fn changed() -> Fixture {
+    let fixture = Fixture::new();
+    let secret = |value: &str| {
+        format!(
+            "apiVersion: v1\nkind: Secret\nmetadata: {{name: s, namespace: shop}}\nstringData: {{a: {value}}}\n"
+        )
+    };
+    fixture.write(
+        "cluster/disk.yaml",
+        "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: disk, namespace: shop}\n",
+    );
+    fixture.write("cluster/secret.yaml", &secret("hunter1"));
+    fixture.commit();
+    fixture.write("cluster/secret.yaml", &secret("hunter2"));
+    fixture.write(
+        "cluster/web.yaml",
+        &WEB.replace("web:1.0", "web:1.1")
+            .replace("replicas: 2", "replicas: 3"),
+    );
+    fs::remove_file(fixture.path().join("cluster/disk.yaml")).unwrap();
+    fixture.write(
+        "cluster/note.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: note}\ndata: {a: '``` <b> @you'}\n",
+    );
+    fixture
+}
+
+#[test]
+fn every_form_tells_the_same() {
+    let fixture = changed();
+    for form in [
+        "human", "unified", "json", "markdown", "github", "html", "brief",
+    ] {
+        let run = fixture.diff(&["--output", form]);
+        assert_eq!(run.code, Some(1), "{form}: {}", run.stderr);
+        assert_eq!(run.stderr, "");
+        assert!(!run.stdout.contains("hunter"), "{form}");
+        insta::with_settings!({snapshot_path => "../snapshots/diff", prepend_module_to_snapshot => false, omit_expression => true}, {
+            insta::assert_snapshot!(form, run.stdout);
+        });
+    }
+}
+
+#[test]
+fn the_answer_is_no_as_one_asks() {
+    let fixture = changed();
+    assert_eq!(fixture.diff(&["--fail-on", "never"]).code, Some(0));
+    assert_eq!(
+        fixture.diff(&["--fail-on", "never", "--exit-code"]).code,
+        Some(1)
+    );
+    assert_eq!(
+        fixture.diff(&["--ignore", "change/delete-data"]).code,
+        Some(0)
+    );
+    fixture.commit();
+    let run = fixture.diff(&["--exit-code"]);
+    assert_eq!(
+        (run.code, run.stdout.as_str()),
+        (Some(0), "no object differs, 4 the same\n")
+    );
+    // Of the commit before, whatever it is called.
+    for base in ["HEAD~1", "main~1"] {
+        assert_eq!(fixture.diff(&["--base", base]).code, Some(1));
+    }
+}
+
+#[test]
+fn a_branch_is_compared_with_where_it_began() {
+    let fixture = Fixture::new();
+    fixture.git(&["checkout", "--quiet", "-b", "topic"]);
+    fixture.write("cluster/web.yaml", &WEB.replace("web:1.0", "web:1.1"));
+    fixture.commit();
+    fixture.git(&["checkout", "--quiet", "main"]);
+    fixture.write(
+        "cluster/other.yaml",
+        &WEB.replace("name: web, n", "name: other, n"),
+    );
+    fixture.commit();
+    fixture.git(&["checkout", "--quiet", "topic"]);
+    let run = fixture.diff(&["--output", "brief"]);
+    assert_eq!(
+        run.stdout,
+        "~ Deployment/shop/web\nobjects: 1 changed, 1 the same\n"
+    );
+}
+
+#[test]
+fn bad_bases_are_told() {
+    let fixture = Fixture::new();
+    let run = fixture.diff(&["--base", "mian"]);
+    assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
+    assert!(
+        run.stderr.contains("error[ref/missing]: no such reference"),
+        "{}",
+        run.stderr
+    );
+    assert!(
+        run.stderr.contains("there is `refs/heads/main`"),
+        "{}",
+        run.stderr
+    );
+
+    fixture.git(&["branch", "--quiet", "-m", "main", "trunk"]);
+    let run = fixture.diff(&[]);
+    assert!(
+        run.stderr.contains("which branch is the default one"),
+        "{}",
+        run.stderr
+    );
+
+    fs::remove_dir_all(fixture.path().join(".git")).unwrap();
+    let run = fixture.diff(&["--root", fixture.path().to_str().unwrap()]);
+    assert!(
+        run.stderr.contains("lies in no Git repository"),
+        "{}",
+        run.stderr
+    );
+
+    // A base that cannot be read as YAML is no mass of new objects.
+    let fixture = Fixture::new();
+    fixture.write("cluster/web.yaml", "{");
+    fixture.commit();
+    fixture.write("cluster/web.yaml", WEB);
+    let run = fixture.diff(&["--base", "HEAD"]);
+    assert_eq!(run.code, Some(2));
+    assert!(
+        run.stdout.contains("did not render before this change"),
+        "{}",
+        run.stdout
+    );
+    assert!(!run.stdout.contains("added"), "{}", run.stdout);
+}
+
+#[test]
+fn links_and_folders_of_a_commit_are_read() {
+    let fixture = Fixture::new();
+    fs::create_dir_all(fixture.path().join("shared")).unwrap();
+    fs::rename(
+        fixture.path().join("cluster/web.yaml"),
+        fixture.path().join("shared/web.yaml"),
+    )
+    .unwrap();
+    std::os::unix::fs::symlink("../shared", fixture.path().join("cluster/apps")).unwrap();
+    fixture.write(
+        "cluster/kustomization.yaml",
+        "resources: [apps/web.yaml, flux-system/gotk-sync.yaml]\n",
+    );
+    fixture.commit();
+    fixture.write("shared/web.yaml", &WEB.replace("web:1.0", "web:2.0"));
+    let run = fixture.diff(&["--base", "HEAD", "--output", "brief"]);
+    assert_eq!(
+        run.stdout, "~ Deployment/shop/web\nobjects: 1 changed, 1 the same\n",
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn two_folders_of_any_sort() {
+    let fixture = changed();
+    let root = fixture.path().to_str().unwrap().to_owned();
+    let outputs = tempfile::tempdir().unwrap();
+    let at = |name: &str| outputs.path().join(name).display().to_string();
+    let (old, new) = (at("old"), at("new"));
+    let build = |output: &str| {
+        let run = run_with(&["build", &root, "--output-dir", output], "", &[]);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+    };
+    build(&new);
+    fixture.git(&["stash", "--quiet", "--include-untracked"]);
+    build(&old);
+    let run = run_with(&["diff", &old, &new, "--output", "brief"], "", &[]);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    insta::assert_snapshot!(run.stdout, @"
+    ~ Deployment/shop/web
+    + ConfigMap/note
+    - PersistentVolumeClaim/shop/disk
+    ~ Secret/shop/s
+    objects: 2 changed, 1 added, 1 removed, 1 the same
+    ");
+    // Manifests without owners are compared as such.
+    let file = |folder: &str| format!("{folder}/kustomization");
+    let run = run_with(
+        &["diff", &file(&old), &file(&new), "--output", "brief"],
+        "",
+        &[],
+    );
+    insta::assert_snapshot!(run.stdout, @"
+    ~ Deployment/shop/web
+    + ConfigMap/note
+    - PersistentVolumeClaim/shop/disk
+    ~ Secret/shop/s
+    objects: 2 changed, 1 added, 1 removed, 1 the same
+    ");
+}
+
+#[test]
+fn templates_of_the_user() {
+    let fixture = changed();
+    fixture.write("own.jinja", "{{ summary.changed }} of {{ old | length }}\n");
+    let own = fixture.path().join("own.jinja");
+    let run = fixture.diff(&["--template", own.to_str().unwrap()]);
+    assert_eq!(run.stdout, "2 of 10\n", "{}", run.stderr);
+    fixture.write("own.jinja", "a\n{{ nothing.at.all }}\n");
+    let run = fixture.diff(&["--template", own.to_str().unwrap()]);
+    assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
+    assert!(
+        run.stderr.contains("error[report/template]"),
+        "{}",
+        run.stderr
+    );
+    assert!(run.stderr.contains("line 2"), "{}", run.stderr);
+}
