@@ -267,19 +267,18 @@ fn base_tree(root: &Path, revision: Option<&str>) -> Result<(Arc<dyn Tree>, Stri
     let folder = root.strip_prefix(top).unwrap_or(Path::new(""));
     let folder = folder.to_str().unwrap_or_default();
     let repository = GitRepository::open(top)?;
-    let commit = match revision {
-        Some(revision) => repository.revision(revision)?,
-        None => {
-            let head = repository.revision("HEAD")?;
-            let default = repository.default_branch().ok_or_else(|| {
-                Error::new(
-                    "ref/missing",
-                    "which branch is the default one is not known here",
-                )
-                .help("name what to compare with: `--base REVISION`")
-            })?;
-            repository.merge_base(head, default)?
-        }
+    let commit = if let Some(revision) = revision {
+        repository.revision(revision)?
+    } else {
+        let head = repository.revision("HEAD")?;
+        let default = repository.default_branch().ok_or_else(|| {
+            Error::new(
+                "ref/missing",
+                "which branch is the default one is not known here",
+            )
+            .help("name what to compare with: `--base REVISION`")
+        })?;
+        repository.merge_base(head, default)?
     };
     let short: String = commit.to_string().chars().take(10).collect();
     let tree = GitTree::open(repository, commit, folder, &short)?;

@@ -243,7 +243,25 @@ fn cluster(
 }
 
 /// How many objects of each owner have no counterpart.
-type LeftOut = BTreeMap<Option<ResId>, usize>;
+type LeftOut = BTreeMap<Part, usize>;
+
+/// A part of a cluster.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    /// All of it.
+    Whole,
+    /// What one owner applies.
+    Of(ResId),
+}
+
+impl Part {
+    fn is(&self, other: &Part) -> bool {
+        match (self, other) {
+            (Part::Of(a), Part::Of(b)) => meaning::same_object(a, b),
+            _ => self == other,
+        }
+    }
+}
 
 /// The objects of a side that can be compared, and for each part that failed on
 /// the other side the number of those that cannot.
@@ -264,16 +282,16 @@ fn comparable<'a>(side: &'a Cluster, other: &Cluster) -> (Vec<Located<'a>>, Left
 
 /// The part of `other` that does not render and would hold what a unit of
 /// `side` holds: the unit itself, or a Kustomization that renders it.
-fn failed_part(unit: &Unit, side: &Cluster, other: &Cluster) -> Option<Option<ResId>> {
+fn failed_part(unit: &Unit, side: &Cluster, other: &Cluster) -> Option<Part> {
     if other.failure.is_some() {
-        return Some(None);
+        return Some(Part::Whole);
     }
     let mut owner = unit.owner.as_ref()?;
     let mut seen = BTreeSet::new();
     loop {
         let there = other.units.iter().find(|u| is_owned(u, &owner.id));
         match there {
-            Some(unit) if unit.outcome.is_err() => return Some(Some(owner.id.clone())),
+            Some(unit) if unit.outcome.is_err() => return Some(Part::Of(owner.id.clone())),
             Some(_) => return None,
             None => {}
         }
@@ -302,32 +320,24 @@ fn failures<'a>(
     which: Side,
     left_out: &'a LeftOut,
 ) -> impl Iterator<Item = Unrendered> + 'a {
-    let count = |id: &Option<ResId>| {
-        let same = |key: &Option<ResId>| match (key, id) {
-            (Some(a), Some(b)) => meaning::same_object(a, b),
-            (None, None) => true,
-            _ => false,
-        };
-        left_out
-            .iter()
-            .filter(|(key, _)| same(key))
-            .map(|(_, n)| n)
-            .sum()
+    let count = |part: &Part| {
+        let parts = left_out.iter().filter(|(other, _)| other.is(part));
+        parts.map(|(_, n)| n).sum()
     };
     let whole = side.failure.iter().map(move |failure| Unrendered {
         side: Some(which),
         owner: None,
         failure: failure.clone(),
-        not_compared: count(&None),
+        not_compared: count(&Part::Whole),
     });
     let units = side.units.iter().filter_map(move |unit| {
         let failure = unit.outcome.as_ref().err()?;
-        let owner = unit.owner.as_ref().map(|o| o.id.clone());
+        let id = &unit.owner.as_ref()?.id;
         Some(Unrendered {
             side: Some(which),
             failure: failure.clone(),
-            not_compared: count(&owner),
-            owner: owner.map(|id| id.to_object_ref()),
+            not_compared: count(&Part::Of(id.clone())),
+            owner: Some(id.to_object_ref()),
         })
     });
     whole.chain(units)
@@ -422,7 +432,7 @@ fn difference(compared: &Compared<'_>) -> ObjectDifference {
     };
     ObjectDifference {
         action,
-        id: now.as_ref().map(id).unwrap_or_else(nobody),
+        id: now.as_ref().map_or_else(nobody, id),
         old_id: old.as_ref().filter(|_| renamed).map(id),
         owner: now.and_then(owner),
         old_owner: old.filter(|_| moved).and_then(owner),

@@ -49,7 +49,7 @@ pub(super) fn of(change: &Change, gvk: &Gvk) -> Option<Noise> {
     }
     let (old, new) = (change.old.as_ref()?.text()?, change.new.as_ref()?.text()?);
     let key = change.path.last_key()?;
-    let parent = parent_key(change)?;
+    let parent = parent_key(change);
     match parent {
         "labels" if VERSION_LABELS.contains(&key) => Some(Noise::VersionLabel),
         "annotations" if names_checksum(key) && is_digest(old) && is_digest(new) => {
@@ -74,13 +74,13 @@ pub(super) fn follows_name(change: &Change, old_name: &str, new_name: &str) -> b
     change.kind == ChangeKind::Changed && is(&change.old, old_name) && is(&change.new, new_name)
 }
 
-fn parent_key(change: &Change) -> Option<&str> {
+fn parent_key(change: &Change) -> &str {
     let mut keys = change.path.0.iter().rev().filter_map(|step| match step {
         Step::Key(key) => Some(&**key),
         Step::Item { .. } => None,
     });
     keys.next();
-    Some(keys.next().unwrap_or_default())
+    keys.next().unwrap_or_default()
 }
 
 fn names_checksum(key: &str) -> bool {

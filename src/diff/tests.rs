@@ -41,13 +41,12 @@ fn side(units: &[(&str, &str)], sources: &SourceMap) -> Rendering {
             forces: words.contains(&"forces"),
             ..Owner::new(kind, id(name), rendering::Flags::default())
         };
-        let outcome = match text.strip_prefix('!') {
-            Some(message) => Err(Failure::of(&Error::new("ref/missing", message), sources)),
-            None => {
-                let file = sources.add("a.yaml", *text);
-                let documents = yaml::parse(text, file).unwrap();
-                Ok(documents.into_iter().map(|d| Object::new(d.root)).collect())
-            }
+        let outcome = if let Some(message) = text.strip_prefix('!') {
+            Err(Failure::of(&Error::new("ref/missing", message), sources))
+        } else {
+            let file = sources.add("a.yaml", *text);
+            let documents = yaml::parse(text, file).unwrap();
+            Ok(documents.into_iter().map(|d| Object::new(d.root)).collect())
         };
         cluster.units.push(Unit {
             owner: Some(owner),
@@ -96,8 +95,7 @@ fn told(old: &[(&str, &str)], new: &[(&str, &str)]) -> String {
         .unwrap();
     }
     text.lines()
-        .map(|line| format!("{}\n", line.trim_end()))
-        .collect()
+        .fold(String::new(), |text, line| text + line.trim_end() + "\n")
 }
 
 const DEPLOYMENT: &str = "\

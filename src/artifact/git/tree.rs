@@ -91,7 +91,7 @@ impl GitTree {
                 let Some(parent) = path::parent(&at) else {
                     return Err(self.escape(path));
                 };
-                at = parent.to_owned();
+                at.truncate(parent.len());
                 continue;
             }
             let next = if at.is_empty() {

@@ -136,7 +136,7 @@ fn in_words(rights: &[&Right]) -> String {
             };
             let what = match (*group, *resource) {
                 ("*", "*") => "everything".to_owned(),
-                (group, "*") if group.is_empty() => "everything in the core API".to_owned(),
+                ("", "*") => "everything in the core API".to_owned(),
                 (group, "*") => format!("everything in `{group}`"),
                 ("" | "*", resource) => format!("`{resource}`"),
                 (group, resource) => format!("`{resource}.{group}`"),

@@ -29,11 +29,11 @@ impl Palette {
         }
     }
 
-    fn old(self, text: &str) -> String {
+    fn red(self, text: &str) -> String {
         self.paint(AnsiColor::Red.on_default(), text)
     }
 
-    fn new(self, text: &str) -> String {
+    fn green(self, text: &str) -> String {
         self.paint(AnsiColor::Green.on_default(), text)
     }
 
@@ -74,7 +74,7 @@ pub(super) fn render(
             let _ = writeln!(out, "{}\n", palette.title(&format!("# {}", cluster.name)));
         }
         for part in &cluster.unrendered {
-            let _ = writeln!(out, "{} {part}\n", palette.old("!"));
+            let _ = writeln!(out, "{} {part}\n", palette.red("!"));
         }
         for object in &cluster.objects {
             if object.is_noise() && !titles.show_noise {
@@ -120,8 +120,8 @@ fn finding_lines(finding: &Finding, palette: Palette, out: &mut String) {
 
 fn one(object: &ObjectDifference, palette: Palette, width: usize, out: &mut String) {
     let (sign, what) = match object.action {
-        Action::Added => (palette.new("+"), "added"),
-        Action::Removed => (palette.old("-"), "removed"),
+        Action::Added => (palette.green("+"), "added"),
+        Action::Removed => (palette.red("-"), "removed"),
         Action::Changed => (palette.title("~"), "changed"),
     };
     let mut who = match (&object.owner, &object.old_owner) {
@@ -163,13 +163,13 @@ fn field(change: &Change, palette: Palette, width: usize, out: &mut String) {
                 let _ = writeln!(
                     out,
                     "    {path}: {} → {}{noise}",
-                    palette.old(&old),
-                    palette.new(&new)
+                    palette.red(&old),
+                    palette.green(&new)
                 );
             } else {
                 let _ = writeln!(out, "    {path}:{noise}");
-                let _ = writeln!(out, "      {}", palette.old(&format!("- {old}")));
-                let _ = writeln!(out, "      {}", palette.new(&format!("+ {new}")));
+                let _ = writeln!(out, "      {}", palette.red(&format!("- {old}")));
+                let _ = writeln!(out, "      {}", palette.green(&format!("+ {new}")));
             }
             return;
         }
@@ -177,7 +177,7 @@ fn field(change: &Change, palette: Palette, width: usize, out: &mut String) {
             let _ = writeln!(
                 out,
                 "    {}{noise}",
-                palette.new(&format!("+ {path}: {new}"))
+                palette.green(&format!("+ {path}: {new}"))
             );
             return;
         }
@@ -185,7 +185,7 @@ fn field(change: &Change, palette: Palette, width: usize, out: &mut String) {
             let _ = writeln!(
                 out,
                 "    {}{noise}",
-                palette.old(&format!("- {path}: {old}"))
+                palette.red(&format!("- {path}: {old}"))
             );
             return;
         }
@@ -238,8 +238,8 @@ fn lined(kind: LineKind, text: &str, indent: &str, palette: Palette, out: &mut S
     let line = match kind {
         LineKind::Hunk => palette.quiet(text),
         LineKind::Same => palette.quiet(&format!("  {text}")),
-        LineKind::Old => palette.old(&format!("- {text}")),
-        LineKind::New => palette.new(&format!("+ {text}")),
+        LineKind::Old => palette.red(&format!("- {text}")),
+        LineKind::New => palette.green(&format!("+ {text}")),
     };
     let _ = writeln!(out, "{indent}{line}");
 }
@@ -284,8 +284,8 @@ fn side_by_side(old: &str, new: &str, palette: Palette, width: usize, out: &mut 
                     let _ = writeln!(
                         out,
                         "      {} │ {}",
-                        palette.old(&cell(row.0)),
-                        palette.new(cell(row.1).trim_end())
+                        palette.red(&cell(row.0)),
+                        palette.green(cell(row.1).trim_end())
                     );
                 }
                 rest = after;
@@ -340,8 +340,8 @@ fn unified_object(object: &ObjectModel, prefix: &str, palette: Palette, out: &mu
     let _ = writeln!(out, "{}", palette.title(&format!("+++ {new}")));
     for line in object.diff.lines() {
         let line = match line.as_bytes().first() {
-            Some(b'-') => palette.old(line),
-            Some(b'+') => palette.new(line),
+            Some(b'-') => palette.red(line),
+            Some(b'+') => palette.green(line),
             Some(b'@') => palette.quiet(line),
             _ => line.to_owned(),
         };
