@@ -150,8 +150,8 @@ mod tests {
         let all = [of("production"), of("staging")];
         insta::assert_snapshot!(human(&all, &SourceMap::new(), false), @"
         error[ref/missing]: no such path
-        |
-        = note: clusters: production, staging
+         |
+         = note: clusters: production, staging
         ");
     }
 
