@@ -265,3 +265,19 @@ fn names_of_releases() {
     let begin = "error[helm/release-name]: release name check failed";
     assert!(refused.stderr.starts_with(begin), "{}", refused.stderr);
 }
+
+#[test]
+fn kustomizations_render_charts() {
+    let kustomization = "testdata/helm/kustomization";
+    let done = run(&["kustomize", kustomization, "--enable-helm"], "");
+    assert_eq!((done.code, &*done.stderr), (Some(0), ""));
+    let expected = fs::read_to_string("testdata/helm/kustomization.yaml").unwrap();
+    assert_eq!(done.stdout, expected);
+    let refused = run(&["kustomize", kustomization], "");
+    assert_eq!(refused.code, Some(2));
+    assert!(
+        refused.stderr.contains("pass `--enable-helm`"),
+        "{}",
+        refused.stderr
+    );
+}

@@ -6,15 +6,13 @@ use std::sync::Arc;
 
 use clap::ValueEnum;
 
+use super::inflate::LocalCharts;
 use super::output::{self, Exit};
 use crate::artifact::{DiskTree, Entry, Kind, Tree, path};
 use crate::diag::{Error, Result, SourceMap};
-use crate::kustomize::{
-    self, ChartInflator, ChartRequest, LoadRestrictions, Options, Output, Reorder,
-};
+use crate::kustomize::{self, LoadRestrictions, Options, Output, Reorder};
 use crate::report::human;
 use crate::resource::Files;
-use crate::yaml::Node;
 
 /// Build a kustomization and print the objects, as `kustomize build` does
 ///
@@ -160,7 +158,7 @@ impl Args {
         self.check_refused()?;
         let (tree, folder) = Everything::open(&self.dir)?;
         let files = Files::new(Arc::new(tree), sources.clone());
-        let charts = ChartsLater;
+        let charts = LocalCharts;
         let options = Options {
             load_restrictions: match self.load_restrictor {
                 LoadRestrictor::RootOnly => LoadRestrictions::RootOnly,
@@ -312,18 +310,5 @@ impl Tree for Everything {
         } else {
             absolute
         }
-    }
-}
-
-/// Says that charts cannot be rendered yet.
-struct ChartsLater;
-
-impl ChartInflator for ChartsLater {
-    fn inflate(&self, request: &ChartRequest<'_>) -> Result<Vec<Node>> {
-        Err(Error::new(
-            "kustomize/helm",
-            format!("the chart `{}` cannot be rendered yet", request.chart.name),
-        )
-        .help("charts in kustomizations come with a later version of fluxwright"))
     }
 }

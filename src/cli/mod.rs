@@ -17,6 +17,7 @@ mod envsubst;
 mod fail_on;
 mod folder;
 mod get;
+mod inflate;
 mod kustomize;
 mod man;
 mod output;

@@ -31,7 +31,7 @@ impl<'v> Fields<'v> {
         match value {
             Value::Null => Ok(None),
             Value::Mapping(map) => Ok(Some(Fields { map, path })),
-            other => Err(mismatch(other, path.trim_end_matches('.'), "a struct")),
+            other => Err(mismatch(other, path.trim_end_matches('.'), "map")),
         }
     }
 

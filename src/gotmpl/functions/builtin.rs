@@ -85,7 +85,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     ),
     function!("print", with print(value), "The values as text, with blanks between those that are no texts."),
     function!("println", with println(value), "The values as text, with blanks between them and a line break at the end."),
-    function!("printf", with format(layout, value), "Text by a format with Go's verbs: `%s`, `%d`, `%q`, `%v`, `%05.2f`, …"),
+    function!("printf", with format(layout, value), "Text by a format with Go's verbs: `%s`, `%d`, `%q`, `%v`, `%05.2f` and so on."),
     function!("html", with html(value), "The values as text, with what HTML gives a meaning escaped."),
     function!("js", with js(value), "The values as text, with what JavaScript gives a meaning escaped."),
     function!("urlquery", with urlquery(value), "The values as text, escaped for the query of an address."),

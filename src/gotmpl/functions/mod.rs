@@ -33,6 +33,7 @@ mod toml;
 mod url;
 mod versions;
 
+use std::fmt::Write as _;
 use std::sync::{Arc, OnceLock};
 
 use super::function::{Function, Functions};
@@ -178,5 +179,86 @@ pub(super) fn int_text(i: i64, kind: IntType) -> Option<String> {
         IntType::Duration => Some(crate::gostd::duration::format(i)),
         IntType::Month => Some(dates::month_name(i)),
         IntType::Weekday => Some(dates::weekday_name(i)),
+    }
+}
+
+/// The page about all functions, `docs/functions.md`.
+pub fn reference() -> String {
+    let mut page = String::from(PREFACE);
+    for family in FAMILIES {
+        let _ = write!(page, "\n## {}\n\nFrom {}.\n\n", family.title, family.origin);
+        page.push_str("| function | gives | type |\n| --- | --- | --- |\n");
+        for function in family.functions {
+            let _ = writeln!(
+                page,
+                "| `{}` | {} | {} |",
+                function.usage().replace('|', "\\|"),
+                function.doc.replace('|', "\\|"),
+                plain_type(function.signature.result.name()),
+            );
+        }
+    }
+    page
+}
+
+/// What users call a type of Go.
+fn plain_type(name: &'static str) -> &'static str {
+    match name {
+        "reflect.Value" | "interface {}" => "any",
+        "[]interface {}" | "[]string" | "[]int" => "list",
+        "map[string]interface {}" | "map[string]string" => "dict",
+        "bool" => "boolean",
+        "string" => "text",
+        "int" | "int64" => "integer",
+        "float64" => "float",
+        "time.Time" => "time",
+        "time.Duration" => "duration",
+        "sprig.certificate" => "certificate",
+        other => other,
+    }
+}
+
+const PREFACE: &str = "\
+# Functions of templates
+
+What templates of charts may call: all of Helm 4.3's. This page is made from the
+tables in `src/gotmpl/functions/`; `cargo test --lib write_functions -- --ignored`
+writes it again.
+
+Arguments are in capital letters, `...` stands for any number of the last one. A
+value that is piped in is the last argument. Random functions, and those that
+read a clock, give the same in every run: see `--seed-file`, `--now` and
+`--random` of `fluxwright template`.
+";
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::disallowed_methods)]
+
+    use std::fs;
+
+    use super::*;
+
+    const PAGE: &str = "docs/functions.md";
+
+    #[test]
+    fn the_page_is_current() {
+        let page = fs::read_to_string(PAGE).unwrap();
+        assert!(page == reference(), "run the test `write_functions`");
+    }
+
+    #[test]
+    #[ignore = "writes docs/functions.md"]
+    fn write_functions() {
+        fs::write(PAGE, reference()).unwrap();
+    }
+
+    #[test]
+    fn every_function_is_told_of() {
+        for function in FAMILIES.iter().flat_map(|family| family.functions) {
+            let doc = function.doc;
+            assert!(doc.ends_with('.') && doc.len() > 5, "{}", function.name);
+            assert!(!doc.contains('\n'), "{}", function.name);
+        }
     }
 }

@@ -85,7 +85,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     function!("toString", with to_string(value), "The value as text."),
     function!("toStrings", with to_strings(list), "The items of a list as texts; nil is left out."),
     function!("join", with join(separator, list), "The items of a list as one text with separators."),
-    function!("split", with split(separator, text), "The parts between separators, as a dict with the keys `_0`, `_1`, …"),
+    function!("split", with split(separator, text), "The parts between separators, as a dict with the keys `_0`, `_1` and so on."),
     function!("splitn", with splitn(separator, number, text), "As `split`, with no more than that number of parts."),
     function!("splitList", with split_list(separator, text), "The parts between separators, as a list."),
     function!("sortAlpha", with sort_alpha(list), "The items of a list as texts, sorted."),
