@@ -9,6 +9,8 @@ mod envsubst_entries;
 mod gostd_entries;
 #[path = "../fuzz/entries/lock.rs"]
 mod lock_entries;
+#[path = "../fuzz/entries/rbac.rs"]
+pub(crate) mod rbac_entries;
 #[path = "../fuzz/entries/schema.rs"]
 mod schema_entries;
 #[path = "../fuzz/entries/yaml.rs"]
@@ -45,6 +47,11 @@ fn envsubst() {
 #[test]
 fn gostd() {
     replay("gostd", gostd_entries::parse);
+}
+
+#[test]
+fn rbac() {
+    replay("rbac", rbac_entries::evaluate);
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod get;
 mod kustomize;
 mod layering;
 mod program;
+mod rbac;
 mod releases;
 #[cfg(feature = "sops")]
 mod sops;

@@ -1,7 +1,8 @@
 //! The list of all rules.
 
 use super::{
-    Rule, api, dag, files, image, own, pin, rbac, references, rendering, schema, source, tenancy,
+    Rule, api, dag, files, image, own, pin, rbac, references, rendering, schema, secret, source,
+    tenancy,
 };
 
 /// All rules, in the order of their ids.
@@ -30,6 +31,11 @@ pub static RULES: &[&Rule] = &[
     &schema::invalid::CEL,
     &schema::kinds::MISSING,
     &schema::kinds::UNKNOWN,
+    &secret::credential::RULE,
+    &secret::plaintext::RULE,
+    &secret::sops::UNPROTECTED,
+    &secret::sops::RULES,
+    &secret::token::RULE,
     &source::auth::RULE,
     &rendering::SOURCE_UNAVAILABLE,
     &tenancy::lockdown::RULE,

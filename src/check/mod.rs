@@ -58,6 +58,7 @@ mod rule;
 mod run;
 mod schema;
 pub mod schemas;
+mod secret;
 pub mod settings;
 mod source;
 mod tenancy;
@@ -65,6 +66,7 @@ mod view;
 
 pub use list::{RULES, rule};
 pub use out::Out;
+pub use rbac::least::{Needed, needed};
 pub use rule::{Check, Rule};
 pub use run::run;
 pub use view::{Applied, Repository, View};

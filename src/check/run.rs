@@ -82,7 +82,11 @@ fn drop_echoes(findings: &mut Vec<Finding>) {
                 == (&b.rule, &b.location, &b.object, &b.path, &b.cluster)
     };
     findings.dedup_by(|later, earlier| {
-        if !same(later, earlier) || *later.rule == *"schema/invalid" {
+        // Of these families rendering tells nothing: two findings are two.
+        let apart = ["schema/", "rbac/"]
+            .iter()
+            .any(|family| later.rule.starts_with(family));
+        if apart || !same(later, earlier) {
             return false;
         }
         if later.severity > earlier.severity {

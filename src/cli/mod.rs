@@ -21,6 +21,7 @@ mod inflate;
 mod kustomize;
 mod man;
 mod output;
+mod rbac;
 mod read;
 #[cfg(feature = "sops")]
 mod secrets;
@@ -64,6 +65,7 @@ enum Command {
     Get(get::Args),
     Kustomize(Box<kustomize::Args>),
     Man(man::Args),
+    Rbac(Box<rbac::Args>),
     Store(store::Args),
     #[cfg(feature = "verify")]
     Verify(Box<verify::Args>),
@@ -99,6 +101,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Get(args) => args.run(),
         Command::Kustomize(args) => args.run(),
         Command::Man(args) => args.run(),
+        Command::Rbac(args) => args.run(),
         Command::Store(args) => args.run(),
         #[cfg(feature = "verify")]
         Command::Verify(args) => args.run(),

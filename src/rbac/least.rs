@@ -21,10 +21,13 @@ enum What {
     Url(Arc<str>),
 }
 
+/// The verbs for each thing.
+type Rules = BTreeMap<What, BTreeSet<Arc<str>>>;
+
 /// Rights that are asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Least {
-    namespaces: BTreeMap<Arc<str>, BTreeMap<What, BTreeSet<Arc<str>>>>,
+    namespaces: BTreeMap<Arc<str>, Rules>,
 }
 
 impl Least {
@@ -73,8 +76,68 @@ impl Least {
     pub fn rules(&self) -> Vec<(Arc<str>, Vec<PolicyRule>)> {
         let namespaces = self.namespaces.iter();
         namespaces
-            .map(|(namespace, rules)| (namespace.clone(), together(rules)))
+            .map(|(namespace, rules)| (namespace.clone(), together(&self.needed(namespace, rules))))
+            .filter(|(_, rules)| !rules.is_empty())
             .collect()
+    }
+
+    /// What nothing wider gives already: a rule for everything of a kind, or
+    /// one for the whole cluster.
+    fn needed(&self, namespace: &Arc<str>, rules: &Rules) -> Rules {
+        let mut needed = Rules::new();
+        for (what, verbs) in rules {
+            for verb in verbs {
+                if !self.is_given(namespace, what, verb) {
+                    needed.entry(what.clone()).or_default().insert(verb.clone());
+                }
+            }
+        }
+        needed
+    }
+
+    fn is_given(&self, namespace: &Arc<str>, what: &What, verb: &Arc<str>) -> bool {
+        let all: Arc<str> = "*".into();
+        let cluster: Arc<str> = "".into();
+        let mut wider: Vec<What> = vec![what.clone()];
+        match what {
+            What::Url(url) => {
+                let rules = [namespace, &cluster]
+                    .into_iter()
+                    .filter_map(|n| self.namespaces.get(n));
+                let urls = rules.flat_map(BTreeMap::keys).filter(|other| match other {
+                    What::Url(other) => {
+                        let stem = other.strip_suffix('*');
+                        other != url && stem.is_some_and(|stem| url.starts_with(stem))
+                    }
+                    What::Resource(..) => false,
+                });
+                wider.extend(urls.cloned());
+            }
+            What::Resource(group, resource, name) => {
+                let sub = resource
+                    .split_once('/')
+                    .map(|(_, sub)| format!("*/{sub}").into());
+                let resources = [Some(resource.clone()), Some(all.clone()), sub];
+                for resource in resources.into_iter().flatten() {
+                    for group in [group, &all] {
+                        for name in [name.clone(), "".into()] {
+                            let what = What::Resource(group.clone(), resource.clone(), name);
+                            wider.push(what);
+                        }
+                    }
+                }
+            }
+        }
+        [namespace, &cluster].into_iter().any(|space| {
+            let rules = self.namespaces.get(space);
+            wider.iter().any(|other| {
+                let verbs = rules.and_then(|rules| rules.get(other));
+                [verb, &all].into_iter().any(|given| {
+                    let itself = (space, other, given) == (namespace, what, verb);
+                    !itself && verbs.is_some_and(|verbs| verbs.contains(given))
+                })
+            })
+        })
     }
 
     /// The objects: roles with their bindings, named `NAME-apply`, for one
@@ -95,7 +158,7 @@ impl Least {
 }
 
 /// Rules for what has the same group, name and verbs are one rule.
-fn together(rules: &BTreeMap<What, BTreeSet<Arc<str>>>) -> Vec<PolicyRule> {
+fn together(rules: &Rules) -> Vec<PolicyRule> {
     type Key<'a> = (bool, &'a str, &'a str, &'a BTreeSet<Arc<str>>);
     let mut groups: BTreeMap<Key<'_>, PolicyRule> = BTreeMap::new();
     for (what, verbs) in rules {

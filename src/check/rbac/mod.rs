@@ -6,6 +6,7 @@ pub(super) mod controllers;
 pub(super) mod dangling;
 pub(super) mod escalation;
 pub(super) mod insufficient;
+pub(super) mod least;
 pub(super) mod path;
 pub(super) mod powers;
 pub(super) mod together;

@@ -1,6 +1,6 @@
 //! Objects that are not what the schemas of their kinds say.
 
-use crate::check::{Check, Out, Rule, View};
+use crate::check::{Applied, Check, Out, Rule, View};
 use crate::diag::Severity;
 use crate::pipeline::cluster::UnitKind;
 
@@ -110,6 +110,9 @@ fn check(view: &View<'_>, id: &str, out: &mut Out<'_>) {
             .unit
             .is_some_and(|u| u.kind == UnitKind::HelmRelease);
         for violation in verdict.violations.iter().filter(|v| v.rule == id) {
+            if is_widened(applied, &violation.path) {
+                continue;
+            }
             let severity = if chart {
                 violation.severity.min(Severity::Warning)
             } else {
@@ -128,4 +131,33 @@ fn check(view: &View<'_>, id: &str, out: &mut Out<'_>) {
             out.push(finding);
         }
     }
+}
+
+/// Whether a value is one that flux-operator adds to those that Flux knows.
+///
+/// Compat: flux-operator patches the definitions of Alerts and Receivers that
+/// it installs, so that they can name its own kinds.
+fn is_widened(applied: &Applied<'_>, path: &str) -> bool {
+    const KINDS: [&str; 4] = [
+        "FluxInstance",
+        "FluxReport",
+        "ResourceSet",
+        "ResourceSetInputProvider",
+    ];
+    let field = match &*applied.gvk().kind {
+        "Alert" => "eventSources",
+        "Receiver" => "resources",
+        _ => return false,
+    };
+    let index = path
+        .strip_prefix(&format!("/spec/{field}/"))
+        .and_then(|rest| rest.strip_suffix("/kind"))
+        .and_then(|index| index.parse::<usize>().ok());
+    let (Some(list), Some(index)) = (applied.at(&["spec", field]), index) else {
+        return false;
+    };
+    let source = list.items().get(index).map(crate::yaml::Node::target);
+    source
+        .and_then(|source| source.str_at("kind"))
+        .is_some_and(|kind| KINDS.contains(&kind))
 }
