@@ -19,6 +19,8 @@ mod program;
 mod rbac;
 mod releases;
 #[cfg(feature = "sops")]
+mod secrets;
+#[cfg(feature = "sops")]
 mod sops;
 mod store;
 mod template;

@@ -1,10 +1,44 @@
-//! Private keys for sops, as the command line and the environment name them.
+//! Private keys for sops, as the command line and the environment name them,
+//! and what a build does with what they open.
 
 use std::path::PathBuf;
 
 use super::read;
 use crate::diag::Result;
+use crate::pipeline::secrets::Secrets;
 use crate::sops::{Keys, MAX_KEY_FILE_BYTES};
+
+/// What a build does with encrypted values.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Secrets")]
+pub(super) struct SecretArgs {
+    #[command(flatten)]
+    keys: KeyArgs,
+
+    /// Fail what needs an encrypted value that no key opens, instead of putting a placeholder there
+    #[arg(long)]
+    require_decryption: bool,
+
+    /// Print decrypted values, instead of digests that stand for them
+    #[arg(long)]
+    include_secrets: bool,
+}
+
+impl SecretArgs {
+    /// Reads the keys.
+    ///
+    /// # Errors
+    ///
+    /// As [`KeyArgs::read`].
+    pub(super) fn open(&self) -> Result<Secrets> {
+        let keys = self.keys.read()?;
+        Ok(Secrets::new(
+            keys,
+            self.require_decryption,
+            self.include_secrets,
+        ))
+    }
+}
 
 /// Where private keys are.
 #[derive(Debug, clap::Args)]
@@ -26,6 +60,7 @@ impl KeyArgs {
     ///
     /// The first that cannot be read.
     pub(super) fn read(&self) -> Result<Keys> {
+        forbid_core_dumps();
         let mut keys = Keys::default();
         for path in &self.age_key_file {
             add_age_file(&mut keys, path)?;
@@ -50,6 +85,20 @@ impl KeyArgs {
     }
 }
 
+/// Sees to it that no crash writes keys and values to a file.
+fn forbid_core_dumps() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, setrlimit};
+        let none = Rlimit {
+            current: Some(0),
+            maximum: Some(0),
+        };
+        // Where that is not allowed, it was forbidden before.
+        let _ = setrlimit(Resource::Core, none);
+    }
+}
+
 fn add_age_file(keys: &mut Keys, path: &std::path::Path) -> Result<()> {
     let content = zeroize::Zeroizing::new(read::file(path, MAX_KEY_FILE_BYTES)?);
     keys.add_age(&path.display().to_string(), &content)
@@ -61,4 +110,20 @@ fn add_age_file(keys: &mut Keys, path: &std::path::Path) -> Result<()> {
 )]
 fn environment(name: &str) -> Option<std::ffi::OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_not_dumped() {
+        let none = KeyArgs {
+            age_key_file: Vec::new(),
+            pgp_key: Vec::new(),
+        };
+        assert!(none.read().is_ok());
+        let limit = rustix::process::getrlimit(rustix::process::Resource::Core);
+        assert_eq!((limit.current, limit.maximum), (Some(0), Some(0)));
+    }
 }

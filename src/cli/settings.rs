@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use clap::Args;
 
+#[cfg(feature = "sops")]
+use super::secrets::SecretArgs;
 use crate::artifact::{DiskTree, Kind, Tree};
 use crate::config::{self, Config};
 use crate::diag::{Error, Finding, Findings, Result, Severity, SourceMap, Span};
@@ -14,6 +16,7 @@ use crate::flux::FluxVersion;
 use crate::flux::api::SourceRef;
 use crate::helm::{Capabilities, KubeVersion};
 use crate::pipeline::cluster::Cluster;
+use crate::pipeline::secrets::Secrets;
 use crate::pipeline::{Entry, LocalSource, Sources, build, entry, render};
 use crate::resource::Files;
 
@@ -64,6 +67,10 @@ pub(super) struct RepositoryArgs {
     #[arg(long, value_name = "GROUP/VERSION[/KIND]", value_delimiter = ',')]
     api_versions: Vec<String>,
 
+    #[cfg(feature = "sops")]
+    #[command(flatten)]
+    secrets: SecretArgs,
+
     /// How many threads [default: as many as there are cores]
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
@@ -109,6 +116,8 @@ pub(super) struct Repository {
     pub(super) config_span: Span,
     /// Kubernetes, in three numbers.
     pub(super) kubernetes: String,
+    /// What becomes of encrypted values.
+    pub(super) secrets: Arc<Secrets>,
 }
 
 impl RepositoryArgs {
@@ -154,7 +163,19 @@ impl RepositoryArgs {
             config,
             config_span,
             kubernetes,
+            secrets: Arc::new(self.secrets()?),
         })
+    }
+
+    #[cfg(feature = "sops")]
+    fn secrets(&self) -> Result<Secrets> {
+        self.secrets.open()
+    }
+
+    #[cfg(not(feature = "sops"))]
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "as with it")]
+    fn secrets(&self) -> Result<Secrets> {
+        Ok(Secrets::default())
     }
 
     /// The root, and the folder in it that was named.
@@ -341,6 +362,7 @@ impl RepositoryArgs {
             keep_going,
             substitutes: self.substitutes(&repository.config, entry)?,
             capabilities: self.capabilities(repository)?,
+            secrets: repository.secrets.clone(),
             ..render::Options::new(repository.source_map.clone())
         };
         let mut own = Findings::new();

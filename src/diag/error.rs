@@ -82,6 +82,17 @@ impl Error {
         self
     }
 
+    /// Changes all its texts: to take out what nobody may see.
+    #[must_use]
+    pub fn map_text(mut self, change: impl Fn(&str) -> String) -> Error {
+        self.0.message = change(&self.0.message);
+        self.0.help = self.0.help.as_deref().map(&change);
+        for context in &mut self.0.context {
+            *context = change(context);
+        }
+        self
+    }
+
     /// The rule id, `family/name`.
     pub fn rule(&self) -> &'static str {
         self.0.rule

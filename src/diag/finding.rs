@@ -195,6 +195,19 @@ impl Findings {
         self.0
     }
 
+    /// Changes the texts of all of them: to take out what nobody may see.
+    pub fn map_text(&mut self, change: impl Fn(&str) -> String) {
+        for finding in &mut self.0 {
+            finding.message = change(&finding.message);
+            finding.help = finding.help.as_deref().map(&change);
+            finding.path = finding.path.as_deref().map(&change);
+            if let Some(object) = &mut finding.object {
+                object.name = change(&object.name).into();
+                object.namespace = change(&object.namespace).into();
+            }
+        }
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use super::envsubst;
 use crate::diag::{Error, FileId, Result, Span};
 use crate::yaml::resolve::{Scalar, Version, resolve};
-use crate::yaml::{self, Data, Entry, Node, Style, Tag, emit};
+use crate::yaml::{self, Data, Entry, Node, Style, Tag, emit, secret};
 
 /// A label or annotation that keeps an object as it is.
 const SWITCH: &str = "kustomize.toolkit.fluxcd.io/substitute";
@@ -54,6 +54,21 @@ impl Variables {
             }
         }
         Ok(())
+    }
+
+    fn has_secret(&self) -> bool {
+        self.0.values().any(|(_, node)| node.is_secret())
+    }
+
+    /// The variables with a shadow in place of each secret value.
+    fn shadowed(&self) -> Variables {
+        let mut variables = self.clone();
+        for (value, node) in variables.0.values_mut() {
+            if node.is_secret() {
+                *value = secret::shadow(value);
+            }
+        }
+        variables
     }
 
     fn get(&self, name: &str) -> Option<&(String, Node)> {
@@ -99,6 +114,24 @@ pub fn substitute(object: &Node, variables: &Variables, strict: bool) -> Result<
             unset: Vec::new(),
         });
     }
+    let mut result = replace(object, variables, strict)?;
+    let has_secret = secret::has_secret(object) || variables.has_secret();
+    if has_secret {
+        let shadow = secret::shadowed(object);
+        let shadow = shadow.as_ref().unwrap_or(object);
+        match replace(shadow, &variables.shadowed(), strict) {
+            Ok(shadow) => {
+                let objects = std::slice::from_mut(&mut result.object);
+                secret::mark_differences(objects, &[shadow.object]);
+            }
+            // What the values do to it cannot be told apart.
+            Err(_) => secret::mark_object(&mut result.object),
+        }
+    }
+    Ok(result)
+}
+
+fn replace(object: &Node, variables: &Variables, strict: bool) -> Result<Substituted> {
     let mut text = String::new();
     emit::sorted(object, &mut text)?;
     let look_up = |name: &str| variables.get(name).map(|(value, _)| value.as_str());
@@ -109,27 +142,15 @@ pub fn substitute(object: &Node, variables: &Variables, strict: bool) -> Result<
         Error::new(
             "subst/invalid",
             format!(
-                "substitution leaves no valid YAML: {} in `{}`",
+                "substitution leaves no valid YAML: {} in what `{}` becomes",
                 e.message(),
-                line_of(&result, e.span().line)
+                line_of(&text, e.span().line)
             ),
         )
         .at(locate_line(object, &text, e.span().line))
         .help("put the expression in quotes, or the value")
     })?;
     let mut fresh = read.unwrap_or_else(|| Node::null(Span::NONE));
-    let secret: Vec<(u32, u32)> = output
-        .replacements
-        .iter()
-        .filter(|r| {
-            let variable = r.variable.as_deref().and_then(|name| variables.get(name));
-            variable.is_some_and(|(_, node)| node.is_secret())
-        })
-        .map(|r| {
-            let line = |offset| number_of_line(&result, offset);
-            (line(r.output.start), line(r.output.end))
-        })
-        .collect();
     let unset = output.uses.iter().filter(|u| !u.is_set && !u.has_default);
     Ok(Substituted {
         unset: unset
@@ -138,7 +159,7 @@ pub fn substitute(object: &Node, variables: &Variables, strict: bool) -> Result<
                 (name, locate(object, &text, u.input.start))
             })
             .collect(),
-        object: settle(&mut fresh, Some(object), &secret),
+        object: settle(&mut fresh, Some(object)),
     })
 }
 
@@ -150,30 +171,24 @@ fn has_dollar(object: &Node) -> bool {
 
 /// The node as kustomize holds it afterwards: kinds as go-yaml v2 reads them,
 /// the place and marks of the node it was made from.
-fn settle(fresh: &mut Node, old: Option<&Node>, secret: &[(u32, u32)]) -> Node {
-    let line = fresh.span().line;
+fn settle(fresh: &mut Node, old: Option<&Node>) -> Node {
     let span = old.map_or(Span::NONE, Node::span);
-    let mut node = match fresh.target().data() {
+    match fresh.target().data() {
         Data::Scalar(text) => scalar(fresh.target(), text, span),
         Data::Sequence(items) => {
             let before = old.map_or(&[][..], Node::items);
             let items = items.iter().enumerate().map(|(i, item)| {
                 let old = before.get(i).filter(|_| before.len() == items.len());
-                settle(&mut item.clone(), old.or(before.get(i)).or(old), secret)
+                settle(&mut item.clone(), old.or(before.get(i)).or(old))
             });
             Node::sequence(items.collect(), span)
         }
-        Data::Mapping(entries) => mapping(entries, old, span, secret),
+        Data::Mapping(entries) => mapping(entries, old, span),
         Data::Alias(_) => Node::null(span),
-    };
-    let within = |(from, to): &(u32, u32)| (*from..=*to).contains(&line);
-    if old.is_some_and(Node::is_secret) || node.is_scalar() && secret.iter().any(within) {
-        node.mark_secret();
     }
-    node
 }
 
-fn mapping(entries: &[Entry], old: Option<&Node>, span: Span, secret: &[(u32, u32)]) -> Node {
+fn mapping(entries: &[Entry], old: Option<&Node>, span: Span) -> Node {
     let before = old.map_or(&[][..], Node::entries);
     // Entries whose key is gone were renamed: they stand where the old ones
     // do that have no new one.
@@ -186,12 +201,12 @@ fn mapping(entries: &[Entry], old: Option<&Node>, span: Span, secret: &[(u32, u3
     for entry in entries {
         let known = before.iter().find(|o| o.key.text() == entry.key.text());
         let old_entry = known.or_else(|| renamed.next());
-        let mut key = settle(&mut entry.key.clone(), old_entry.map(|o| &o.key), secret);
+        let mut key = settle(&mut entry.key.clone(), old_entry.map(|o| &o.key));
         if key.tag() != Tag::Str && key.tag() != Tag::Merge {
             key.set_tag(Tag::Str);
         }
         let old_value = old_entry.map(|o| &o.value).or(old);
-        let value = settle(&mut entry.value.clone(), old_value, secret);
+        let value = settle(&mut entry.value.clone(), old_value);
         // The last of two equal keys wins.
         match kept.iter_mut().find(|k| k.key.text() == key.text()) {
             Some(same) => same.value = value,

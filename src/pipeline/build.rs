@@ -107,6 +107,21 @@ pub fn build(
     options: &Options,
     findings: &mut Findings,
 ) -> Result<Cluster> {
+    let redact = |text: &str| options.secrets.redact(text);
+    let mut cluster = cluster(entry, sources, options, findings).map_err(|e| e.map_text(redact));
+    findings.map_text(redact);
+    if let Ok(cluster) = &mut cluster {
+        options.secrets.hide(cluster);
+    }
+    cluster
+}
+
+fn cluster(
+    entry: &Entry,
+    sources: &Sources,
+    options: &Options,
+    findings: &mut Findings,
+) -> Result<Cluster> {
     let seen = render::entry_objects(entry, sources, options, findings)?;
     let mut sources = sources.clone();
     if sources.own.is_none() {
@@ -474,6 +489,7 @@ impl Graph<'_> {
             options: self.options,
             charts: &self.sources.charts,
             objects: &objects,
+            has_shadows: false,
         };
         let mut todo: Vec<&mut Release> = self
             .releases
@@ -486,7 +502,7 @@ impl Graph<'_> {
             release.done = Some(match &release.spec {
                 Ok(spec) => {
                     release.source = Some(release::source_of(spec, &objects));
-                    release::render(spec, &context)
+                    release::render(&release.object, spec, &context)
                 }
                 Err(e) => Err(e.clone()),
             });

@@ -11,8 +11,10 @@ pub mod build;
 pub mod cluster;
 pub mod entry;
 pub mod index;
+mod names;
 mod release;
 pub mod render;
+pub mod secrets;
 mod source;
 mod variables;
 

@@ -10,8 +10,9 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::cluster::Object;
+use super::secrets::{self, Secrets};
 use super::variables::{Sourced, is_encrypted};
-use super::{Entry, Sources};
+use super::{Entry, Sources, names};
 use crate::artifact::ignore::Matcher;
 use crate::artifact::{Kind, path};
 use crate::diag::{Error, Finding, Findings, Result, Severity, SourceMap, Span, nearest};
@@ -22,7 +23,7 @@ use crate::flux::{FluxVersion, generate, metadata, order};
 use crate::helm::Capabilities;
 use crate::kustomize;
 use crate::resource::{Files, ResId};
-use crate::yaml::Node;
+use crate::yaml::{Node, secret};
 
 /// What shapes a build besides the repository.
 #[derive(Clone, Debug)]
@@ -42,6 +43,8 @@ pub struct Options {
     pub capabilities: Arc<Capabilities>,
     /// Every file that is read.
     pub source_map: Arc<SourceMap>,
+    /// What becomes of encrypted values.
+    pub secrets: Arc<Secrets>,
 }
 
 impl Options {
@@ -55,6 +58,7 @@ impl Options {
             custom_stage_kinds: Vec::new(),
             capabilities: Arc::default(),
             source_map,
+            secrets: Arc::default(),
         }
     }
 }
@@ -125,6 +129,29 @@ fn kustomize_options<'a>(kustomization: Node) -> kustomize::Options<'a> {
 /// Where its source is not at hand, its path is not there, or kustomize
 /// refuses.
 pub fn raw(spec: &Kustomization, sources: &Sources, options: &Options) -> Result<Raw> {
+    let mut raw = build(spec, sources, options)?;
+    // A Kustomization can hold secrets itself, substituted by its parent.
+    if let Some(shadow) = secret::shadowed(&spec.object) {
+        let shadow = Kustomization::read(&shadow, options.flux)
+            .and_then(|shadow| build(&shadow, sources, options));
+        mark(&mut raw.objects, shadow.map(|shadow| shadow.objects));
+    }
+    Ok(raw)
+}
+
+/// Marks what differs from what was made of shadows; everything, where they
+/// could not be made into anything.
+fn mark(objects: &mut [Node], shadows: Result<Vec<Node>>) {
+    match shadows {
+        Ok(mut shadows) => {
+            names::align(objects, &mut shadows);
+            secret::mark_differences(objects, &shadows);
+        }
+        Err(_) => objects.iter_mut().for_each(secret::mark_object),
+    }
+}
+
+fn build(spec: &Kustomization, sources: &Sources, options: &Options) -> Result<Raw> {
     let files = sources.resolve(&spec.source, spec.source_span)?;
     let Some(folder) = folder_of(spec) else {
         return Err(Error::new(
@@ -141,8 +168,20 @@ pub fn raw(spec: &Kustomization, sources: &Sources, options: &Options) -> Result
     let ignored = |path: &str, kind| matcher.is_ignored(path, kind);
     let generated =
         generate::generate(files, &folder, spec, options.flux, &ignored, &mut findings)?;
-    let built = kustomize::build(files, &folder, &kustomize_options(generated.kustomization));
-    let built = built.map_err(|e| {
+    let is_sops = secrets::is_asked_for(spec);
+    let unsealed = if is_sops {
+        let top = &generated.kustomization;
+        let secrets = &options.secrets;
+        secrets.open_sources(files, &folder, top, options, &mut findings)?
+    } else {
+        None
+    };
+    let kustomize = |files: &Files| {
+        let options = kustomize_options(generated.kustomization.clone());
+        kustomize::build(files, &folder, &options)
+    };
+    let built = kustomize(unsealed.as_ref().map_or(&**files, |u| &u.files));
+    let mut built = built.map_err(|e| {
         if generated.created {
             e.help(
                 "the folder has no kustomization.yaml, so every YAML file in it must hold \
@@ -153,6 +192,15 @@ pub fn raw(spec: &Kustomization, sources: &Sources, options: &Options) -> Result
         }
     })?;
     findings.extend(built.findings);
+    let shadows = unsealed.as_ref().and_then(|u| u.shadows.as_ref());
+    if let Some(shadows) = shadows {
+        mark(&mut built.objects, kustomize(shadows).map(|b| b.objects));
+    }
+    if is_sops {
+        let has_placeholders = unsealed.is_some_and(|u| u.has_placeholders);
+        let (secrets, objects) = (&options.secrets, &mut built.objects);
+        secrets.open_objects(objects, has_placeholders, options, &mut findings)?;
+    }
     Ok(Raw {
         objects: built.objects,
         findings,

@@ -31,7 +31,7 @@ impl<K: Clone> Providers<K> {
     /// `namespace`.
     pub(super) fn add(&mut self, owner: &K, object: &Node, namespace: &Arc<str>) {
         let id = ResId::of(object);
-        if !is_provider(&id) || is_encrypted(object) {
+        if !is_provider(&id) || is_sealed(object) {
             return;
         }
         let namespace = if id.namespace.is_empty() {
@@ -71,11 +71,21 @@ fn is_provider(id: &ResId) -> bool {
     id.gvk.group.is_empty() && matches!(&*id.gvk.kind, "ConfigMap" | "Secret")
 }
 
-/// Whether SOPS has encrypted an object: it counts as absent.
+/// Whether SOPS has encrypted an object.
 pub(super) fn is_encrypted(object: &Node) -> bool {
     object
         .get("sops")
         .is_some_and(|sops| sops.get("mac").is_some())
+}
+
+/// Whether an object, or a part of its data, could not be decrypted: it counts
+/// as absent.
+pub(super) fn is_sealed(object: &Node) -> bool {
+    let stands_in = |field: &&str| {
+        let entries = object.get(field).map_or(&[][..], |data| data.entries());
+        entries.iter().any(|entry| entry.value.is_placeholder())
+    };
+    is_encrypted(object) || ["data", "stringData"].iter().any(stands_in)
 }
 
 /// A reference of `substituteFrom` and what it yields.

@@ -34,7 +34,9 @@ pub struct Raw {
 pub struct Files {
     tree: Arc<dyn Tree>,
     sources: Arc<SourceMap>,
-    read: Mutex<HashMap<String, Arc<File>>>,
+    read: Arc<Mutex<HashMap<String, Arc<File>>>>,
+    /// What is read in place of files of the tree.
+    replaced: HashMap<String, Arc<File>>,
 }
 
 #[derive(Debug, Default)]
@@ -50,8 +52,46 @@ impl Files {
         Files {
             tree,
             sources,
-            read: Mutex::default(),
+            read: Arc::default(),
+            replaced: HashMap::default(),
         }
+    }
+
+    /// The same files, some of them with other content: what a controller
+    /// writes over them before it builds.
+    ///
+    /// What was and will be read of the others is shared. Errors and findings
+    /// in replaced files point into the files as they lie in the tree.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tree::read`], for a file that is not there.
+    pub fn replacing<'a>(
+        &self,
+        contents: impl IntoIterator<Item = (&'a str, Arc<[u8]>)>,
+    ) -> Result<Files> {
+        let mut replaced = self.replaced.clone();
+        for (path, bytes) in contents {
+            let file = self.raw(path)?.file;
+            let text = yaml::text::decode(&bytes).map_err(|e| e.in_file(file));
+            let text = text.map(|text| Text {
+                text: text.into(),
+                file,
+            });
+            let raw = Raw { bytes, file };
+            let content = File {
+                text: OnceLock::from(text),
+                raw: OnceLock::from(Ok(raw)),
+                documents: OnceLock::new(),
+            };
+            replaced.insert(path.to_owned(), Arc::new(content));
+        }
+        Ok(Files {
+            tree: self.tree.clone(),
+            sources: self.sources.clone(),
+            read: self.read.clone(),
+            replaced,
+        })
     }
 
     /// The source map that spans point into.
@@ -76,7 +116,10 @@ impl Files {
 
     /// The bytes of a file.
     pub fn bytes(&self, path: &str) -> Result<Arc<[u8]>> {
-        self.tree.read(path)
+        match self.replaced.get(path).and_then(|file| file.raw.get()) {
+            Some(raw) => raw.clone().map(|raw| raw.bytes),
+            None => self.tree.read(path),
+        }
     }
 
     /// The path with all symbolic links followed.
@@ -133,6 +176,9 @@ impl Files {
     }
 
     fn file(&self, path: &str) -> Arc<File> {
+        if let Some(file) = self.replaced.get(path) {
+            return file.clone();
+        }
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(file) = read.get(path) {
             return file.clone();
@@ -154,5 +200,31 @@ impl Files {
                 Err(e.in_file(file))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::artifact::MemoryTree;
+
+    #[test]
+    fn replaced_files_are_read_everywhere_at_their_own_places() {
+        let mut tree = MemoryTree::new("");
+        for (path, text) in [("a.yaml", "a: 1\n"), ("b.yaml", "b: 1\n")] {
+            tree.insert(path, text.as_bytes());
+        }
+        let sources = Arc::new(SourceMap::new());
+        let files = Files::new(Arc::new(tree), sources.clone());
+        let other: Arc<[u8]> = b"x: 2\n".as_slice().into();
+        let replaced = files.replacing([("a.yaml", other)]).unwrap();
+        let documents = replaced.documents("a.yaml").unwrap();
+        assert_eq!(documents[0].root.get("x").and_then(|n| n.text()), Some("2"));
+        let file = sources.get(documents[0].root.span().file).unwrap();
+        assert_eq!((&*file.path, &*file.text), ("a.yaml", "a: 1\n"));
+        assert_eq!(&*replaced.bytes("a.yaml").unwrap(), b"x: 2\n");
+        assert_eq!(&*replaced.text("b.yaml").unwrap().text, "b: 1\n");
+        assert_eq!(&*files.text("a.yaml").unwrap().text, "a: 1\n");
+        assert!(files.replacing([("c.yaml", Arc::from(*b""))]).is_err());
     }
 }

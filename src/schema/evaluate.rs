@@ -113,7 +113,9 @@ impl<'e, 'n> Evaluation<'e, 'n> {
         let Some(schema) = resolve(schema) else {
             return;
         };
-        if self.sealed && node.text().is_some_and(is_sealed) {
+        // Of what stands in for a secret, nothing can be said.
+        let stands_in = node.is_secret() || node.is_placeholder();
+        if stands_in || self.sealed && node.text().is_some_and(is_sealed) {
             return;
         }
         let kind = Kind::of(node);

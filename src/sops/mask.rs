@@ -1,6 +1,7 @@
 //! Digests that stand for secret values.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -39,13 +40,24 @@ impl MaskKey {
     }
 }
 
+/// The shortest value that is looked for in other text: anything shorter
+/// stands everywhere.
+const SHORTEST_REDACTED: usize = 4;
+
 /// The keys of a run, and which value belongs to which.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Masks {
     keys: Vec<MaskKey>,
-    /// The place of the key by the digest of a value: values themselves are
-    /// not kept.
+    /// The place of the key by the digest of a value.
     values: BTreeMap<[u8; 32], usize>,
+    /// The values, shared with the nodes that hold them, and their lines.
+    texts: BTreeSet<Arc<str>>,
+}
+
+impl std::fmt::Debug for Masks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Masks({} values)", self.values.len())
+    }
 }
 
 impl Masks {
@@ -60,6 +72,7 @@ impl Masks {
                 self.keys.len() - 1
             });
         for value in values {
+            self.note_text(value);
             let slot = self.values.entry(digest(value)).or_insert(index);
             // One value of two files has the key of one of them, whichever
             // was read first.
@@ -68,6 +81,41 @@ impl Masks {
                 *slot = index;
             }
         }
+    }
+
+    fn note_text(&mut self, value: &Arc<str>) {
+        let is_long = |text: &str| text.trim().len() >= SHORTEST_REDACTED;
+        if !is_long(value) {
+            return;
+        }
+        if value.contains('\n') {
+            // Errors show single lines.
+            let lines = value.lines().map(str::trim).filter(|line| is_long(line));
+            self.texts.extend(lines.map(Arc::from));
+        }
+        self.texts.insert(value.clone());
+    }
+
+    /// Text with masks in place of all secret values in it, and of their
+    /// base64 forms.
+    pub(super) fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let mut found: Vec<(String, &Arc<str>)> = Vec::new();
+        for value in &self.texts {
+            let forms = [value.to_string(), STANDARD.encode(&**value)];
+            found.extend(
+                forms
+                    .into_iter()
+                    .filter(|form| text.contains(form.as_str()))
+                    .map(|form| (form, value)),
+            );
+        }
+        // A value may be a part of another: the longest first.
+        found.sort_by_key(|(form, _)| std::cmp::Reverse(form.len()));
+        found
+            .into_iter()
+            .fold(Cow::Borrowed(text), |text, (form, value)| {
+                Cow::Owned(text.replace(&form, &self.mask(value)))
+            })
     }
 
     /// The digest that stands for a value, or for its base64 form.
@@ -127,6 +175,22 @@ mod tests {
         turned.add(key(1), &["p4ss".into()]);
         turned.add(key(2), &["p4ss".into()]);
         assert_eq!(both.mask("p4ss"), turned.mask("p4ss"));
+    }
+
+    #[test]
+    fn values_are_taken_out_of_other_text() {
+        let mut masks = Masks::default();
+        let values = ["p4ss", "p4ss-word", "abc", "first line\nsecond"];
+        masks.add(key(1), &values.map(Arc::from));
+        let mask = |text: &str| masks.mask(text);
+        assert_eq!(masks.redact("abc is in clear"), "abc is in clear");
+        assert_eq!(
+            masks.redact("is p4ss-word or p4ss"),
+            format!("is {} or {}", mask("p4ss-word"), mask("p4ss"))
+        );
+        assert_eq!(masks.redact("cDRzcw=="), mask("p4ss"));
+        assert_eq!(masks.redact("`second`"), format!("`{}`", mask("second")));
+        assert!(!format!("{masks:?}").contains("p4ss"));
     }
 
     #[test]

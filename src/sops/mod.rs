@@ -23,6 +23,8 @@ mod object;
 #[cfg(feature = "sops")]
 mod shamir;
 #[cfg(feature = "sops")]
+mod source;
+#[cfg(feature = "sops")]
 mod store;
 #[cfg(feature = "sops")]
 mod tree;
@@ -31,9 +33,11 @@ mod tree;
 pub use keys::{Keys, MAX_KEY_FILE_BYTES};
 #[cfg(feature = "sops")]
 pub use object::{
-    DECRYPT_ANNOTATION, Decryptor, MAX_SOURCE_BYTES, Outcome, env_format, is_encrypted,
-    is_left_alone, placeholders, source_format, source_placeholders,
+    DECRYPT_ANNOTATION, Decryptor, Outcome, is_encrypted, is_left_alone, mark_placeholders,
+    placeholders,
 };
+#[cfg(feature = "sops")]
+pub use source::{MAX_SOURCE_BYTES, Opened, env_format, source_format, source_placeholders};
 
 #[cfg(feature = "sops")]
 use zeroize::Zeroizing;

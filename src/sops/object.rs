@@ -1,5 +1,6 @@
 //! Encrypted Kubernetes objects, as kustomize-controller decrypts them.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,16 +13,13 @@ use super::cipher::{DataKey, Opened};
 use super::mask::{MaskKey, Masks};
 use super::metadata::{self, Flatten, Metadata, Rules};
 use super::tree::{self, Documents, Item, Value};
-use super::{Format, Keys, check_mac, store};
+use super::{Format, Keys, check_mac, source, store};
 use crate::diag::{Error, Result, Span};
 use crate::gostd::strconv;
 use crate::yaml::{Data, Entry, MAX_DEPTH, Node, Tag};
 
 /// The annotation that leaves an object as it is.
 pub const DECRYPT_ANNOTATION: &str = "kustomize.toolkit.fluxcd.io/decrypt";
-
-/// The largest file that kustomize-controller decrypts, in bytes.
-pub const MAX_SOURCE_BYTES: usize = 5 << 20;
 
 /// What became of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,9 +92,9 @@ impl Decryptor {
         }
         let mut outcome = Outcome::Untouched;
         for (name, content) in encrypted_data(object) {
-            let input = marked_format(&content).unwrap_or(Format::Binary);
+            let input = source::marked_format(&content).unwrap_or(Format::Binary);
             let plain = self
-                .decrypt_bytes(&content, input, source_format(&name))
+                .decrypt_bytes(&content, input, source::source_format(&name))
                 .map_err(|e| e.context(format!("`data.{name}`")))?;
             if let Some(value) = object.get_mut("data").and_then(|d| d.get_mut(&name)) {
                 let encoded = STANDARD.encode(&*plain);
@@ -106,37 +104,6 @@ impl Decryptor {
             outcome = Outcome::Decrypted;
         }
         Ok(outcome)
-    }
-
-    /// Decrypts the input of a generator or a patch where it is encrypted;
-    /// none where it is not.
-    ///
-    /// `key` is the name that the generator gives the entry, or the path of an
-    /// env file or patch: it decides the format, as for kustomize-controller.
-    ///
-    /// # Errors
-    ///
-    /// As [`super::decrypt`]; `sops/format` for a file of more than
-    /// [`MAX_SOURCE_BYTES`].
-    pub fn decrypt_source(
-        &self,
-        content: &[u8],
-        format: Format,
-    ) -> Result<Option<Zeroizing<Vec<u8>>>> {
-        if !has_marker(content, format) {
-            return Ok(None);
-        }
-        if content.len() > MAX_SOURCE_BYTES {
-            return Err(Error::new(
-                "sops/format",
-                format!(
-                    "it is encrypted and larger than the {} MiB that Flux decrypts",
-                    MAX_SOURCE_BYTES >> 20
-                ),
-            )
-            .help("split it"));
-        }
-        self.decrypt_bytes(content, format, format).map(Some)
     }
 
     /// Checks the MAC of an encrypted file as it lies in the repository.
@@ -155,18 +122,29 @@ impl Decryptor {
         output: Format,
     ) -> Result<Zeroizing<Vec<u8>>> {
         let (documents, key) = self.open(content, input)?;
+        self.write(&documents, output, &key)
+    }
+
+    /// Writes decrypted documents, and remembers what is in them.
+    pub(super) fn write(
+        &self,
+        documents: &Documents,
+        output: Format,
+        key: &DataKey,
+    ) -> Result<Zeroizing<Vec<u8>>> {
         let mut opened = Vec::new();
-        for document in &documents {
+        for document in documents {
             texts(document, &mut opened);
         }
-        let plain = Zeroizing::new(store::write(&documents, output)?);
+        let plain = Zeroizing::new(store::write(documents, output)?);
         // A file becomes the value of one entry.
         opened.push(String::from_utf8_lossy(&plain).into());
-        self.remember(&key, &opened);
+        self.remember(key, &opened);
         Ok(plain)
     }
 
-    fn open(&self, content: &[u8], format: Format) -> Result<(Documents, DataKey)> {
+    /// Decrypts a file and checks its MAC.
+    pub(super) fn open(&self, content: &[u8], format: Format) -> Result<(Documents, DataKey)> {
         let (mut documents, metadata) = store::read(content, format)?;
         let key = self.data_key(&metadata)?;
         let mac = tree::decrypt(&mut documents, &metadata.rules, &key)?;
@@ -208,6 +186,11 @@ impl Decryptor {
     pub fn mask(&self, text: &str) -> String {
         lock(&self.masks).mask(text)
     }
+
+    /// A message without the secret values that may be in it.
+    pub fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        lock(&self.masks).redact(text)
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -227,23 +210,6 @@ pub fn is_left_alone(object: &Node) -> bool {
         .at_path(&["metadata", "annotations", DECRYPT_ANNOTATION])
         .and_then(Node::text)
         .is_some_and(|text| text.eq_ignore_ascii_case("disabled"))
-}
-
-/// The format of a generator's input, by the name of its entry.
-pub fn source_format(name: &str) -> Format {
-    if name.ends_with(".dockerconfigjson") {
-        Format::Json
-    } else {
-        Format::of_path(name)
-    }
-}
-
-/// The format of an env file of a generator, by its path.
-pub fn env_format(path: &str) -> Format {
-    match source_format(path) {
-        Format::Binary => Format::Dotenv,
-        format => format,
-    }
 }
 
 /// Replaces the encrypted values of an object, and drops its metadata, where
@@ -268,32 +234,66 @@ pub fn placeholders(object: &mut Node) -> bool {
     for (name, content) in &encrypted {
         if let Some(value) = object.get_mut("data").and_then(|d| d.get_mut(name)) {
             *value = Node::string(STANDARD.encode(placeholder(content)), value.span());
+            value.mark_placeholder();
         }
     }
     !encrypted.is_empty()
 }
 
-/// The input of a generator with placeholders for its encrypted values, where
-/// no key is at hand; none where it is not encrypted.
-///
-/// # Errors
-///
-/// As [`super::decrypt`] has them for metadata and format.
-pub fn source_placeholders(content: &[u8], format: Format) -> Result<Option<Vec<u8>>> {
-    if !has_marker(content, format) {
-        return Ok(None);
+/// Marks the values of an object that were made from placeholders: those of
+/// [`super::source_placeholders`], after a build. In a Secret's `data` they
+/// become base64, as what they stand for would be.
+pub fn mark_placeholders(object: &mut Node) {
+    let is_secret = object.str_at("kind") == Some("Secret");
+    for entry in object.entries_mut().into_iter().flatten() {
+        let is_data = is_secret && entry.key.text() == Some("data");
+        mark_placeholder(&mut entry.value, is_data, 0);
     }
-    let (mut documents, _) = store::read(content, format)?;
-    for item in documents.iter_mut().flatten() {
-        replace_sealed_value(&mut item.value);
-    }
-    store::write(&documents, format).map(Some)
 }
 
+fn mark_placeholder(node: &mut Node, is_base64: bool, depth: usize) {
+    if depth > MAX_DEPTH {
+        return;
+    }
+    if let Some(text) = node.shared_text().cloned() {
+        let is_bare = has_placeholder(text.as_bytes());
+        let unpacked = || {
+            let packed: String = text.split_ascii_whitespace().collect();
+            STANDARD.decode(packed).unwrap_or_default()
+        };
+        if is_bare && is_base64 {
+            *node = Node::string(STANDARD.encode(&*text), node.span());
+        }
+        if is_bare || is_base64 && has_placeholder(&unpacked()) {
+            node.mark_placeholder();
+        }
+    } else if let Some(items) = node.items_mut() {
+        for item in items {
+            mark_placeholder(item, is_base64, depth + 1);
+        }
+    } else if let Some(entries) = node.entries_mut() {
+        for entry in entries {
+            mark_placeholder(&mut entry.value, is_base64, depth + 1);
+        }
+    }
+}
+
+/// What placeholders begin with; digits of a digest follow.
+const PLACEHOLDER: &str = "encrypted-";
+
 /// What stands for a value that cannot be decrypted.
-fn placeholder(sealed: &[u8]) -> String {
+pub(super) fn placeholder(sealed: &[u8]) -> String {
     let digest = hex::encode(Sha256::digest(sealed));
-    format!("encrypted-{}", digest.get(..16).unwrap_or_default())
+    format!("{PLACEHOLDER}{}", digest.get(..16).unwrap_or_default())
+}
+
+fn has_placeholder(text: &[u8]) -> bool {
+    memchr::memmem::find_iter(text, PLACEHOLDER).any(|at| {
+        let digits = text.get(at + PLACEHOLDER.len()..).unwrap_or_default();
+        digits
+            .get(..16)
+            .is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    })
 }
 
 fn is_sealed(text: &str) -> bool {
@@ -313,6 +313,7 @@ fn replace_sealed(node: &mut Node, is_base64: bool, depth: usize) {
                 text
             };
             *node = Node::string(text, node.span());
+            node.mark_placeholder();
         }
     } else if let Some(items) = node.items_mut() {
         for item in items {
@@ -322,19 +323,6 @@ fn replace_sealed(node: &mut Node, is_base64: bool, depth: usize) {
         for entry in entries {
             replace_sealed(&mut entry.value, is_base64, depth + 1);
         }
-    }
-}
-
-fn replace_sealed_value(value: &mut Value) {
-    match value {
-        Value::Text(text) if text.starts_with(b"ENC[AES256_GCM,") => {
-            *text = placeholder(text).into_bytes();
-        }
-        Value::Map(items) => items
-            .iter_mut()
-            .for_each(|i| replace_sealed_value(&mut i.value)),
-        Value::List(values) => values.iter_mut().for_each(replace_sealed_value),
-        _ => {}
     }
 }
 
@@ -350,31 +338,10 @@ fn encrypted_data(object: &Node) -> Vec<(String, Vec<u8>)> {
         .filter_map(|entry| {
             let text: String = entry.value.text()?.split(['\r', '\n']).collect();
             let content = STANDARD.decode(text).ok()?;
-            marked_format(&content)?;
+            source::marked_format(&content)?;
             Some((entry.key.text()?.to_owned(), content))
         })
         .collect()
-}
-
-/// What gives away an encrypted file of each format.
-fn marker(format: Format) -> &'static [u8] {
-    match format {
-        Format::Binary | Format::Json => b"\"mac\": \"ENC[",
-        Format::Dotenv => b"sops_mac=ENC[",
-        Format::Ini => b"[sops]",
-        Format::Yaml => b"mac: ENC[",
-    }
-}
-
-fn has_marker(content: &[u8], format: Format) -> bool {
-    memchr::memmem::find(content, marker(format)).is_some()
-}
-
-/// Compat: where several fit, kustomize-controller takes any; here the first.
-fn marked_format(content: &[u8]) -> Option<Format> {
-    [Format::Json, Format::Dotenv, Format::Ini, Format::Yaml]
-        .into_iter()
-        .find(|format| has_marker(content, *format))
 }
 
 /// The metadata of an object.

@@ -26,6 +26,7 @@ mod node;
 mod problem;
 pub mod resolve;
 mod scan;
+pub mod secret;
 pub mod text;
 mod value;
 

@@ -125,6 +125,7 @@ struct Extra {
     comments: Comments,
     anchor: Option<Arc<str>>,
     tag: Option<Arc<str>>,
+    shadow: Option<Arc<str>>,
 }
 
 const TAGGED: u8 = 1;
@@ -132,6 +133,7 @@ const SECRET: u8 = 2;
 const RESOLVED: u8 = 4;
 const UNSPECIFIC: u8 = 8;
 const UNTAGGED: u8 = 16;
+const PLACEHOLDER: u8 = 32;
 
 /// A YAML node: a scalar, sequence, mapping or alias, with how and where it
 /// was written.
@@ -258,6 +260,17 @@ impl Node {
     /// Whether it was, or was made from, a decrypted value.
     pub fn is_secret(&self) -> bool {
         self.flags & SECRET != 0
+    }
+
+    /// What stands in for its text where it is to be seen what a secret
+    /// reaches, if that is known: see [`super::secret`].
+    pub(super) fn shadow(&self) -> Option<&Arc<str>> {
+        self.extra.as_ref()?.shadow.as_ref()
+    }
+
+    /// Whether it stands for a value that could not be decrypted.
+    pub fn is_placeholder(&self) -> bool {
+        self.flags & PLACEHOLDER != 0
     }
 
     /// The comments around it.
@@ -445,6 +458,17 @@ impl Node {
     /// Marks it as made from a decrypted value.
     pub fn mark_secret(&mut self) {
         self.flags |= SECRET;
+    }
+
+    /// Marks it as made from a decrypted value, of which this is the shadow.
+    pub(super) fn mark_secret_of(&mut self, shadow: Arc<str>) {
+        self.mark_secret();
+        self.extra_mut().shadow = Some(shadow);
+    }
+
+    /// Marks it as standing for a value that could not be decrypted.
+    pub fn mark_placeholder(&mut self) {
+        self.flags |= PLACEHOLDER;
     }
 
     /// Sets the text of a scalar, keeping kind, style and place; turns a

@@ -6,6 +6,7 @@
 Takes gpg and ssh-keygen from PATH. Every run makes new keys.
 """
 
+import base64
 import json
 import os
 import re
@@ -264,6 +265,45 @@ for name, block in [("kms", "    kms:\n        - arn: arn:aws:kms:eu-west-1:1:ke
                     ("vault", "    hc_vault:\n        - vault_address: https://vault.example.org\n          engine_path: sops\n          key_name: x\n          created_at: \"2026-01-01T00:00:00Z\"\n          enc: AQ\n")]:
     change("all.yaml", f"{name}.yaml", lambda t: re.sub(r"    age:\n(        .*\n)+", block, t))
     case(f"{name}.yaml", one, "sops/key", {"kms": "AWS KMS", "vault": "Vault `https://vault.example.org/sops/x`"}[name])
+
+# A repository whose secrets go wherever secrets can go.
+
+FLUX = "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata:\n  name: {}\n  namespace: flux-system\nspec:\n  interval: 1h\n  path: ./{}\n  prune: true\n  sourceRef:\n    kind: GitRepository\n    name: flux-system\n{}"
+DECRYPT = "  decryption:\n    provider: sops\n"
+CANARY = {
+    # What is encrypted.
+    "secrets/secret.yaml": "apiVersion: v1\nkind: Secret\nmetadata:\n    name: canary\n    namespace: flux-system\nstringData:\n    CANARY: canary-7d1f-value\n    PORT: \"58417\"\n    NAME: canary-name-93b2\n    SPOILT: 'canary-spoilt-77e1: ['\n    VALUES: |\n        password: canary-chart-e5e5\n        name: canary-release-2b8a\n        list:\n            - canary-list-c7c7\n        port: 58417\n    TREE: '{canary-key-55aa: [canary-item-0c3e]}'\n    KEY: |\n        -----BEGIN KEY-----\n        canary-line-31c5\n        -----END KEY-----\n",
+    "secrets/widget.yaml": "apiVersion: example.org/v1\nkind: Widget\nmetadata:\n    name: widget\nspec:\n    clear: shown\n    data:\n        token: canary-widget-44f0\n        count: 48151623\n",
+    "secrets/app.env": "CANARY_ENV=canary-env-6a6e\nOTHER_unencrypted=shown\n",
+    "secrets/file.json": '{"auth": "canary-json-b0d7"}\n',
+    "secrets/blob.txt": "canary-blob-1e9d\n",
+    "secrets/patch.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n    name: patched\ndata:\n    password: canary-patch-f00c\n",
+    "packed.yaml": "a: canary-packed-9c21\n",
+    # What is in clear.
+    "cluster/secrets.yaml": FLUX.format("secrets", "secrets", DECRYPT),
+    "cluster/apps.yaml": FLUX.format("apps", "apps", "  postBuild:\n    substituteFrom:\n    - kind: Secret\n      name: canary\n"),
+    "secrets/kustomization.yaml": "resources: [secret.yaml, widget.yaml, patched.yaml, packed.yaml]\nsecretGenerator:\n- name: env\n  envs: [app.env]\n- name: files\n  files: [file.json, renamed=blob.txt]\nconfigMapGenerator:\n- name: same-file\n  files: [blob.txt]\npatches:\n- path: patch.yaml\nreplacements:\n- source:\n    kind: ConfigMap\n    name: patched\n    fieldPath: data.password\n  targets:\n  - select: {kind: ConfigMap, name: patched}\n    fieldPaths: [data.url]\n    options: {delimiter: '@', index: 0}\n",
+    "secrets/patched.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: patched\ndata:\n  clear: shown\n  url: user@example.org\n",
+    "apps/objects.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: config\ndata:\n  clear: shown\n  value: is ${CANARY}\n  part: ${CANARY:7:4}\n  nested: ${MISSING:=${CANARY}}\n  upper: ${CANARY^^}\n  tree: ${TREE}\n---\napiVersion: v1\nkind: Service\nmetadata:\n  name: ${NAME}\nspec:\n  ports:\n  - port: ${PORT}\n---\n"
+    + FLUX.format("child", "child", "  patches:\n  - target: {kind: ConfigMap}\n    patch: |\n      - op: add\n        path: /data/patched\n        value: ${CANARY}\n  postBuild:\n    substitute:\n      HANDED: on ${CANARY}\n"),
+    "apps/release.yaml": "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata:\n  name: release\n  namespace: flux-system\nspec:\n  interval: 1h\n  chart:\n    spec:\n      chart: ./chart\n      sourceRef:\n        kind: GitRepository\n        name: flux-system\n  valuesFrom:\n  - kind: Secret\n    name: canary\n    valuesKey: VALUES\n  - kind: Secret\n    name: canary\n    valuesKey: CANARY\n    targetPath: single\n  values:\n    inline: of ${CANARY}\n    clear: shown\n",
+    "chart/Chart.yaml": "apiVersion: v2\nname: canary\nversion: 1.0.0\n",
+    "chart/values.yaml": "password: none\nclear: none\n",
+    "chart/templates/all.yaml": "{{- $v := .Values }}\napiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: {{ $v.name | default \"none\" }}\n  annotations:\n    checksum: {{ $v.password | sha256sum }}\nspec:\n  clear: {{ $v.clear }}\n  port: {{ $v.port }}\n  env:\n  - {name: PASSWORD, value: {{ $v.password | upper | quote }}}\n  - {name: URL, value: 'https://user:{{ $v.password }}@example.org/{{ $v.inline }}'}\n  {{- range $v.list }}\n  - {name: ITEM, value: {{ . }}}\n  {{- end }}\n---\napiVersion: v1\nkind: Secret\nmetadata:\n  name: chart\ndata:\n  auth: {{ printf \"user:%s\" $v.password | b64enc }}\n  hex: {{ $v.single | default \"none\" | b64enc | b64enc }}\n  clear: {{ b64enc $v.clear }}\nstringData:\n  all: |\n    {{- toYaml $v | nindent 4 }}\n  is: {{ eq $v.password \"none\" | ternary \"default\" \"set\" }}\n",
+    "child/config.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: child\ndata:\n  clear: shown\n  handed: ${HANDED}\n",
+}
+shutil.rmtree(path("canary"), ignore_errors=True)
+RULES = {".yaml": {"encrypted_regex": "^(data|stringData|a)$"}}
+for name, content in CANARY.items():
+    encrypted = name.startswith("secrets/") and name.split("/")[1] in ["secret.yaml", "widget.yaml", "app.env", "file.json", "blob.txt", "patch.yaml"] or name == "packed.yaml"
+    if not encrypted:
+        put(f"canary/{name}", content.encode())
+        continue
+    encrypt(f"../canary/{name}", content, **RULES.get(os.path.splitext(name)[1], {}))
+# A file within a Secret.
+packed = open(path("canary/packed.yaml"), "rb").read()
+os.remove(path("canary/packed.yaml"))
+put("canary/secrets/packed.yaml", b"apiVersion: v1\nkind: Secret\nmetadata:\n  name: packed\ndata:\n  a.yaml: " + base64.b64encode(packed) + b"\n")
 
 with open(path("cases.json"), "w") as file:
     json.dump(CASES, file, indent=1)

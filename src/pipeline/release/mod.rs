@@ -24,7 +24,7 @@ use crate::flux::api::{
 use crate::helm::{self, ReleaseOptions, RenderOptions, order};
 use crate::kustomize::{Step, post_render};
 use crate::resource::ResId;
-use crate::yaml::{Entry, Node};
+use crate::yaml::{Entry, Node, secret};
 
 pub(super) use charts::Charts;
 
@@ -52,7 +52,7 @@ impl<'a> Objects<'a> {
             "source.toolkit.fluxcd.io" => &*id.gvk.kind == "HelmChart",
             _ => false,
         };
-        if !is_wanted || super::variables::is_encrypted(object) {
+        if !is_wanted || super::variables::is_sealed(object) {
             return;
         }
         let namespace = if id.namespace.is_empty() {
@@ -78,6 +78,8 @@ pub(super) struct Context<'a> {
     pub(super) options: &'a Options,
     pub(super) charts: &'a Charts,
     pub(super) objects: &'a Objects<'a>,
+    /// Whether shadows are to be taken for all secret values.
+    pub(super) has_shadows: bool,
 }
 
 /// What a release applies, in order.
@@ -97,13 +99,61 @@ pub(super) fn source_of(release: &HelmRelease, objects: &Objects<'_>) -> SourceR
     }
 }
 
-/// Renders a release.
+/// Renders a release, read from `object`.
 ///
 /// # Errors
 ///
 /// Where its chart is not at hand, values do not go together, the chart does
 /// not render, or a post-renderer fails.
-pub(super) fn render(release: &HelmRelease, context: &Context<'_>) -> Result<Rendered> {
+pub(super) fn render(
+    object: &Node,
+    release: &HelmRelease,
+    context: &Context<'_>,
+) -> Result<Rendered> {
+    let mut made = make(release, context)?;
+    let shadow = secret::shadowed(object);
+    if shadow.is_some() || values::have_secrets(release, context) {
+        mark(&mut made, shadow.as_ref().unwrap_or(object), context);
+    }
+    Ok(Rendered {
+        objects: in_order(made.definitions, made.objects),
+        findings: made.findings,
+    })
+}
+
+/// Marks what was made of secret values: what differs when the release is made
+/// of shadows.
+fn mark(made: &mut Made, shadow: &Node, context: &Context<'_>) {
+    let context = Context {
+        has_shadows: true,
+        ..*context
+    };
+    let shadows = HelmRelease::read(shadow, context.options.flux).and_then(|mut shadow| {
+        // A schema may ask for what a shadow is not.
+        shadow.disables_schema = true;
+        make(&shadow, &context)
+    });
+    match shadows {
+        Ok(shadows) => {
+            secret::mark_differences(&mut made.objects, &shadows.objects);
+            secret::mark_differences(&mut made.definitions, &shadows.definitions);
+        }
+        Err(_) => {
+            for object in made.objects.iter_mut().chain(&mut made.definitions) {
+                secret::mark_object(object);
+            }
+        }
+    }
+}
+
+/// What a release is made into, in no particular order.
+struct Made {
+    definitions: Vec<Node>,
+    objects: Vec<Node>,
+    findings: Findings,
+}
+
+fn make(release: &HelmRelease, context: &Context<'_>) -> Result<Made> {
     let sources = &context.options.source_map;
     let mut findings = Findings::new();
     let chart = context.charts.find(&release.chart, context)?;
@@ -164,8 +214,9 @@ pub(super) fn render(release: &HelmRelease, context: &Context<'_>) -> Result<Ren
             }
         }
     }
-    Ok(Rendered {
-        objects: in_order(definitions, all),
+    Ok(Made {
+        definitions,
+        objects: all,
         findings,
     })
 }

@@ -16,7 +16,7 @@ use crate::flux::api::{HelmRelease, ValuesReference};
 use crate::helm::strvals::{self, Kind};
 use crate::helm::values::{floats_of, merge};
 use crate::helm::{UserValues, ValuesSource};
-use crate::yaml::{self, Map, Node, Value, resolve::Version};
+use crate::yaml::{self, Map, Node, Value, resolve::Version, secret};
 
 /// Composes the values of a release.
 ///
@@ -106,6 +106,11 @@ fn look_up(
         .objects
         .get(&reference.kind, &release.id.namespace, &reference.name);
     let found = object.and_then(|object| value_of(object, &reference.key));
+    let found = if context.has_shadows {
+        found.map(|found| shadowed(found, reference))
+    } else {
+        found
+    };
     if found.is_none() && !reference.optional {
         let what = format!(
             "{} `{}/{}`",
@@ -127,6 +132,33 @@ fn look_up(
         );
     }
     found
+}
+
+/// The value with a shadow for its text, where that is secret.
+fn shadowed(found: Found, reference: &ValuesReference) -> Found {
+    if !found.node.is_secret() {
+        return found;
+    }
+    let text = if reference.target_path.is_some() {
+        secret::shadow(&found.text)
+    } else {
+        secret::shadow_of_values(&found.node, &found.text)
+    };
+    Found {
+        text: text.into(),
+        ..found
+    }
+}
+
+/// Whether any value of a release comes from a secret one.
+pub(super) fn have_secrets(release: &HelmRelease, context: &Context<'_>) -> bool {
+    release.values_from.iter().any(|reference| {
+        context
+            .objects
+            .get(&reference.kind, &release.id.namespace, &reference.name)
+            .and_then(|object| value_of(object, &reference.key))
+            .is_some_and(|found| found.node.is_secret())
+    })
 }
 
 /// The value under a key of a ConfigMap or Secret.

@@ -1,0 +1,323 @@
+//! What secret values reach.
+//!
+//! A decrypted value is marked in its node, and who moves the node moves the
+//! mark. Where text is made of text (substitution, templates, a kustomize
+//! build), marks would be lost. There the work is done twice, once with the
+//! values and once with a [`shadow`] in place of each: whatever differs in the
+//! two results was made from a secret, by whatever function, and
+//! [`mark_differences`] marks it.
+//!
+//! Not seen is what depends on the shape of a value alone: its length, and
+//! where it has letters and digits. docs/trust.md says so.
+
+use super::{Data, Entry, Node, Tag};
+
+/// Text of the same shape as `text` and with other content: letters and
+/// digits are replaced, so that what reads it (as a number, as base64, in
+/// hexadecimal) reads the shadow, too.
+///
+/// Variables, `${…}`, stay: what they stand for is looked up.
+pub fn shadow(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut is_variable = false;
+    let mut previous = ' ';
+    let mut has_changed = false;
+    for c in text.chars() {
+        is_variable |= previous == '$' && c == '{';
+        let new = if is_variable { c } else { other(c) };
+        has_changed |= new != c;
+        is_variable &= c != '}';
+        previous = c;
+        out.push(new);
+    }
+    if has_changed {
+        return out;
+    }
+    // Nothing but signs: any text is another.
+    let sign = |c: char| if c.is_whitespace() { c } else { 'x' };
+    if text.contains("${") {
+        out
+    } else {
+        text.chars().map(sign).collect()
+    }
+}
+
+/// Another character of the same class. Digits stay clear of zero, so that
+/// numbers keep their length; the letters of hexadecimal stay among themselves.
+fn other(c: char) -> char {
+    match c {
+        '9' | '0' => '1',
+        '1'..='8' | 'a'..='e' | 'g'..='y' | 'A'..='E' | 'G'..='Y' => {
+            char::from_u32(u32::from(c) + 1).unwrap_or(c)
+        }
+        'f' => 'a',
+        'F' => 'A',
+        'z' => 'g',
+        'Z' => 'G',
+        c if c.is_alphanumeric() => 'x',
+        c => c,
+    }
+}
+
+/// The shadow of a text that holds YAML: of its values, not of its keys.
+///
+/// `node` is the secret node that the text comes from.
+pub fn shadow_of_values(node: &Node, text: &str) -> String {
+    if let Some(known) = node.shadow().filter(|_| node.text() == Some(text)) {
+        return known.to_string();
+    }
+    let of_values = || {
+        let mut values = super::parse_one(text, node.span().file).ok()??;
+        mark_all(&mut values);
+        let mut out = String::new();
+        super::emit::sorted(&shadowed(&values)?, &mut out).ok()?;
+        Some(out)
+    };
+    of_values().unwrap_or_else(|| shadow(text))
+}
+
+/// The node with a shadow in place of every secret value; none where it has
+/// none.
+pub fn shadowed(node: &Node) -> Option<Node> {
+    if !has_secret(node) {
+        return None;
+    }
+    let mut node = node.clone();
+    cast(&mut node);
+    Some(node)
+}
+
+/// Whether any value in a node is secret.
+pub fn has_secret(node: &Node) -> bool {
+    match node.data() {
+        Data::Scalar(_) => node.is_secret(),
+        Data::Sequence(items) => items.iter().any(has_secret),
+        Data::Mapping(entries) => entries
+            .iter()
+            .any(|e| has_secret(&e.key) || has_secret(&e.value)),
+        Data::Alias(alias) => has_secret(&alias.1),
+    }
+}
+
+fn cast(node: &mut Node) {
+    if node.is_alias() && has_secret(node) {
+        *node = node.target().clone();
+    }
+    if let Some(items) = node.items_mut() {
+        items.iter_mut().for_each(cast);
+    } else if let Some(entries) = node.entries_mut() {
+        for Entry { key, value } in entries {
+            cast(key);
+            cast(value);
+        }
+    } else if node.is_secret() {
+        let text = node.text().unwrap_or_default();
+        let known = node.shadow().filter(|shadow| ***shadow != *text);
+        let text = match (known, node.tag(), text) {
+            (Some(known), ..) => known.to_string(),
+            (None, Tag::Bool, "true") => "false".to_owned(),
+            (None, Tag::Bool, _) => "true".to_owned(),
+            (None, Tag::Float, "1.5") => "2.5".to_owned(),
+            (None, Tag::Float, _) => "1.5".to_owned(),
+            (None, _, text) => shadow(text),
+        };
+        node.set_text(text);
+    }
+}
+
+/// Marks what differs from what was made of shadows.
+///
+/// Objects are compared one by one as long as both lists go together, else by
+/// what identifies them; one without a counterpart is secret as a whole.
+pub fn mark_differences(objects: &mut [Node], shadows: &[Node]) {
+    let kind = |o: &Node| (text_at(o, &["apiVersion"]), text_at(o, &["kind"]));
+    let is_aligned = objects.len() == shadows.len()
+        && objects.iter().zip(shadows).all(|(o, s)| kind(o) == kind(s));
+    for (i, object) in objects.iter_mut().enumerate() {
+        let counterpart = if is_aligned {
+            shadows.get(i)
+        } else {
+            let own = identity(object);
+            shadows.iter().find(|s| identity(s) == own)
+        };
+        match counterpart {
+            Some(counterpart) => compare(object, counterpart),
+            None => mark_object(object),
+        }
+    }
+}
+
+fn text_at(object: &Node, path: &[&str]) -> Option<String> {
+    object.at_path(path)?.text().map(str::to_owned)
+}
+
+fn identity(object: &Node) -> [Option<String>; 4] {
+    [
+        &["apiVersion"][..],
+        &["kind"],
+        &["metadata", "namespace"],
+        &["metadata", "name"],
+    ]
+    .map(|path| text_at(object, path))
+}
+
+fn compare(node: &mut Node, shadow: &Node) {
+    let shadow = shadow.target();
+    if node.is_alias() {
+        *node = node.target().clone();
+    }
+    match (node.data(), shadow.data()) {
+        (Data::Scalar(a), Data::Scalar(b)) => {
+            if node.tag() != shadow.tag() {
+                node.mark_secret();
+            } else if a != b {
+                let shadow = b.clone();
+                node.mark_secret_of(shadow);
+            }
+        }
+        (Data::Sequence(a), Data::Sequence(b)) if a.len() == b.len() => {
+            let items = node.items_mut().into_iter().flatten();
+            items.zip(b.iter()).for_each(|(a, b)| compare(a, b));
+        }
+        (Data::Mapping(_), Data::Mapping(_)) => {
+            for Entry { key, value } in node.entries_mut().into_iter().flatten() {
+                if let Some(shadow) = key.text().and_then(|key| shadow.get(key)) {
+                    compare(value, shadow);
+                } else {
+                    key.mark_secret();
+                    mark_all(value);
+                }
+            }
+        }
+        _ => mark_all(node),
+    }
+}
+
+/// Marks every value of an object but those that identify it.
+pub fn mark_object(object: &mut Node) {
+    for Entry { key, value } in object.entries_mut().into_iter().flatten() {
+        match key.text() {
+            Some("apiVersion" | "kind") => {}
+            Some("metadata") => {
+                for Entry { key, value } in value.entries_mut().into_iter().flatten() {
+                    if !matches!(key.text(), Some("name" | "namespace")) {
+                        mark_all(value);
+                    }
+                }
+            }
+            _ => mark_all(value),
+        }
+    }
+}
+
+/// Marks every value in a node; a null says nothing.
+pub fn mark_all(node: &mut Node) {
+    if node.is_alias() {
+        *node = node.target().clone();
+    }
+    if let Some(items) = node.items_mut() {
+        items.iter_mut().for_each(mark_all);
+    } else if let Some(entries) = node.entries_mut() {
+        for entry in entries {
+            mark_all(&mut entry.value);
+        }
+    } else if !node.is_null() {
+        node.mark_secret();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diag::FileId;
+
+    fn node(text: &str) -> Node {
+        crate::yaml::parse_one(text, FileId::default())
+            .unwrap()
+            .unwrap()
+    }
+
+    /// The paths of all secret values and keys.
+    fn secrets(node: &Node) -> Vec<String> {
+        fn collect(node: &Node, path: &str, found: &mut Vec<String>) {
+            if node.is_scalar() && node.is_secret() {
+                found.push(path.to_owned());
+            }
+            for (i, item) in node.items().iter().enumerate() {
+                collect(item, &format!("{path}/{i}"), found);
+            }
+            for entry in node.entries() {
+                let path = format!("{path}/{}", entry.key.text().unwrap());
+                collect(&entry.key, &format!("{path}#"), found);
+                collect(&entry.value, &path, found);
+            }
+        }
+        let mut found = Vec::new();
+        collect(node, "", &mut found);
+        found
+    }
+
+    #[test]
+    fn shadows_have_the_shape_and_nothing_else() {
+        assert_eq!(shadow("p4ss w0rd-Z"), "q5tt x1se-G");
+        assert_eq!(shadow("9090"), "1111");
+        assert_eq!(shadow("deadbeef"), "efbecffa");
+        assert_eq!(shadow("größe"), "hsxxf");
+        assert_eq!(shadow("a${VAR:=b}c"), "b${VAR:=b}d");
+        assert_eq!(shadow("!? !"), "xx x");
+        assert_eq!(shadow("${VAR}"), "${VAR}");
+        assert_eq!(shadow(""), "");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_shadow_is_never_the_text(text in "[^$]*[^$\\s]") {
+            proptest::prop_assert_ne!(shadow(&text), text.clone());
+            proptest::prop_assert_eq!(shadow(&text).chars().count(), text.chars().count());
+        }
+    }
+
+    #[test]
+    fn kinds_stay() {
+        let mut object = node("a: 8080\nb: true\nc: 2.5\nd: x\ne: x\n");
+        for key in ["a", "b", "c", "d"] {
+            object.get_mut(key).unwrap().mark_secret();
+        }
+        let shadow = shadowed(&object).unwrap();
+        let mut text = String::new();
+        crate::yaml::emit::sorted(&shadow, &mut text).unwrap();
+        assert_eq!(text, "a: 9191\nb: false\nc: 1.5\nd: \"y\"\ne: x\n");
+        assert!(shadowed(&node("a: 1\n")).is_none());
+    }
+
+    #[test]
+    fn what_differs_is_marked() {
+        let mut objects = [node(
+            "kind: A\na: 1\nb: [x, y]\nc:\n  d: x\n  e: [1]\nf: {g: h, i: {j: k}}\n",
+        )];
+        let shadow = node("kind: A\na: 1\nb: [x, z]\nc:\n  d: 1\n  e: [1, 2]\nf: {g: h}\n");
+        mark_differences(&mut objects, &[shadow]);
+        assert_eq!(
+            secrets(&objects[0]),
+            ["/b/1", "/c/d", "/c/e/0", "/f/i#", "/f/i/j"]
+        );
+    }
+
+    #[test]
+    fn the_shadow_of_what_a_secret_reached_is_what_its_shadow_reached() {
+        let mut objects = [node("a: is p4ss\n")];
+        mark_differences(&mut objects, &[node("a: is q5tt\n")]);
+        let shadow = shadowed(&objects[0]).unwrap();
+        assert_eq!(shadow.str_at("a"), Some("is q5tt"));
+    }
+
+    #[test]
+    fn objects_without_a_counterpart_are_secret_but_for_their_names() {
+        let text =
+            |name: &str| format!("kind: A\nmetadata: {{name: {name}, labels: {{l: x}}}}\na: [b]\n");
+        let mut objects = [node(&text("one")), node(&text("two"))];
+        mark_differences(&mut objects, &[node(&text("two"))]);
+        assert_eq!(secrets(&objects[0]), ["/metadata/labels/l", "/a/0"]);
+        assert!(!has_secret(&objects[1]));
+    }
+}
