@@ -13,12 +13,13 @@ use crate::artifact::{DiskTree, Kind, Tree};
 use crate::config::{self, Config};
 use crate::diag::{Error, Finding, Findings, Result, Severity, SourceMap, Span};
 use crate::flux::FluxVersion;
-use crate::flux::api::SourceRef;
+use crate::flux::api::{SourceRef, is_kustomization};
 use crate::helm::{Capabilities, KubeVersion};
 use crate::pipeline::cluster::Cluster;
 use crate::pipeline::secrets::Secrets;
 use crate::pipeline::{Entry, LocalSource, Sources, build, entry, render};
-use crate::resource::Files;
+use crate::resource::{Files, Gvk};
+use crate::yaml::Node;
 
 /// Where the repository is and what the clusters are like.
 #[derive(Debug, Args)]
@@ -39,6 +40,10 @@ pub(super) struct RepositoryArgs {
     /// Folders and archives that stand in for sources; not verified
     #[arg(long, value_name = "KIND/NAMESPACE/NAME=PATH", value_delimiter = ',')]
     local_sources: Vec<String>,
+
+    /// A file with Flux Kustomizations that take the place of those of the same name (repeatable)
+    #[arg(long, value_name = "FILE")]
+    kustomization_file: Vec<PathBuf>,
 
     /// The value of a variable that only the cluster knows (repeatable)
     #[arg(long, value_name = "NAME=VALUE")]
@@ -361,6 +366,7 @@ impl RepositoryArgs {
             strict: self.strict(flux),
             keep_going,
             substitutes: self.substitutes(&repository.config, entry)?,
+            replacements: self.replacements(&repository.source_map)?,
             capabilities: self.capabilities(repository)?,
             secrets: repository.secrets.clone(),
             ..render::Options::new(repository.source_map.clone())
@@ -372,6 +378,35 @@ impl RepositoryArgs {
         }
         findings.extend(own);
         Ok((flux, cluster?))
+    }
+
+    /// The Kustomizations of `--kustomization-file`.
+    fn replacements(&self, source_map: &Arc<SourceMap>) -> Result<Vec<Node>> {
+        let mut found = Vec::new();
+        for path in &self.kustomization_file {
+            let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
+            let folder = folder.unwrap_or(Path::new("."));
+            let tree = DiskTree::open(folder)?.named(folder.display().to_string());
+            let files = Files::new(Arc::new(tree), source_map.clone());
+            let name = path
+                .file_name()
+                .and_then(|n| n.to_str())
+                .unwrap_or_default();
+            let before = found.len();
+            for document in files.documents(name)?.iter() {
+                if is_kustomization(&Gvk::of(&document.root)) {
+                    found.push(document.root.clone());
+                }
+            }
+            if found.len() == before {
+                return Err(Error::new(
+                    "ref/missing",
+                    format!("`{}` holds no Kustomization of Flux", path.display()),
+                )
+                .help("as `flux create kustomization … --export` prints one"));
+            }
+        }
+        Ok(found)
     }
 
     /// Whether undefined variables fail the build.

@@ -136,7 +136,7 @@ fn cluster(
         seen: &seen,
         cycles: BTreeSet::new(),
     };
-    for object in &seen {
+    for object in options.replacements.iter().chain(&seen) {
         graph.seed(object);
     }
     graph.run();
@@ -334,6 +334,9 @@ impl Graph<'_> {
     /// Takes up a Kustomization that `parent` renders.
     fn adopt(&mut self, parent: &Owner, object: Node) {
         let Some(key) = key_of(&object) else { return };
+        let mut given = self.options.replacements.iter();
+        let given = given.rfind(|o| key_of(o).as_ref() == Some(&key));
+        let object = given.cloned().unwrap_or(object);
         let owner = (UnitKind::Kustomization, key.clone());
         if owner != *parent && self.is_ancestor(&owner, parent) {
             self.note_cycle(&owner, parent);

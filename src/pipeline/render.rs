@@ -37,6 +37,9 @@ pub struct Options {
     pub keep_going: bool,
     /// Values of variables that only the cluster knows.
     pub substitutes: BTreeMap<String, String>,
+    /// Kustomizations that take the place of those of the same name in the
+    /// repository.
+    pub replacements: Vec<Node>,
     /// Kinds that the controller applies in a stage of their own.
     pub custom_stage_kinds: Vec<(String, String)>,
     /// What charts are told of the cluster.
@@ -55,6 +58,7 @@ impl Options {
             strict: true,
             keep_going: false,
             substitutes: BTreeMap::new(),
+            replacements: Vec::new(),
             custom_stage_kinds: Vec::new(),
             capabilities: Arc::default(),
             source_map,
