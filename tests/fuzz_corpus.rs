@@ -13,6 +13,9 @@ mod lock_entries;
 pub(crate) mod rbac_entries;
 #[path = "../fuzz/entries/schema.rs"]
 mod schema_entries;
+#[cfg(all(feature = "sops", feature = "verify"))]
+#[path = "../fuzz/entries/trust.rs"]
+mod trust_entries;
 #[path = "../fuzz/entries/yaml.rs"]
 pub(crate) mod yaml_entries;
 
@@ -67,4 +70,28 @@ fn schema() {
 #[test]
 fn lock() {
     replay("lock", lock_entries::round_trip);
+}
+
+#[cfg(all(feature = "sops", feature = "verify"))]
+#[test]
+fn git() {
+    replay("git", trust_entries::git);
+}
+
+#[cfg(all(feature = "sops", feature = "verify"))]
+#[test]
+fn provenance() {
+    replay("provenance", trust_entries::provenance);
+}
+
+#[cfg(all(feature = "sops", feature = "verify"))]
+#[test]
+fn cosign() {
+    replay("cosign", trust_entries::cosign);
+}
+
+#[cfg(all(feature = "sops", feature = "verify"))]
+#[test]
+fn sops() {
+    replay("sops", trust_entries::sops);
 }

@@ -91,7 +91,7 @@ pub fn verify(
         }
         let subject = format!("tag {} ({})", tag.name, tag.target);
         let signed = Signed::of_tag(&content);
-        let signer = check(&signed, keys, now).map_err(|e| e.context(subject.clone()))?;
+        let signer = verify_signed(&signed, keys, now).map_err(|e| e.context(subject.clone()))?;
         // A signature of one release must not pass for another.
         let named = crate::artifact::git::header(&content, "tag").unwrap_or_default();
         if named != tag.name {
@@ -152,13 +152,17 @@ fn verify_commit(id: ObjectId, content: &[u8], keys: &Keys, now: Moment) -> Resu
     let subject = format!("commit {id}");
     let is_sha256 = subject.len() > "commit ".len() + 40;
     let signer = Signed::of_commit(content, is_sha256)
-        .and_then(|signed| check(&signed, keys, now))
+        .and_then(|signed| verify_signed(&signed, keys, now))
         .map_err(|e| e.context(subject.clone()))?;
     Ok(Proof { subject, signer })
 }
 
-/// Puts one signature to the test.
-fn check(signed: &Signed, keys: &Keys, now: Moment) -> Result<super::Signer> {
+/// Puts the signature of a commit or tag to the test.
+///
+/// # Errors
+///
+/// A refusal.
+pub fn verify_signed(signed: &Signed, keys: &Keys, now: Moment) -> Result<super::Signer> {
     match signed.format {
         None => Err(refuse(
             "trust/unsigned",
