@@ -1,17 +1,23 @@
 //! The list of all rules.
 
 use super::{
-    Rule, api, dag, files, image, own, pin, rbac, references, rendering, schema, secret, source,
-    tenancy,
+    Rule, api, auto, dag, files, image, notify, own, pin, rbac, references, rendering, schema,
+    secret, source, tenancy, trust,
 };
 
 /// All rules, in the order of their ids.
 pub static RULES: &[&Rule] = &[
     &api::deprecated::RULE,
+    &auto::marker::RULE,
+    &auto::policy::RULE,
+    &auto::push::RULE,
+    &auto::template::RULE,
     &rendering::IGNORE_ENDED,
     &dag::cycle::RULE,
     &files::orphan::RULE,
     &image::mutable::RULE,
+    &notify::event_source::RULE,
+    &notify::provider::RULE,
     &own::duplicate::RULE,
     &pin::floating::RULE,
     &rbac::aggregation::RULE,
@@ -41,6 +47,8 @@ pub static RULES: &[&Rule] = &[
     &tenancy::lockdown::RULE,
     &tenancy::scope::RULE,
     &tenancy::service_account::RULE,
+    &trust::identity::RULE,
+    &trust::mode::RULE,
     &schema::invalid::YAML,
 ];
 

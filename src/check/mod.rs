@@ -43,11 +43,13 @@
 //! - [`schemas`]: objects against the schemas of their kinds
 
 mod api;
+mod auto;
 mod dag;
 pub mod example;
 mod files;
 mod image;
 mod list;
+mod notify;
 mod out;
 mod own;
 mod pin;
@@ -62,6 +64,7 @@ mod secret;
 pub mod settings;
 mod source;
 mod tenancy;
+mod trust;
 mod view;
 
 pub use list::{RULES, rule};

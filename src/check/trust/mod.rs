@@ -1,0 +1,4 @@
+//! Signatures that are asked for, and what they prove.
+
+pub(super) mod identity;
+pub(super) mod mode;
