@@ -13,6 +13,8 @@ mod lock_entries;
 pub(crate) mod rbac_entries;
 #[path = "../fuzz/entries/schema.rs"]
 mod schema_entries;
+#[path = "../fuzz/entries/template.rs"]
+mod template_entries;
 #[cfg(all(feature = "sops", feature = "verify"))]
 #[path = "../fuzz/entries/trust.rs"]
 mod trust_entries;
@@ -94,4 +96,24 @@ fn cosign() {
 #[test]
 fn sops() {
     replay("sops", trust_entries::sops);
+}
+
+#[test]
+fn template_parse() {
+    replay("template_parse", template_entries::parse);
+}
+
+#[test]
+fn template_execute() {
+    replay("template_execute", template_entries::execute);
+}
+
+#[test]
+fn template_printf() {
+    replay("template_printf", template_entries::printf);
+}
+
+#[test]
+fn chart_archive() {
+    replay("chart_archive", template_entries::archive);
 }

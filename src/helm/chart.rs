@@ -23,6 +23,9 @@ pub struct ChartFile {
     content: Content,
     template: OnceLock<std::result::Result<Arc<Source>, ParseError>>,
     file: OnceLock<FileId>,
+    /// How often it was parsed as a template.
+    #[cfg(test)]
+    pub(super) parses: std::sync::atomic::AtomicU32,
 }
 
 #[derive(Debug)]
@@ -63,6 +66,8 @@ impl ChartFile {
             content,
             template: OnceLock::new(),
             file: OnceLock::new(),
+            #[cfg(test)]
+            parses: std::sync::atomic::AtomicU32::new(0),
         }
     }
 
@@ -103,19 +108,17 @@ impl ChartFile {
     /// The file as a template, parsed once.
     pub(super) fn template(&self) -> Result<std::result::Result<&Arc<Source>, &ParseError>> {
         if self.template.get().is_none() {
-            let text = self.text()?;
-            // Should another thread be quicker, its result is the same.
-            let _ = self
-                .template
-                .set(gotmpl::parse(text, gotmpl::functions::all()).map(Arc::new));
+            // What cannot be read is told each time.
+            self.text()?;
         }
-        match self.template.get() {
-            Some(parsed) => Ok(parsed.as_ref()),
-            None => Err(Error::new(
-                "helm/template-error",
-                "the template is not parsed",
-            )),
-        }
+        let parsed = self.template.get_or_init(|| {
+            #[cfg(test)]
+            self.parses
+                .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let text = self.text().unwrap_or_else(|_| Arc::from(""));
+            gotmpl::parse(text, gotmpl::functions::all()).map(Arc::new)
+        });
+        Ok(parsed.as_ref())
     }
 
     /// A place in it.

@@ -58,3 +58,18 @@ pub fn compare(a: &str, b: &str) -> Ordering {
         (None, None) => a.cmp(b),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_its_place() {
+        let mut kinds: Vec<&str> = INSTALL_ORDER.iter().rev().copied().collect();
+        kinds.extend(["Widget", "Gadget", ""]);
+        kinds.sort_by(|a, b| compare(a, b));
+        let (known, others) = kinds.split_at(INSTALL_ORDER.len());
+        assert_eq!(known, INSTALL_ORDER);
+        assert_eq!(others, ["", "Gadget", "Widget"]);
+    }
+}

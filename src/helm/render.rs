@@ -531,3 +531,98 @@ fn metadata(instance: &Instance, is_root: bool) -> Map {
         .collect(),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use super::*;
+    use crate::artifact::{MemoryTree, Tree};
+
+    fn chart(files: &[(&str, &str)]) -> Arc<Chart> {
+        let mut tree = MemoryTree::new("memory");
+        for (path, text) in files {
+            tree.insert(*path, text.as_bytes());
+        }
+        let tree: Arc<dyn Tree> = Arc::new(tree);
+        Chart::load(&tree, "", &SourceMap::new()).unwrap()
+    }
+
+    const METADATA: (&str, &str) = ("Chart.yaml", "apiVersion: v2\nname: c\nversion: 1.0.0\n");
+
+    fn render_as(chart: &Arc<Chart>, name: &str) -> Rendered {
+        render(
+            chart,
+            &UserValues::new(),
+            &ReleaseOptions::new(name, "apps"),
+            &Arc::new(Capabilities::default()),
+            &RenderOptions::default(),
+            &SourceMap::new(),
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn a_hundred_releases_parse_templates_once() {
+        let chart = chart(&[
+            METADATA,
+            (
+                "templates/_names.tpl",
+                "{{ define \"name\" }}{{ .Release.Name }}{{ end }}",
+            ),
+            (
+                "templates/a.yaml",
+                "kind: A\nname: {{ include \"name\" . }}\n",
+            ),
+            ("templates/b.yaml", "kind: B\n"),
+        ]);
+        let outputs: Vec<String> = (0..100)
+            .into_par_iter()
+            .map(|i| {
+                let rendered = render_as(&chart, &format!("r{i}"));
+                rendered.manifests.iter().map(|m| &*m.content).collect()
+            })
+            .collect();
+        for (i, output) in outputs.iter().enumerate() {
+            assert_eq!(*output, format!("kind: A\nname: r{i}\nkind: B\n"));
+        }
+        for file in chart.templates() {
+            assert_eq!(file.parses.load(Ordering::Relaxed), 1, "{}", file.name);
+        }
+    }
+
+    #[test]
+    fn charts_and_what_they_render_to_cross_threads() {
+        fn crosses<T: Send + Sync>() {}
+        crosses::<Arc<Chart>>();
+        crosses::<UserValues>();
+        crosses::<RenderOptions>();
+        crosses::<Rendered>();
+    }
+
+    #[test]
+    fn objects_hooks_definitions_and_notes() {
+        let chart = chart(&[
+            METADATA,
+            ("crds/x.yaml", "kind: CustomResourceDefinition\n"),
+            ("templates/NOTES.txt", "hello {{ .Release.Namespace }}"),
+            (
+                "templates/all.yaml",
+                "kind: Deployment\nmetadata: {name: d, namespace: shop}\n---\n\
+                 kind: Secret\nmetadata: {name: s}\n---\n\
+                 kind: Job\nmetadata: {name: j, annotations: {helm.sh/hook: pre-install}}\n---\n\
+                 kind: Job\nmetadata: {name: k, annotations: {helm.sh/hook: unheard-of}}\n",
+            ),
+        ]);
+        let rendered = render_as(&chart, "r");
+        let kinds: Vec<&str> = rendered.manifests.iter().map(|m| &*m.kind).collect();
+        assert_eq!(kinds, ["Secret", "Deployment"]);
+        assert_eq!(&*rendered.manifests[1].namespace, "shop");
+        assert_eq!(&*rendered.hooks[0].manifest.name, "j");
+        assert_eq!(rendered.notes, "hello apps");
+        assert_eq!(&*rendered.definitions[0].path, "c/crds/x.yaml");
+        let finding = &rendered.findings.as_slice()[0];
+        assert_eq!(&*finding.rule, "helm/unknown-hook");
+        assert!(finding.message.contains("unheard-of"));
+    }
+}
