@@ -8,8 +8,7 @@
 //!
 //! - [`git`]: commits and tags, by OpenPGP and SSH keys,
 //! - [`provenance`]: `.prov` files of Helm charts,
-//! - [`cosign`]: artifacts in an OCI layout, by keys and without,
-//! - [`source`]: what a Flux source's `spec.verify` asks for.
+//! - [`cosign`]: artifacts in an OCI layout, by keys and without.
 //!
 //! A verification that cannot be carried out is a refusal. Every refusal has a
 //! rule of the family `trust/`; what could not be read at all has another.
