@@ -20,6 +20,7 @@
 //! - [`flux`]: Flux's own objects and what its controllers do with them
 //! - [`store`]: content by its digest, on disk
 //! - [`lock`]: every input of a repository, by digest
+//! - [`source`]: where the inputs come from; the only module that dials out
 //! - [`pipeline`]: the order of the stages
 //! - [`graph`]: what waits for what
 //! - [`diff`]: what a change does to the clusters
@@ -47,6 +48,7 @@ pub mod report;
 pub mod resource;
 pub mod schema;
 pub mod sops;
+pub mod source;
 pub mod store;
 pub mod verify;
 pub mod yaml;

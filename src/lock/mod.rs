@@ -13,6 +13,7 @@
 
 mod compare;
 mod read;
+mod request;
 mod write;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ use crate::artifact::Digest;
 use crate::flux::api::SourceRef;
 
 pub use compare::{Change, compare, markdown, table};
+pub use request::without_password;
 
 /// The name of the file, at the root of the repository.
 pub const FILE_NAME: &str = "fluxwright.lock";

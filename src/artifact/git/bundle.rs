@@ -22,15 +22,25 @@ pub(super) fn open(bundle: &[u8], display: String) -> Result<GitRepository> {
     } else {
         git2::ObjectFormat::Sha1
     };
+    let pack = bundle.get(header.length..).unwrap_or_default();
+    assemble(pack, header.references, format, display)
+        .map_err(|e| e.help("the bundle is damaged: make it again with `git bundle create`"))
+}
+
+/// A repository of what a pack holds: it is checked and indexed in a temporary
+/// folder.
+pub(super) fn assemble(
+    pack: &[u8],
+    references: BTreeMap<String, git2::Oid>,
+    format: git2::ObjectFormat,
+    display: String,
+) -> Result<GitRepository> {
     let failed = |e: &dyn std::fmt::Display| unreadable(format!("cannot unpack `{display}`: {e}"));
     let folder = tempfile::tempdir().map_err(|e| failed(&e))?;
     let objects = folder.path().join("objects");
     let packs = objects.join("pack");
     std::fs::create_dir_all(&packs).map_err(|e| failed(&e))?;
-    let pack = bundle.get(header.length..).unwrap_or_default();
-    index(pack, &packs, format).map_err(|e| {
-        failed(&e.message()).help("the bundle is damaged: make it again with `git bundle create`")
-    })?;
+    index(pack, &packs, format).map_err(|e| failed(&e.message()))?;
     let odb = git2::Odb::new_ext(format).map_err(|e| failed(&e.message()))?;
     let objects = objects
         .to_str()
@@ -41,7 +51,7 @@ pub(super) fn open(bundle: &[u8], display: String) -> Result<GitRepository> {
     Ok(GitRepository {
         display,
         repository,
-        listed: Some(header.references),
+        listed: Some(references),
         _unpacked: Some(folder),
     })
 }

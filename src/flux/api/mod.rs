@@ -4,6 +4,7 @@
 
 mod helm_release;
 mod kustomization;
+mod source;
 
 use std::sync::Arc;
 
@@ -19,6 +20,8 @@ pub use helm_release::{
 pub use kustomization::{
     Image, Kustomization, Patch, PostBuild, SubstituteReference, SubstituteStrategy,
 };
+
+pub use source::{BucketSpec, GitSpec, HelmSpec, Include, OciSpec, Source, SourceSpec, is_source};
 
 /// The group of Kustomizations.
 pub const KUSTOMIZE: &str = "kustomize.toolkit.fluxcd.io";

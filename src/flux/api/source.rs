@@ -1,0 +1,340 @@
+//! Sources: GitRepository, HelmRepository, OCIRepository and Bucket, in every
+//! version of their API.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::SourceRef;
+use crate::diag::{Error, Result, Span};
+use crate::flux::fields::Fields;
+use crate::resource::{Gvk, ResId};
+use crate::yaml::Node;
+
+/// A source, typed.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Which it is.
+    pub id: SourceRef,
+    /// Where the object begins.
+    pub span: Span,
+    /// `spec.url`; of a Bucket its `endpoint`.
+    pub url: Arc<str>,
+    /// Where the address stands.
+    pub url_span: Span,
+    /// The Secret with credentials.
+    pub secret: Option<Arc<str>>,
+    /// The Secret with certificates.
+    pub cert_secret: Option<Arc<str>>,
+    /// The Secret with the proxy.
+    pub proxy_secret: Option<Arc<str>>,
+    /// Who vouches for the machine: `generic` for nobody.
+    pub provider: Arc<str>,
+    /// Whether plain HTTP is meant.
+    pub insecure: bool,
+    /// `spec.ignore`.
+    pub ignore: Option<Arc<str>>,
+    /// What is particular to its kind.
+    pub spec: SourceSpec,
+}
+
+/// What is particular to a kind of source.
+#[derive(Clone, Debug)]
+pub enum SourceSpec {
+    /// A GitRepository.
+    Git(GitSpec),
+    /// A HelmRepository.
+    Helm(HelmSpec),
+    /// An OCIRepository.
+    Oci(OciSpec),
+    /// A Bucket.
+    Bucket(BucketSpec),
+}
+
+/// What a GitRepository has.
+#[derive(Clone, Debug, Default)]
+pub struct GitSpec {
+    /// `spec.ref`: branch, tag, semver, name, commit, as they are written.
+    pub reference: BTreeMap<String, String>,
+    /// `spec.recurseSubmodules`.
+    pub recurse_submodules: bool,
+    /// `spec.include`.
+    pub include: Vec<Include>,
+    /// `spec.sparseCheckout`: folders; none for the whole tree.
+    pub sparse_checkout: Vec<Arc<str>>,
+}
+
+/// An entry of `spec.include`: files of another GitRepository.
+#[derive(Clone, Debug)]
+pub struct Include {
+    /// The other, in the same namespace.
+    pub repository: Arc<str>,
+    /// The folder in it.
+    pub from: Arc<str>,
+    /// The folder here.
+    pub to: Arc<str>,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// What a HelmRepository has.
+#[derive(Clone, Debug, Default)]
+pub struct HelmSpec {
+    /// `spec.type: oci`.
+    pub is_oci: bool,
+    /// `spec.passCredentials`.
+    pub pass_credentials: bool,
+}
+
+/// What an OCIRepository has.
+#[derive(Clone, Debug, Default)]
+pub struct OciSpec {
+    /// `spec.ref`: tag, semver, semverFilter, digest, as they are written.
+    pub reference: BTreeMap<String, String>,
+    /// The media type of the layer that is taken; none for the first one.
+    pub layer_media_type: Option<Arc<str>>,
+    /// Whether the layer is taken as it is, and not unpacked.
+    pub copies_layer: bool,
+}
+
+/// What a Bucket has.
+#[derive(Clone, Debug, Default)]
+pub struct BucketSpec {
+    /// `spec.bucketName`.
+    pub bucket: Arc<str>,
+    /// `spec.region`.
+    pub region: Arc<str>,
+    /// `spec.prefix`.
+    pub prefix: Arc<str>,
+}
+
+/// Whether an object is a source that is read here.
+pub fn is_source(gvk: &Gvk) -> bool {
+    const KINDS: [&str; 4] = ["GitRepository", "HelmRepository", "OCIRepository", "Bucket"];
+    &*gvk.group == super::SOURCE && KINDS.contains(&&*gvk.kind)
+}
+
+impl SourceRef {
+    /// What names an object.
+    pub fn of(object: &Node) -> SourceRef {
+        let id = ResId::of(object);
+        SourceRef {
+            kind: id.gvk.kind,
+            namespace: if id.namespace.is_empty() {
+                "default".into()
+            } else {
+                id.namespace
+            },
+            name: id.name,
+        }
+    }
+}
+
+impl Source {
+    /// Reads a source; none for objects of other kinds.
+    ///
+    /// # Errors
+    ///
+    /// `schema/invalid`, with the place, for fields of the wrong kind and for
+    /// those that must be there.
+    pub fn read(object: &Node) -> Result<Option<Source>> {
+        let id = ResId::of(object);
+        if !is_source(&id.gvk) {
+            return Ok(None);
+        }
+        Source::read_spec(object)
+            .map(Some)
+            .map_err(|e| e.object(id.to_object_ref()))
+    }
+
+    fn read_spec(object: &Node) -> Result<Source> {
+        let whole = Fields::of(object);
+        let id = SourceRef::of(object);
+        let spec = whole
+            .mapping("spec")?
+            .ok_or_else(|| whole.missing("spec"))?;
+        let secret = |field: &str| -> Result<Option<Arc<str>>> {
+            match spec.mapping(field)? {
+                None => Ok(None),
+                Some(reference) => reference.required("name").map(Some),
+            }
+        };
+        let address = if &*id.kind == "Bucket" {
+            "endpoint"
+        } else {
+            "url"
+        };
+        let url = spec.required(address)?;
+        let provider = spec.text("provider")?;
+        Ok(Source {
+            span: object.span(),
+            url,
+            url_span: spec.get(address).map_or(object.span(), Node::span),
+            secret: secret("secretRef")?,
+            cert_secret: secret("certSecretRef")?,
+            proxy_secret: secret("proxySecretRef")?,
+            provider: if provider.is_empty() {
+                "generic".into()
+            } else {
+                provider
+            },
+            insecure: spec.bool("insecure")?,
+            ignore: spec.string("ignore")?.and_then(Node::shared_text).cloned(),
+            spec: match &*id.kind {
+                "GitRepository" => SourceSpec::Git(git(&spec)?),
+                "HelmRepository" => SourceSpec::Helm(HelmSpec {
+                    is_oci: &*spec.text("type")? == "oci",
+                    pass_credentials: spec.bool("passCredentials")?,
+                }),
+                "OCIRepository" => SourceSpec::Oci(oci(&spec)?),
+                _ => SourceSpec::Bucket(BucketSpec {
+                    bucket: spec.required("bucketName")?,
+                    region: spec.text("region")?,
+                    prefix: spec.text("prefix")?,
+                }),
+            },
+            id,
+        })
+    }
+}
+
+fn git(spec: &Fields<'_>) -> Result<GitSpec> {
+    let include = spec.mappings("include")?;
+    let include = include.iter().map(|entry| {
+        let repository = entry
+            .mapping("repository")?
+            .ok_or_else(|| entry.missing("repository"))?
+            .required("name")?;
+        let to = entry.text("toPath")?;
+        Ok(Include {
+            from: entry.text("fromPath")?,
+            // Compat: GitRepositoryInclude.GetToPath: the name of the other.
+            to: if to.is_empty() {
+                repository.clone()
+            } else {
+                to
+            },
+            repository,
+            span: entry.node().span(),
+        })
+    });
+    let sparse = spec.strings("sparseCheckout")?;
+    Ok(GitSpec {
+        reference: reference(spec, &["branch", "tag", "semver", "name", "commit"])?,
+        recurse_submodules: spec.bool("recurseSubmodules")?,
+        include: include.collect::<Result<_>>()?,
+        sparse_checkout: sparse
+            .into_iter()
+            .filter_map(Node::shared_text)
+            .cloned()
+            .collect(),
+    })
+}
+
+fn oci(spec: &Fields<'_>) -> Result<OciSpec> {
+    let mut layer_media_type = None;
+    let mut copies_layer = false;
+    if let Some(selector) = spec.mapping("layerSelector")? {
+        let media_type = selector.text("mediaType")?;
+        layer_media_type = Some(media_type).filter(|m| !m.is_empty());
+        copies_layer = match &*selector.text("operation")? {
+            "" | "extract" => false,
+            "copy" => true,
+            other => {
+                let span = selector
+                    .get("operation")
+                    .map_or(spec.node().span(), Node::span);
+                return Err(Error::new(
+                    "schema/invalid",
+                    format!("`spec.layerSelector.operation` is `extract` or `copy`, not `{other}`"),
+                )
+                .at(span));
+            }
+        };
+    }
+    Ok(OciSpec {
+        reference: reference(spec, &["tag", "semver", "semverFilter", "digest"])?,
+        layer_media_type,
+        copies_layer,
+    })
+}
+
+/// The fields of `spec.ref` that are set.
+fn reference(spec: &Fields<'_>, known: &[&str]) -> Result<BTreeMap<String, String>> {
+    let mut found = BTreeMap::new();
+    let Some(reference) = spec.mapping("ref")? else {
+        return Ok(found);
+    };
+    for field in known {
+        let text = reference.text(field)?;
+        if !text.is_empty() {
+            found.insert((*field).to_owned(), text.to_string());
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diag::FileId;
+    use crate::yaml::parse_one;
+
+    fn read(kind: &str, spec: &str) -> Result<Option<Source>> {
+        let text = format!(
+            "apiVersion: source.toolkit.fluxcd.io/v1\nkind: {kind}\nmetadata:\n  name: x\nspec:\n{spec}"
+        );
+        Source::read(&parse_one(&text, FileId::default()).unwrap().unwrap())
+    }
+
+    #[test]
+    fn every_kind_is_read() {
+        let git = read(
+            "GitRepository",
+            "  url: https://a\n  ref: {branch: main, commit: ''}\n  secretRef: {name: s}\n  include: \
+             [{repository: {name: other}}]\n",
+        );
+        let git = git.unwrap().unwrap();
+        assert_eq!(git.id.to_string(), "GitRepository/default/x");
+        assert_eq!(git.secret.as_deref(), Some("s"));
+        let SourceSpec::Git(spec) = git.spec else {
+            panic!()
+        };
+        assert_eq!(
+            spec.reference,
+            [("branch".to_owned(), "main".to_owned())].into()
+        );
+        assert_eq!(&*spec.include[0].to, "other");
+        let bucket = read(
+            "Bucket",
+            "  endpoint: e\n  bucketName: b\n  insecure: true\n",
+        );
+        let bucket = bucket.unwrap().unwrap();
+        assert_eq!(
+            (&*bucket.url, bucket.insecure, &*bucket.provider),
+            ("e", true, "generic")
+        );
+        let oci = read(
+            "OCIRepository",
+            "  url: oci://a\n  layerSelector: {operation: copy}\n",
+        );
+        let SourceSpec::Oci(spec) = oci.unwrap().unwrap().spec else {
+            panic!()
+        };
+        assert!(spec.copies_layer);
+        assert!(read("HelmChart", "  chart: x\n").unwrap().is_none());
+    }
+
+    #[test]
+    fn what_is_wrong_has_a_place() {
+        let error = read("GitRepository", "  ref: {tag: 1.0}\n  url: x\n").unwrap_err();
+        assert_eq!((error.rule(), error.span().line), ("schema/invalid", 6));
+        let error = read("Bucket", "  endpoint: e\n").unwrap_err();
+        assert_eq!(error.message(), "`spec.bucketName` is missing");
+        let error = read(
+            "OCIRepository",
+            "  url: x\n  layerSelector:\n    operation: move\n",
+        )
+        .unwrap_err();
+        assert_eq!(error.span().line, 8);
+    }
+}

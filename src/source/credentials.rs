@@ -1,0 +1,270 @@
+//! Credentials: what Secrets, `.fluxwright.yaml` and the machine hold for a
+//! source.
+//!
+//! They are the entries of Secrets under the names that Flux gives them,
+//! wherever they come from. They are never printed: not by `Debug`, not in an
+//! error.
+
+use std::collections::BTreeMap;
+
+use crate::diag::{Error, Result};
+
+/// Entries of Secrets by name.
+#[derive(Clone, Default)]
+pub struct Credentials {
+    entries: BTreeMap<String, Vec<u8>>,
+    proxy: BTreeMap<String, Vec<u8>>,
+}
+
+/// A proxy and who may use it.
+pub(super) struct Proxy {
+    pub(super) address: String,
+    pub(super) login: Option<(String, String)>,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.entries.keys()).finish()
+    }
+}
+
+impl Credentials {
+    /// Adds the entries of a Secret; those that are there stay.
+    pub fn add(&mut self, entries: BTreeMap<String, Vec<u8>>) {
+        for (name, value) in entries {
+            self.entries.entry(name).or_insert(value);
+        }
+    }
+
+    /// Adds the entries of a Secret for a proxy.
+    pub fn add_proxy(&mut self, entries: BTreeMap<String, Vec<u8>>) {
+        self.proxy.extend(entries);
+    }
+
+    /// Whether there is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The first of these entries that is there.
+    pub(super) fn entry(&self, names: &[&str]) -> Option<&[u8]> {
+        names
+            .iter()
+            .find_map(|name| self.entries.get(*name))
+            .map(Vec::as_slice)
+    }
+
+    fn text(&self, name: &str) -> Result<Option<&str>> {
+        text(&self.entries, name)
+    }
+
+    /// Whether there is something to log in with.
+    pub(super) fn can_log_in(&self) -> bool {
+        ["username", "bearerToken", "identity", ".dockerconfigjson"]
+            .iter()
+            .any(|name| self.entries.contains_key(*name))
+    }
+
+    /// User and password.
+    pub(super) fn login(&self) -> Result<Option<(&str, &str)>> {
+        match (self.text("username")?, self.text("password")?) {
+            (Some(user), Some(password)) => Ok(Some((user, password))),
+            (None, None) => Ok(None),
+            (user, _) => {
+                let (there, missing) = match user {
+                    Some(_) => ("username", "password"),
+                    None => ("password", "username"),
+                };
+                // A password alone is that of an SSH key.
+                if there == "password" && self.entries.contains_key("identity") {
+                    return Ok(None);
+                }
+                Err(Error::new(
+                    "source/credentials",
+                    format!("the Secret has `{there}` and no `{missing}`"),
+                )
+                .help("a login needs both"))
+            }
+        }
+    }
+
+    /// A token that stands for a login.
+    pub(super) fn bearer_token(&self) -> Result<Option<&str>> {
+        self.text("bearerToken")
+    }
+
+    /// Authorities that vouch for servers, in PEM.
+    pub(super) fn authority(&self) -> Option<&[u8]> {
+        self.entry(&["ca.crt", "caFile"])
+    }
+
+    /// The certificate to show to servers, and its key, in PEM.
+    pub(super) fn client_certificate(&self) -> Result<Option<(&[u8], &[u8])>> {
+        let certificate = self.entry(&["tls.crt", "certFile"]);
+        let key = self.entry(&["tls.key", "keyFile"]);
+        match (certificate, key) {
+            (Some(certificate), Some(key)) => Ok(Some((certificate, key))),
+            (None, None) => Ok(None),
+            _ => Err(Error::new(
+                "source/credentials",
+                "the Secret has one of `tls.crt` and `tls.key`, and not the other",
+            )
+            .help("a client certificate needs both")),
+        }
+    }
+
+    /// The proxy to go through.
+    pub(super) fn proxy(&self) -> Result<Option<Proxy>> {
+        if self.proxy.is_empty() {
+            return Ok(None);
+        }
+        let Some(address) = text(&self.proxy, "address")? else {
+            return Err(Error::new(
+                "source/credentials",
+                "the Secret of the proxy has no `address`",
+            ));
+        };
+        let login = match (
+            text(&self.proxy, "username")?,
+            text(&self.proxy, "password")?,
+        ) {
+            (Some(user), password) => {
+                Some((user.to_owned(), password.unwrap_or_default().to_owned()))
+            }
+            (None, _) => None,
+        };
+        Ok(Some(Proxy {
+            address: address.to_owned(),
+            login,
+        }))
+    }
+
+    /// The login for a registry in a docker configuration file.
+    pub(super) fn docker_login(&self, registry: &str) -> Result<Option<(String, String)>> {
+        match self.entry(&[".dockerconfigjson", "config.json"]) {
+            None => Ok(None),
+            Some(content) => docker_login(content, registry),
+        }
+    }
+}
+
+fn text<'e>(entries: &'e BTreeMap<String, Vec<u8>>, name: &str) -> Result<Option<&'e str>> {
+    let Some(bytes) = entries.get(name) else {
+        return Ok(None);
+    };
+    // A line break at the end is never part of it.
+    let text = std::str::from_utf8(bytes).map_err(|_| {
+        Error::new(
+            "source/credentials",
+            format!("`{name}` in the Secret is not UTF-8"),
+        )
+    })?;
+    Ok(Some(text.trim_end_matches(['\r', '\n'])).filter(|t| !t.is_empty()))
+}
+
+/// The login for a registry in the content of a docker configuration file.
+fn docker_login(content: &[u8], registry: &str) -> Result<Option<(String, String)>> {
+    use base64::Engine as _;
+    let invalid = || {
+        Error::new(
+            "source/credentials",
+            "the docker configuration cannot be read",
+        )
+        .help("it is JSON with `auths`, as `docker login` or `kubectl create secret docker-registry` writes it")
+    };
+    let config: serde_json::Value = serde_json::from_slice(content).map_err(|_| invalid())?;
+    let Some(auths) = config.get("auths").and_then(|a| a.as_object()) else {
+        return Ok(None);
+    };
+    // Docker Hub is written in several ways.
+    let names = |host: &str| -> String {
+        let bare = host
+            .trim_start_matches("https://")
+            .trim_start_matches("http://");
+        let host = bare.split('/').next().unwrap_or(bare);
+        match host {
+            "index.docker.io" | "registry-1.docker.io" => "docker.io".to_owned(),
+            host => host.to_owned(),
+        }
+    };
+    let wanted = names(registry);
+    let Some((_, auth)) = auths.iter().find(|(host, _)| names(host) == wanted) else {
+        return Ok(None);
+    };
+    let field = |name: &str| auth.get(name).and_then(|v| v.as_str()).unwrap_or_default();
+    if !field("username").is_empty() {
+        return Ok(Some((
+            field("username").to_owned(),
+            field("password").to_owned(),
+        )));
+    }
+    if field("auth").is_empty() {
+        return Ok(None);
+    }
+    let decoded = base64::engine::general_purpose::STANDARD
+        .decode(field("auth"))
+        .map_err(|_| invalid())?;
+    let decoded = String::from_utf8(decoded).map_err(|_| invalid())?;
+    let (user, password) = decoded.split_once(':').ok_or_else(invalid)?;
+    Ok(Some((user.to_owned(), password.to_owned())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(entries: &[(&str, &str)]) -> Credentials {
+        let mut credentials = Credentials::default();
+        let entries = entries.iter();
+        credentials.add(
+            entries
+                .map(|(k, v)| ((*k).to_owned(), v.as_bytes().to_vec()))
+                .collect(),
+        );
+        credentials
+    }
+
+    #[test]
+    fn debugging_shows_names_alone() {
+        let credentials = of(&[("username", "alice"), ("password", "hunter2")]);
+        assert_eq!(format!("{credentials:?}"), r#"{"password", "username"}"#);
+    }
+
+    #[test]
+    fn logins() {
+        let both = of(&[("username", "alice\n"), ("password", "p")]);
+        assert_eq!(both.login().unwrap(), Some(("alice", "p")));
+        let error = of(&[("username", "alice")]).login().unwrap_err();
+        assert_eq!(
+            error.message(),
+            "the Secret has `username` and no `password`"
+        );
+        assert!(
+            of(&[("identity", "k"), ("password", "p")])
+                .login()
+                .unwrap()
+                .is_none()
+        );
+        assert!(of(&[("tls.crt", "c")]).client_certificate().is_err());
+    }
+
+    #[test]
+    fn docker_configurations() {
+        let config = r#"{"auths": {
+            "https://index.docker.io/v1/": {"auth": "YTpiOmM="},
+            "ghcr.io": {"username": "u", "password": "p"},
+            "empty.example": {}
+        }}"#;
+        let credentials = of(&[(".dockerconfigjson", config)]);
+        let login = |registry| credentials.docker_login(registry).unwrap();
+        let pair = |a: &str, b: &str| Some((a.to_owned(), b.to_owned()));
+        assert_eq!(login("docker.io"), pair("a", "b:c"));
+        assert_eq!(login("ghcr.io"), pair("u", "p"));
+        assert_eq!(login("quay.io"), None);
+        assert_eq!(login("empty.example"), None);
+        let error = of(&[(".dockerconfigjson", "{")])
+            .docker_login("x")
+            .unwrap_err();
+        assert_eq!(error.rule(), "source/credentials");
+    }
+}

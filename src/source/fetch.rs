@@ -1,0 +1,315 @@
+//! Orders, fulfilled over the network.
+//!
+//! In: [`Order`]s. Out: for each what it came to, with its content in the
+//! store. Sources wait for each other's servers at the same time; the charts of
+//! one repository share one reading of its index.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, PoisonError};
+
+use super::http::Http;
+use super::{Credentials, Filled, Key, Order, Settings, bucket, git, helm, oci};
+use crate::diag::{Error, Result, Span};
+use crate::flux::api::{Source, SourceSpec};
+use crate::kustomize::RepoSpec;
+use crate::lock::Pin;
+use crate::store::Store;
+
+/// How many servers are waited for at once.
+const AT_ONCE: usize = 32;
+
+/// The largest file that is taken by its address alone, in bytes.
+const MAX_FILE_BYTES: u64 = 64 << 20;
+
+/// What a source came to.
+#[derive(Debug)]
+pub(super) struct Resolved {
+    pub(super) revision: String,
+    pub(super) digest: crate::artifact::Digest,
+}
+
+/// How a source is reached.
+#[derive(Debug)]
+pub(super) struct Access<'a> {
+    pub(super) credentials: Credentials,
+    pub(super) settings: &'a Settings,
+    pub(super) store: &'a Store,
+    /// The host that the credentials are for.
+    host: String,
+}
+
+impl<'a> Access<'a> {
+    fn new(
+        url: &str,
+        credentials: Credentials,
+        settings: &'a Settings,
+        store: &'a Store,
+    ) -> Access<'a> {
+        let mut credentials = credentials;
+        settings.add_for_address(url, &mut credentials);
+        Access {
+            credentials,
+            settings,
+            store,
+            host: host(&settings.mirrored(url)),
+        }
+    }
+
+    /// The address to connect to.
+    pub(super) fn address(&self, url: &str) -> String {
+        self.settings.mirrored(url)
+    }
+
+    /// The credentials for another address: those of the source for its own
+    /// host, and what is configured for that address.
+    pub(super) fn credentials_for(&self, url: &str) -> Credentials {
+        let mut credentials = if host(url) == self.host {
+            self.credentials.clone()
+        } else {
+            Credentials::default()
+        };
+        self.settings.add_for_address(url, &mut credentials);
+        credentials
+    }
+
+    /// The user's docker configuration.
+    pub(super) fn docker_config(&self) -> Credentials {
+        let mut credentials = Credentials::default();
+        if let Some(content) = &self.settings.docker_config {
+            credentials.add([(".dockerconfigjson".to_owned(), content.clone())].into());
+        }
+        credentials
+    }
+}
+
+/// Scheme and host of an address.
+fn host(url: &str) -> String {
+    let end = url.find("://").map_or(0, |at| at + 3);
+    let rest = url.get(end..).unwrap_or_default();
+    let length = rest.find(['/', '?']).unwrap_or(rest.len());
+    url.get(..end + length).unwrap_or_default().to_owned()
+}
+
+/// What is done together.
+enum Task {
+    One(Key, Order),
+    /// Charts of one repository.
+    Charts(Source, Vec<(Key, Order, helm::Asked)>),
+}
+
+/// Fulfils orders; `done` is told of each that is finished.
+pub fn fulfil(
+    orders: BTreeMap<Key, Order>,
+    settings: &Settings,
+    store: &Store,
+    done: &(dyn Fn(&Key) + Sync),
+) -> Vec<(Key, Result<Filled>)> {
+    let tasks = Mutex::new(group(orders));
+    let results = Mutex::new(Vec::new());
+    let work = || {
+        loop {
+            let next = tasks
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .pop_front();
+            let Some(task) = next else { return };
+            let finished = task.run(settings, store);
+            for (key, _) in &finished {
+                done(key);
+            }
+            results
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .extend(finished);
+        }
+    };
+    let count = tasks.lock().unwrap_or_else(PoisonError::into_inner).len();
+    std::thread::scope(|scope| {
+        for _ in 0..count.min(AT_ONCE) {
+            scope.spawn(work);
+        }
+    });
+    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    results.sort_by(|a, b| a.0.cmp(&b.0));
+    results
+}
+
+fn group(orders: BTreeMap<Key, Order>) -> VecDeque<Task> {
+    let mut tasks: VecDeque<Task> = VecDeque::new();
+    for (key, order) in orders {
+        let Key::Chart(request, chart) = &key else {
+            tasks.push_back(Task::One(key, order));
+            continue;
+        };
+        let Some(source) = order.source.clone() else {
+            continue;
+        };
+        let pin = match &order.pin {
+            Some(Filled::Chart(pin)) => Some(pin.clone()),
+            _ => None,
+        };
+        let asked = (chart.clone(), pin);
+        // Keys are sorted: the charts of a repository stand together.
+        if let Some(Task::Charts(_, charts)) = tasks.back_mut()
+            && matches!(charts.first(), Some((Key::Chart(other, _), _, _)) if other == request)
+        {
+            charts.push((key, order, asked));
+        } else {
+            tasks.push_back(Task::Charts(source, vec![(key, order, asked)]));
+        }
+    }
+    tasks
+}
+
+impl Task {
+    fn run(self, settings: &Settings, store: &Store) -> Vec<(Key, Result<Filled>)> {
+        match self {
+            Task::One(key, order) => {
+                let result = one(&key, &order, settings, store)
+                    .and_then(|filled| as_locked(filled, order.pin.as_ref()))
+                    .map_err(|e| about(e, &key, order.span));
+                vec![(key, result)]
+            }
+            Task::Charts(source, charts) => {
+                let asked: Vec<helm::Asked> = charts.iter().map(|(_, _, a)| a.clone()).collect();
+                let results = match access(&source, settings, store) {
+                    Ok(access) => match &source.spec {
+                        SourceSpec::Helm(spec) => helm::resolve(&access, &source, spec, &asked),
+                        _ => Vec::new(),
+                    },
+                    Err(e) => asked.iter().map(|_| Err(e.clone())).collect(),
+                };
+                charts
+                    .into_iter()
+                    .zip(results)
+                    .map(|((key, order, _), result)| {
+                        let result = result
+                            .map(Filled::Chart)
+                            .and_then(|filled| as_locked(filled, order.pin.as_ref()))
+                            .map_err(|e| about(e, &key, order.span));
+                        (key, result)
+                    })
+                    .collect()
+            }
+        }
+    }
+}
+
+/// Says of an error which input it is about.
+fn about(error: Error, key: &Key, span: Span) -> Error {
+    error.context(format!("`{key}`")).at(span)
+}
+
+/// Refuses what is not what was locked.
+fn as_locked(filled: Filled, locked: Option<&Filled>) -> Result<Filled> {
+    match locked {
+        Some(locked) if locked.digest() != filled.digest() => Err(Error::new(
+            "store/digest",
+            format!(
+                "what was fetched has the digest {}, and {} is locked",
+                filled.digest(),
+                locked.digest()
+            ),
+        )
+        .help(
+            "the content changed behind its name: find out why, then take it over with \
+             `fluxwright lock --update NAME`",
+        )),
+        // Names and revisions stay as they are locked.
+        Some(locked) => Ok(locked.clone()),
+        None => Ok(filled),
+    }
+}
+
+/// How a source is reached: with what its Secrets hold.
+fn access<'a>(source: &Source, settings: &'a Settings, store: &'a Store) -> Result<Access<'a>> {
+    if !matches!(source.spec, SourceSpec::Bucket(_)) && &*source.provider != "generic" {
+        let known = matches!(&*source.provider, "aws" | "azure" | "gcp" | "github");
+        let what = if known {
+            "is not supported yet"
+        } else {
+            "is not known"
+        };
+        return Err(Error::new(
+            "source/provider",
+            format!("the provider `{}` {what}", source.provider),
+        )
+        .help(
+            "log in by other means: `docker login` for registries, or `credentials` in \
+             .fluxwright.yaml",
+        ));
+    }
+    let mut credentials = Credentials::default();
+    let entries = |name: &str| {
+        let key = (source.id.namespace.to_string(), name.to_owned());
+        settings.secrets.get(&key).cloned()
+    };
+    for secret in [&source.cert_secret, &source.secret].into_iter().flatten() {
+        if let Some(entries) = entries(secret) {
+            credentials.add(entries);
+        }
+    }
+    if let Some(secret) = &source.proxy_secret
+        && let Some(entries) = entries(secret)
+    {
+        credentials.add_proxy(entries);
+    }
+    Ok(Access::new(&source.url, credentials, settings, store))
+}
+
+fn one(key: &Key, order: &Order, settings: &Settings, store: &Store) -> Result<Filled> {
+    let pin = match &order.pin {
+        Some(Filled::Pin(pin)) => Some(pin),
+        _ => None,
+    };
+    let resolved = match (key, &order.source) {
+        (Key::Remote(address), _) => remote(address, pin, settings, store)?,
+        (_, Some(source)) => {
+            let access = access(source, settings, store)?;
+            let revision = pin.map(|pin| pin.revision.as_str());
+            match &source.spec {
+                SourceSpec::Git(spec) => git::resolve(&access, &source.url, spec, revision)?,
+                SourceSpec::Oci(spec) => oci::resolve(&access, source, spec, revision)?,
+                SourceSpec::Bucket(spec) => bucket::resolve(&access, source, spec)?,
+                SourceSpec::Helm(_) => {
+                    return Err(Error::new(
+                        "ref/missing",
+                        "a HelmRepository holds charts alone",
+                    ));
+                }
+            }
+        }
+        (_, None) => return Err(Error::new("ref/missing", "it belongs to no source")),
+    };
+    Ok(Filled::Pin(Pin {
+        revision: resolved.revision,
+        digest: resolved.digest,
+    }))
+}
+
+/// A repository, or a file, that a kustomization names by its address.
+fn remote(
+    address: &str,
+    pin: Option<&Pin>,
+    settings: &Settings,
+    store: &Store,
+) -> Result<Resolved> {
+    let access = Access::new(address, Credentials::default(), settings, store);
+    match RepoSpec::parse(address) {
+        Some(spec) => git::resolve_base(
+            &access,
+            &spec.repository,
+            spec.reference.as_deref(),
+            pin.map(|pin| pin.revision.as_str()),
+        ),
+        None => {
+            let url = access.address(address);
+            let http = Http::new(&url, &access.credentials, false)?;
+            let content = http.read(&url, MAX_FILE_BYTES)?;
+            Ok(Resolved {
+                revision: String::new(),
+                digest: store.put(&content)?,
+            })
+        }
+    }
+}

@@ -1,0 +1,372 @@
+//! Helm repositories: an index over HTTP, or tags in an OCI registry.
+//!
+//! The index is read as it comes, line by line, and only the entries that are
+//! asked for are kept: the largest indexes have a hundred thousand versions.
+//!
+//! Compat: source-controller `internal/helm/repository/chart_repository.go`,
+//! `oci_chart_repository.go`.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, Read};
+
+use super::http::Http;
+use super::oci::Registry;
+use super::{Access, view};
+use crate::artifact::Digest;
+use crate::diag::{Error, FileId, Result};
+use crate::flux::api::{HelmSpec, Source};
+use crate::gostd::semver::{Constraints, latest};
+use crate::lock::{ChartPin, ChartRequest};
+use crate::yaml::{self, Node};
+
+/// The largest index that is read whole, in bytes: one that is not written
+/// line by line.
+const MAX_INDEX_BYTES: u64 = 256 << 20;
+
+/// A chart that is asked for, and what it came to when it was locked.
+pub(super) type Asked = (ChartRequest, Option<ChartPin>);
+
+/// What charts of a repository come to.
+pub(super) fn resolve(
+    access: &Access<'_>,
+    source: &Source,
+    helm: &HelmSpec,
+    asked: &[Asked],
+) -> Vec<Result<ChartPin>> {
+    if helm.is_oci {
+        return asked
+            .iter()
+            .map(|(chart, pin)| from_registry(access, source, chart, pin.as_ref()))
+            .collect();
+    }
+    let base = access.address(source.url.trim_end_matches('/'));
+    let index = Http::new(&base, &access.credentials, helm.pass_credentials)
+        .and_then(|http| Ok((Index::read(&http, &base, asked)?, http)));
+    let (index, http) = match index {
+        Ok(read) => read,
+        Err(e) => return asked.iter().map(|_| Err(e.clone())).collect(),
+    };
+    asked
+        .iter()
+        .map(|(chart, pin)| {
+            let version = match pin {
+                Some(pin) => index.version(chart, &pin.version)?,
+                None => index.choose(chart)?,
+            };
+            let url = access.address(&version.address(&base)?);
+            let expected = match (pin, &version.digest) {
+                (Some(pin), _) => Some(pin.digest),
+                (None, digest) => *digest,
+            };
+            let digest = http
+                .download(&url, access.store, expected)
+                .map_err(|e| e.context(format!("chart `{}` {}", chart.name, version.version)))?;
+            Ok(ChartPin {
+                version: version.version.clone(),
+                digest,
+            })
+        })
+        .collect()
+}
+
+fn from_registry(
+    access: &Access<'_>,
+    source: &Source,
+    chart: &ChartRequest,
+    pin: Option<&ChartPin>,
+) -> Result<ChartPin> {
+    let url = format!("{}/{}", source.url.trim_end_matches('/'), chart.name);
+    let registry = Registry::connect(access, &url, source.insecure)?;
+    let version = match pin {
+        Some(pin) => pin.version.clone(),
+        None => {
+            // A version is a tag, with `_` for the `+` that tags cannot have.
+            let tags = registry.tags()?;
+            let versions: Vec<String> = tags.iter().map(|t| t.replace('_', "+")).collect();
+            choose(&chart.range, &versions, |_| ())
+                .map(|i| versions.get(i).cloned().unwrap_or_default())
+                .map_err(|e| e.context(format!("chart `{}`", chart.name)))?
+        }
+    };
+    let reference = match pin {
+        Some(pin) => pin.digest.to_string(),
+        None => version.replace('+', "_"),
+    };
+    let digest = registry.fetch(access.store, &reference, &view::Layer::Chart)?;
+    Ok(ChartPin { version, digest })
+}
+
+/// The entries of an index that are asked for.
+#[derive(Debug, Default)]
+struct Index {
+    charts: BTreeMap<String, Vec<Version>>,
+}
+
+/// A version of a chart in an index.
+#[derive(Clone, Debug)]
+struct Version {
+    version: String,
+    created: String,
+    urls: Vec<String>,
+    digest: Option<Digest>,
+}
+
+impl Version {
+    /// The address of its archive.
+    fn address(&self, base: &str) -> Result<String> {
+        let Some(url) = self.urls.first() else {
+            return Err(Error::new(
+                "source/failed",
+                format!("the index has no address for version {}", self.version),
+            ));
+        };
+        if url.contains("://") {
+            return Ok(url.clone());
+        }
+        // Compat: repo.ResolveReferenceURL: relative to the repository, whose
+        // query is kept.
+        let mut whole = super::http::parse(&format!("{base}/"))?;
+        let query = whole.query().map(str::to_owned);
+        whole = whole.join(url).map_err(|e| {
+            Error::new(
+                "source/failed",
+                format!("the index has the address `{url}`: {e}"),
+            )
+        })?;
+        if whole.query().is_none() {
+            whole.set_query(query.as_deref());
+        }
+        Ok(whole.to_string())
+    }
+}
+
+impl Index {
+    fn read(http: &Http, base: &str, asked: &[Asked]) -> Result<Index> {
+        let names: Vec<&str> = asked.iter().map(|(chart, _)| chart.name.as_str()).collect();
+        let url = format!("{base}/index.yaml");
+        let text = http.stream(&url, &|reader| entries(reader, &names))?;
+        Index::parse(&text, &names)
+            .map_err(|e| e.context(format!("the index `{}`", super::http::shown(&url))))
+    }
+
+    fn parse(text: &str, names: &[&str]) -> Result<Index> {
+        let documents = yaml::parse(text, FileId::default())?;
+        let root = documents.first().map(|d| &d.root);
+        let Some(entries) = root.and_then(|r| r.get("entries")) else {
+            return Err(Error::new("source/failed", "it has no `entries`")
+                .help("is the address that of a Helm repository?"));
+        };
+        let mut index = Index::default();
+        for name in names {
+            if let Some(versions) = entries.get(name) {
+                let versions = versions.target().items().iter().map(version).collect();
+                index.charts.insert((*name).to_owned(), versions);
+            }
+        }
+        Ok(index)
+    }
+
+    fn of(&self, chart: &ChartRequest) -> Result<&[Version]> {
+        self.charts
+            .get(&chart.name)
+            .map(Vec::as_slice)
+            .ok_or_else(|| {
+                Error::new(
+                    "source/missing",
+                    format!("the repository has no chart `{}`", chart.name),
+                )
+                .help("is its name spelled right, and is this the repository that has it?")
+            })
+    }
+
+    fn version(&self, chart: &ChartRequest, wanted: &str) -> Result<&Version> {
+        let found = self.of(chart)?.iter().find(|v| v.version == wanted);
+        found.ok_or_else(|| {
+            Error::new(
+                "source/missing",
+                format!("the repository no longer has version {wanted} of chart `{}`", chart.name),
+            )
+            .help("take another with `fluxwright lock --update NAME`, or `vendor` what others still have")
+        })
+    }
+
+    fn choose(&self, chart: &ChartRequest) -> Result<&Version> {
+        let versions = self.of(chart)?;
+        let names: Vec<String> = versions.iter().map(|v| v.version.clone()).collect();
+        let created = |i: usize| {
+            let text = versions
+                .get(i)
+                .map(|v| v.created.as_str())
+                .unwrap_or_default();
+            text.parse::<jiff::Timestamp>().ok()
+        };
+        let chosen = choose(&chart.range, &names, created)
+            .map_err(|e| e.context(format!("chart `{}`", chart.name)))?;
+        versions
+            .get(chosen)
+            .ok_or_else(|| Error::new("source/version", "no version"))
+    }
+}
+
+/// The place of the version that a range chooses: that very version, else the
+/// latest in the range.
+fn choose<T: Ord>(range: &str, versions: &[String], tie: impl Fn(usize) -> T) -> Result<usize> {
+    if let Some(exact) = versions.iter().position(|v| v == range) {
+        return Ok(exact);
+    }
+    let constraints =
+        Constraints::parse(if range.is_empty() { "*" } else { range }).map_err(|e| {
+            Error::new(
+                "source/version",
+                format!("`{range}` is no range of versions: {e}"),
+            )
+            .help("write a range such as `>=1.2.0 <2.0.0`, `^1.2.0` or `1.2.x`")
+        })?;
+    latest(versions.iter().map(String::as_str), &constraints, tie).ok_or_else(|| {
+        Error::new("source/version", format!("no version is in the range `{range}`")).help(format!(
+            "none of its {} versions will do; prereleases need a range with one, such as `>=1.0.0-0`",
+            versions.len()
+        ))
+    })
+}
+
+fn version(node: &Node) -> Version {
+    let text = |key: &str| {
+        node.get(key)
+            .and_then(Node::text)
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let urls = node.get("urls").map(Node::items).unwrap_or_default();
+    Version {
+        version: text("version"),
+        created: text("created"),
+        urls: urls
+            .iter()
+            .filter_map(Node::text)
+            .map(str::to_owned)
+            .collect(),
+        digest: {
+            let hex = text("digest");
+            let hex = hex.strip_prefix("sha256:").unwrap_or(&hex);
+            Digest::parse(&format!("sha256:{hex}")).ok()
+        },
+    }
+}
+
+/// The text of an index, without the entries that nobody asks for.
+///
+/// An index in block style is cut by its indentation: below `entries:`, every
+/// line that is indented as the first one, and is no item of a list, begins a
+/// chart. Any other index is read whole.
+fn entries(reader: &mut dyn BufRead, names: &[&str]) -> std::io::Result<String> {
+    let mut kept = String::new();
+    let mut line = Vec::new();
+    let mut is_within = false;
+    let mut indent = None;
+    let mut is_wanted = false;
+    let mut is_first = true;
+    loop {
+        line.clear();
+        let read = reader.take(MAX_INDEX_BYTES).read_until(b'\n', &mut line)?;
+        if read == 0 {
+            return Ok(kept);
+        }
+        let text = String::from_utf8_lossy(&line);
+        let bare = text.trim_end();
+        if is_first && bare.starts_with('{') {
+            // JSON: one line, or many that are not indented so.
+            kept.push_str(&text);
+            let mut rest = String::new();
+            reader.take(MAX_INDEX_BYTES).read_to_string(&mut rest)?;
+            kept.push_str(&rest);
+            return Ok(kept);
+        }
+        is_first &= bare.is_empty() || bare.starts_with('#') || bare == "---";
+        let depth = text.len() - text.trim_start_matches(' ').len();
+        let is_content = !bare.is_empty() && !bare.trim_start().starts_with('#');
+        if is_content && depth == 0 && !bare.starts_with('-') {
+            is_within = bare == "entries:";
+            indent = None;
+            if is_within || bare.starts_with("entries:") {
+                kept.push_str(&text);
+            }
+            continue;
+        }
+        if !is_within || !is_content {
+            continue;
+        }
+        if depth == *indent.get_or_insert(depth) && !bare.trim_start().starts_with("- ") {
+            let key = bare.trim_start();
+            let name = key.split_once(':').map_or(key, |(name, _)| name);
+            is_wanted = names.contains(&name.trim_matches(['"', '\'']));
+        }
+        if is_wanted {
+            kept.push_str(&text);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INDEX: &str = "apiVersion: v1\n# of two charts\nentries:\n  other:\n  - version: 9.0.0\n    description: |\n      web:\n  web:\n  - created: \"2024-01-02T00:00:00Z\"\n    version: 1.0.0+b\n    urls: [web-1.0.0.tgz]\n    digest: BAD\n  - created: \"2024-01-03T00:00:00Z\"\n    version: 1.0.0+a\n    urls:\n    - https://cdn.example/web.tgz\n  - version: 0.9.0\ngenerated: x\n";
+
+    fn request(range: &str) -> ChartRequest {
+        ChartRequest {
+            name: "web".into(),
+            range: range.into(),
+        }
+    }
+
+    fn index(text: &str) -> Index {
+        let kept = entries(&mut text.as_bytes(), &["web"]).unwrap();
+        assert!(!kept.contains("9.0.0") || text.starts_with('{'), "{kept}");
+        Index::parse(&kept, &["web"]).unwrap()
+    }
+
+    #[test]
+    fn only_what_is_asked_for_is_kept() {
+        let index = index(INDEX);
+        assert_eq!(index.charts["web"].len(), 3);
+        // The one made last, of two that differ in metadata alone.
+        let chosen = index.choose(&request("1.x")).unwrap();
+        assert_eq!(chosen.version, "1.0.0+a");
+        assert_eq!(
+            chosen.address("https://h/c").unwrap(),
+            "https://cdn.example/web.tgz"
+        );
+        let exact = index.choose(&request("1.0.0+b")).unwrap();
+        assert_eq!(
+            exact.address("https://h/c").unwrap(),
+            "https://h/c/web-1.0.0.tgz"
+        );
+        assert_eq!(
+            index.choose(&request(">2")).unwrap_err().rule(),
+            "source/version"
+        );
+        assert_eq!(
+            index.choose(&request("nope!")).unwrap_err().rule(),
+            "source/version"
+        );
+    }
+
+    #[test]
+    fn other_styles_are_read_too() {
+        let dashes = "entries:\n  web:\n    - version: 1.0.0\n  x: []\n";
+        assert_eq!(index(dashes).charts["web"].len(), 1);
+        let json = r#"{"entries": {"web": [{"version": "1.0.0"}], "o": [{"version": "9.0.0"}]}}"#;
+        assert_eq!(index(json).charts["web"].len(), 1);
+        let empty = Index::parse(
+            &entries(&mut "entries: {}\n".as_bytes(), &["web"]).unwrap(),
+            &["web"],
+        );
+        assert_eq!(
+            empty.unwrap().of(&request("")).unwrap_err().rule(),
+            "source/missing"
+        );
+        let error = Index::parse("<html></html>", &["web"]).unwrap_err();
+        assert_eq!(error.rule(), "source/failed");
+    }
+}

@@ -1,0 +1,420 @@
+//! HTTP for all kinds of sources: credentials, certificates, proxies, retries.
+//!
+//! Credentials go to the host of the source and to no other, unless
+//! `passCredentials` says so; a redirect to another host drops them, and one
+//! from HTTPS to HTTP is refused. What a server answers for a moment (too many
+//! requests, not available) is asked again, with growing pauses, a bounded
+//! number of times. Addresses in messages have neither passwords nor queries,
+//! where tokens stand.
+
+use std::io::{BufRead, BufReader, Read};
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use reqwest::blocking::{Client, RequestBuilder, Response};
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+
+use super::credentials::Credentials;
+use crate::artifact::Digest;
+use crate::diag::{Error, Result};
+use crate::store::Store;
+
+/// How often something is asked for.
+const ATTEMPTS: u32 = 4;
+/// The first pause between attempts; each further one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// The longest pause, whatever the server asks for.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// The longest time that a connection may take to come about.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+/// The longest time that an answer may take as a whole.
+const TIMEOUT: Duration = Duration::from_mins(15);
+
+/// A client for one source.
+#[derive(Debug)]
+pub(super) struct Http {
+    client: Client,
+    credentials: Credentials,
+    /// Scheme, host and port of the source: where credentials go.
+    origin: Option<Origin>,
+    pass_credentials: bool,
+}
+
+type Origin = (String, String, Option<u16>);
+
+/// Where an address leads.
+fn origin(url: &reqwest::Url) -> Option<Origin> {
+    Some((
+        url.scheme().to_owned(),
+        url.host_str()?.to_owned(),
+        url.port_or_known_default(),
+    ))
+}
+
+/// Chooses the cryptography for TLS, once.
+pub(super) fn install_provider() {
+    // A second call finds the first one's.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+impl Http {
+    /// A client with the credentials of a source at `url`.
+    ///
+    /// # Errors
+    ///
+    /// `source/address` for what is no address, `source/credentials` for
+    /// certificates and proxies that cannot be read.
+    pub(super) fn new(
+        url: &str,
+        credentials: &Credentials,
+        pass_credentials: bool,
+    ) -> Result<Http> {
+        install_provider();
+        let wrong = |what: &str, e: &dyn std::fmt::Display| {
+            Error::new("source/credentials", format!("{what} cannot be used: {e}"))
+        };
+        let mut builder = Client::builder()
+            .user_agent(concat!("fluxwright/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(TIMEOUT)
+            .redirect(reqwest::redirect::Policy::custom(|attempt| {
+                let from_tls = attempt.previous().iter().any(|u| u.scheme() == "https");
+                if from_tls && attempt.url().scheme() != "https" {
+                    return attempt.error("a redirect leads from HTTPS to HTTP");
+                }
+                if attempt.previous().len() > 10 {
+                    return attempt.error("it redirects without end");
+                }
+                attempt.follow()
+            }));
+        if let Some(authority) = credentials.authority() {
+            let certificates = reqwest::Certificate::from_pem_bundle(authority)
+                .map_err(|e| wrong("`ca.crt`", &e))?;
+            builder = builder.tls_certs_merge(certificates);
+        }
+        if let Some((certificate, key)) = credentials.client_certificate()? {
+            let pem = [certificate, b"\n", key].concat();
+            let identity = reqwest::Identity::from_pem(&pem)
+                .map_err(|e| wrong("`tls.crt` with `tls.key`", &e))?;
+            builder = builder.identity(identity);
+        }
+        if let Some(proxy) = credentials.proxy()? {
+            let mut setting =
+                reqwest::Proxy::all(&proxy.address).map_err(|e| wrong("the proxy", &e))?;
+            if let Some((user, password)) = &proxy.login {
+                setting = setting.basic_auth(user, password);
+            }
+            builder = builder.proxy(setting);
+        }
+        let client = builder.build().map_err(|e| wrong("the certificates", &e))?;
+        Ok(Http {
+            client,
+            credentials: credentials.clone(),
+            origin: origin(&parse(url)?),
+            pass_credentials,
+        })
+    }
+
+    /// The answer to a GET.
+    pub(super) fn get(&self, url: &str, headers: &HeaderMap) -> Result<Response> {
+        self.send(url, |client| client.get(url).headers(headers.clone()))
+    }
+
+    /// The answer to a POST.
+    pub(super) fn post(&self, url: &str, headers: &HeaderMap, body: &[u8]) -> Result<Response> {
+        self.send(url, |client| {
+            client
+                .post(url)
+                .headers(headers.clone())
+                .body(body.to_vec())
+        })
+    }
+
+    /// What lies at an address, of at most `limit` bytes.
+    pub(super) fn read(&self, url: &str, limit: u64) -> Result<Vec<u8>> {
+        retrying(|| {
+            let mut content = Vec::new();
+            let response = self.once(url, |client| client.get(url))?;
+            response
+                .take(limit + 1)
+                .read_to_end(&mut content)
+                .map_err(|e| Failure::later(broken(url, &e)))?;
+            if content.len() as u64 > limit {
+                return Err(Failure::final_(too_large(url, limit)));
+            }
+            Ok(content)
+        })
+    }
+
+    /// What `read` makes of what lies at an address, as it comes.
+    pub(super) fn stream<T>(
+        &self,
+        url: &str,
+        read: &dyn Fn(&mut dyn BufRead) -> std::io::Result<T>,
+    ) -> Result<T> {
+        retrying(|| {
+            let response = self.once(url, |client| client.get(url))?;
+            read(&mut BufReader::with_capacity(64 << 10, response))
+                .map_err(|e| Failure::later(broken(url, &e)))
+        })
+    }
+
+    /// Brings what lies at an address into the store.
+    pub(super) fn download(
+        &self,
+        url: &str,
+        store: &Store,
+        expected: Option<Digest>,
+    ) -> Result<Digest> {
+        retrying(|| {
+            let mut response = self.once(url, |client| client.get(url))?;
+            let mut incoming = store.incoming().map_err(Failure::final_)?;
+            std::io::copy(&mut response, &mut incoming)
+                .map_err(|e| Failure::later(broken(url, &e)))?;
+            incoming.finish(expected).map_err(Failure::final_)
+        })
+    }
+
+    fn send(&self, url: &str, request: impl Fn(&Client) -> RequestBuilder) -> Result<Response> {
+        retrying(|| self.once(url, &request))
+    }
+
+    fn once(
+        &self,
+        url: &str,
+        request: impl Fn(&Client) -> RequestBuilder,
+    ) -> std::result::Result<Response, Failure> {
+        let target = parse(url).map_err(Failure::final_)?;
+        let mut request = request(&self.client);
+        if self.pass_credentials || origin(&target) == self.origin {
+            request = self.authorize(request).map_err(Failure::final_)?;
+        }
+        let response = request.send().map_err(|e| Failure::of(url, &e))?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let error = refused(url, status, self.credentials.can_log_in());
+        let is_passing = matches!(
+            status,
+            StatusCode::TOO_MANY_REQUESTS
+                | StatusCode::REQUEST_TIMEOUT
+                | StatusCode::BAD_GATEWAY
+                | StatusCode::SERVICE_UNAVAILABLE
+                | StatusCode::GATEWAY_TIMEOUT
+        );
+        Err(Failure {
+            is_passing,
+            pause: response
+                .headers()
+                .get(RETRY_AFTER)
+                .and_then(|v| v.to_str().ok()?.trim().parse().ok())
+                .map(Duration::from_secs),
+            error,
+        })
+    }
+
+    fn authorize(&self, request: RequestBuilder) -> Result<RequestBuilder> {
+        Ok(if let Some(token) = self.credentials.bearer_token()? {
+            request.bearer_auth(token)
+        } else if let Some((user, password)) = self.credentials.login()? {
+            request.basic_auth(user, Some(password))
+        } else {
+            request
+        })
+    }
+}
+
+/// Why an attempt failed, and whether another one may not.
+pub(super) struct Failure {
+    error: Error,
+    is_passing: bool,
+    /// How long the server asks to wait.
+    pause: Option<Duration>,
+}
+
+impl Failure {
+    pub(super) fn final_(error: Error) -> Failure {
+        Failure {
+            error,
+            is_passing: false,
+            pause: None,
+        }
+    }
+
+    pub(super) fn later(error: Error) -> Failure {
+        Failure {
+            is_passing: true,
+            ..Failure::final_(error)
+        }
+    }
+
+    pub(super) fn of(url: &str, error: &reqwest::Error) -> Failure {
+        let cause = innermost(error);
+        let host = shown(url);
+        if cause.contains("certificate") || cause.contains("UnknownIssuer") {
+            return Failure::final_(
+                Error::new(
+                    "source/certificate",
+                    format!("`{host}` shows a certificate that is not trusted: {cause}"),
+                )
+                .help("add its authority as `ca.crt` to the Secret that `certSecretRef` names"),
+            );
+        }
+        if error.is_redirect() {
+            return Failure::final_(
+                Error::new(
+                    "source/redirect",
+                    format!("`{host}` was not followed: {cause}"),
+                )
+                .help("write the address that it leads to"),
+            );
+        }
+        Failure::later(
+            Error::new(
+                "source/unreachable",
+                format!("`{host}` cannot be reached: {cause}"),
+            )
+            .help("is the address right, and the network there? behind a proxy, set HTTPS_PROXY, or name a mirror under `mirrors` in .fluxwright.yaml"),
+        )
+    }
+}
+
+/// Tries until it succeeds, fails for good, or was tried often enough.
+pub(super) fn retrying<T>(
+    mut attempt: impl FnMut() -> std::result::Result<T, Failure>,
+) -> Result<T> {
+    let mut pause = FIRST_PAUSE;
+    for _ in 1..ATTEMPTS {
+        match attempt() {
+            Ok(done) => return Ok(done),
+            Err(failure) if !failure.is_passing => return Err(failure.error),
+            Err(failure) => {
+                std::thread::sleep(failure.pause.unwrap_or(pause).min(LONGEST_PAUSE));
+                pause *= 2;
+            }
+        }
+    }
+    attempt().map_err(|failure| {
+        if failure.is_passing {
+            failure.error.context(format!("after {ATTEMPTS} attempts"))
+        } else {
+            failure.error
+        }
+    })
+}
+
+/// The answer that was no success, as an error.
+pub(super) fn refused(url: &str, status: StatusCode, has_credentials: bool) -> Error {
+    let host = shown(url);
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            let error = Error::new("source/denied", format!("`{host}` refused access ({status})"));
+            if has_credentials {
+                error.help("are the credentials right, and may they read this?")
+            } else {
+                error.help(
+                    "it asks for credentials: give a `secretRef` whose Secret can be read here, \
+                     or name them under `credentials` in .fluxwright.yaml",
+                )
+            }
+        }
+        StatusCode::NOT_FOUND | StatusCode::GONE => {
+            Error::new("source/missing", format!("`{host}` is not there ({status})"))
+                .help("is the address right? private repositories answer so without credentials")
+        }
+        StatusCode::TOO_MANY_REQUESTS => {
+            Error::new("source/busy", format!("`{host}` takes no more requests ({status})"))
+                .help("wait a while, log in for a higher limit, or name a mirror under `mirrors` in .fluxwright.yaml")
+        }
+        status => Error::new("source/failed", format!("`{host}` answered {status}"))
+            .help("the server could not do it: try again later"),
+    }
+}
+
+/// What was received is not whole.
+fn broken(url: &str, error: &std::io::Error) -> Error {
+    if matches!(
+        error.kind(),
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::FileTooLarge
+    ) {
+        return Error::new(
+            "store/unwritable",
+            format!("what lies at `{}` cannot be stored: {error}", shown(url)),
+        )
+        .help("make room, for instance with `fluxwright store prune --older-than 30d`");
+    }
+    Error::new(
+        "source/broken",
+        format!(
+            "the answer of `{}` broke off: {}",
+            shown(url),
+            innermost(error)
+        ),
+    )
+    .help("try again: what is already there is not fetched twice")
+}
+
+fn too_large(url: &str, limit: u64) -> Error {
+    Error::new(
+        "source/too-large",
+        format!("`{}` is larger than {} MiB", shown(url), limit >> 20),
+    )
+}
+
+/// The cause at the bottom, which says what happened.
+fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut at = error;
+    while let Some(source) = at.source() {
+        at = source;
+    }
+    at.to_string()
+}
+
+/// Reads an address.
+pub(super) fn parse(url: &str) -> Result<reqwest::Url> {
+    reqwest::Url::parse(url).map_err(|e| {
+        Error::new(
+            "source/address",
+            format!("`{}` is no address: {e}", shown(url)),
+        )
+        .help("an address begins with `https://`, `http://`, `ssh://` or `oci://`")
+    })
+}
+
+/// An address as it may be shown: without password and query.
+pub(super) fn shown(url: &str) -> String {
+    let bare = crate::lock::without_password(url);
+    bare.split(['?', '#']).next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_secret_is_shown() {
+        assert_eq!(shown("https://u:p@h/x?token=s#y"), "https://u@h/x");
+        assert_eq!(shown("https://h/x"), "https://h/x");
+    }
+
+    #[test]
+    fn what_passes_is_tried_again_and_the_rest_is_not() {
+        let mut count = 0;
+        let done = retrying(|| {
+            count += 1;
+            if count < 3 {
+                Err(Failure::later(Error::new("source/busy", "x")))
+            } else {
+                Ok(count)
+            }
+        });
+        assert_eq!(done.unwrap(), 3);
+        let mut count = 0;
+        let failed = retrying::<()>(|| {
+            count += 1;
+            Err(Failure::final_(Error::new("source/denied", "x")))
+        });
+        assert_eq!((failed.unwrap_err().rule(), count), ("source/denied", 1));
+    }
+}

@@ -1,0 +1,432 @@
+//! Inputs as the lockfile pins them, out of the store or the repository.
+//!
+//! In: the lockfile, the store, and the folder that `vendor` fills, where there
+//! is one. Out: trees, charts and remote resources; and for what is not at
+//! hand an error, and an [`Order`] that says what would help. Opens no
+//! connection.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::view::{self, Layer};
+use super::{Filled, Key, Order};
+use crate::artifact::{Digest, MemoryTree, Tree, pack};
+use crate::diag::{Error, Result, SourceMap, Span};
+use crate::flux::api::{Source, SourceRef, SourceSpec};
+use crate::kustomize::{RemoteContent, RepoSpec};
+use crate::lock::{ChartPin, ChartRequest, FILE_NAME, Lockfile, Pin, Request};
+use crate::resource::Files;
+use crate::store::Store;
+
+/// Finds the source that a reference names, as the cluster holds it.
+pub type Declared<'a> = dyn Fn(&SourceRef) -> Option<Source> + 'a;
+
+/// The inputs of a repository, as they are locked.
+#[derive(Debug)]
+pub struct Locked {
+    lockfile: Lockfile,
+    /// Whether there is a lockfile at all.
+    is_locked: bool,
+    store: Store,
+    /// Content by digest, in the repository itself.
+    vendored: Option<Arc<dyn Tree>>,
+    source_map: Arc<SourceMap>,
+    /// What was tried and failed.
+    failed: BTreeMap<Key, Error>,
+    orders: Mutex<BTreeMap<Key, Order>>,
+    /// Inputs that were asked for: what the lockfile must hold.
+    used: Mutex<BTreeMap<Key, Filled>>,
+    trees: Mutex<BTreeMap<String, Arc<Files>>>,
+}
+
+impl Locked {
+    /// The inputs of a repository; without a lockfile, none.
+    pub fn new(
+        lockfile: Option<Lockfile>,
+        store: Store,
+        vendored: Option<Arc<dyn Tree>>,
+        source_map: Arc<SourceMap>,
+    ) -> Locked {
+        Locked {
+            is_locked: lockfile.is_some(),
+            lockfile: lockfile.unwrap_or_default(),
+            store,
+            vendored,
+            source_map,
+            failed: BTreeMap::new(),
+            orders: Mutex::default(),
+            used: Mutex::default(),
+            trees: Mutex::default(),
+        }
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// What was asked for and is not at hand; asked once, it is forgotten.
+    pub fn take_orders(&mut self) -> BTreeMap<Key, Order> {
+        std::mem::take(
+            self.orders
+                .get_mut()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
+    }
+
+    /// Takes up what an order came to.
+    pub fn fill(&mut self, key: Key, result: Result<Filled>) {
+        match result {
+            Ok(filled) => set(&mut self.lockfile, &key, filled),
+            Err(e) => {
+                self.failed.insert(key, e);
+            }
+        }
+    }
+
+    /// The lockfile that holds what was asked for so far, and nothing else;
+    /// who signed what stays.
+    pub fn used(&self) -> Lockfile {
+        let mut lockfile = Lockfile::default();
+        let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        for (key, filled) in used.iter() {
+            set(&mut lockfile, key, filled.clone());
+        }
+        for (request, locked) in &mut lockfile.sources {
+            if let Some(old) = self.lockfile.sources.get(request)
+                && old.pin == locked.pin
+            {
+                locked.verified.clone_from(&old.verified);
+            }
+        }
+        lockfile
+    }
+
+    /// The artifact of a source.
+    ///
+    /// # Errors
+    ///
+    /// `lock/missing`, `lock/stale`, `store/missing` and what is wrong with
+    /// the content.
+    pub fn tree(&self, source: &Source, declared: &Declared<'_>) -> Result<Arc<Files>> {
+        self.tree_within(source, declared, 0)
+    }
+
+    fn tree_within(
+        &self,
+        source: &Source,
+        declared: &Declared<'_>,
+        depth: u32,
+    ) -> Result<Arc<Files>> {
+        let request = Request::of(source);
+        let pin = self.pin(&request, source)?;
+        // Everything that decides the artifact, beside the content.
+        let view = format!("{} {:?} {:?}", pin.digest, source.ignore, source.spec);
+        if let Some(files) = lock(&self.trees).get(&view) {
+            return Ok(files.clone());
+        }
+        let content = self.content(source, &request, &pin)?;
+        let name = source.id.to_string();
+        let ignore = source.ignore.as_deref();
+        let tree = match &source.spec {
+            SourceSpec::Git(git) => {
+                let included = |include: &crate::flux::api::Include| {
+                    let other = SourceRef {
+                        kind: "GitRepository".into(),
+                        namespace: source.id.namespace.clone(),
+                        name: include.repository.clone(),
+                    };
+                    let missing =
+                        || Error::new("ref/missing", format!("`{other}` is not in the repository"));
+                    let other = declared(&other).ok_or_else(missing)?;
+                    if depth > 8 {
+                        return Err(Error::new(
+                            "dag/cycle",
+                            format!("`{}` includes itself", source.id),
+                        ));
+                    }
+                    let files = self.tree_within(&other, declared, depth + 1)?;
+                    Ok(files.tree().clone())
+                };
+                view::git(&content, &name, git, ignore, &included)?
+            }
+            SourceSpec::Oci(_) => view::oci(&content, &name, ignore)?,
+            SourceSpec::Bucket(bucket) => view::bucket(&content, &name, bucket, ignore)?,
+            SourceSpec::Helm(_) => {
+                return Err(Error::new(
+                    "ref/missing",
+                    format!("`{}` holds charts, no files", source.id),
+                ));
+            }
+        };
+        let files = Arc::new(Files::new(tree, self.source_map.clone()));
+        lock(&self.trees).insert(view, files.clone());
+        Ok(files)
+    }
+
+    /// The archive of a chart from a HelmRepository.
+    ///
+    /// # Errors
+    ///
+    /// As [`Locked::tree`].
+    pub fn chart(
+        &self,
+        source: &Source,
+        chart: &ChartRequest,
+        span: Span,
+    ) -> Result<(Arc<[u8]>, ChartPin)> {
+        let SourceSpec::Helm(helm) = &source.spec else {
+            return Err(Error::new(
+                "ref/missing",
+                format!("`{}` is no HelmRepository", source.id),
+            ));
+        };
+        let request = Request::of(source);
+        let key = Key::Chart(request.clone(), chart.clone());
+        let locked = self
+            .lockfile
+            .sources
+            .get(&request)
+            .and_then(|s| s.charts.get(chart));
+        let order = |pin: Option<&ChartPin>| Order {
+            source: Some(source.clone()),
+            span,
+            pin: pin.cloned().map(Filled::Chart),
+        };
+        let Some(pin) = locked else {
+            return Err(self.unlocked(&key, order(None)));
+        };
+        let digest = if helm.is_oci {
+            view::layer(&self.store, pin.digest, &Layer::Chart)?
+        } else {
+            Some(pin.digest)
+        };
+        let content = digest.map(|d| self.read(d)).transpose()?.flatten();
+        match content {
+            Some(content) => {
+                self.note_use(key, Filled::Chart(pin.clone()));
+                Ok((content, pin.clone()))
+            }
+            None => Err(self.unfetched(&key, order(Some(pin)))),
+        }
+    }
+
+    /// The archive of a chart that is an OCIRepository's layer.
+    ///
+    /// # Errors
+    ///
+    /// As [`Locked::tree`].
+    pub fn chart_layer(&self, source: &Source) -> Result<(Arc<[u8]>, Pin)> {
+        let request = Request::of(source);
+        let pin = self.pin(&request, source)?;
+        Ok((self.content(source, &request, &pin)?, pin))
+    }
+
+    /// What a remote resource of a kustomization stands for.
+    ///
+    /// # Errors
+    ///
+    /// As [`Locked::tree`].
+    pub fn remote(&self, address: &str, span: Span) -> Result<RemoteContent> {
+        let repository = RepoSpec::parse(address);
+        // All folders of one repository are one input.
+        let name = match &repository {
+            Some(spec) => match &spec.reference {
+                Some(reference) => format!("{}?ref={reference}", spec.repository),
+                None => spec.repository.clone(),
+            },
+            None => address.to_owned(),
+        };
+        let key = Key::Remote(crate::lock::without_password(&name));
+        let locked = self
+            .lockfile
+            .remotes
+            .get(&crate::lock::without_password(&name));
+        let order = |pin: Option<&Pin>| Order {
+            source: None,
+            span,
+            pin: pin.cloned().map(Filled::Pin),
+        };
+        let Some(pin) = locked else {
+            return Err(self.unlocked(&key, order(None)));
+        };
+        let Some(content) = self.read(pin.digest)? else {
+            return Err(self.unfetched(&key, order(Some(pin))));
+        };
+        self.note_use(key, Filled::Pin(pin.clone()));
+        let view = format!("{name} {}", pin.digest);
+        let known = lock(&self.trees).get(&view).cloned();
+        let (files, path) = match &repository {
+            Some(spec) => {
+                let unpack = || -> Result<Arc<Files>> {
+                    let tree = Arc::new(pack::unpack(&content, &name)?);
+                    Ok(Arc::new(Files::new(tree, self.source_map.clone())))
+                };
+                (known.map_or_else(unpack, Ok)?, spec.folder.clone())
+            }
+            None => {
+                let file = name.rsplit('/').next().unwrap_or_default();
+                let file = file.split(['?', '#']).next().unwrap_or_default().to_owned();
+                let make = || {
+                    let mut tree = MemoryTree::new(address.strip_suffix(&file).unwrap_or_default());
+                    tree.insert(file.clone(), content.clone());
+                    Arc::new(Files::new(Arc::new(tree), self.source_map.clone()))
+                };
+                (known.unwrap_or_else(make), file)
+            }
+        };
+        lock(&self.trees).insert(view, files.clone());
+        Ok(RemoteContent {
+            files,
+            path: path.trim_end_matches('/').to_owned(),
+        })
+    }
+
+    /// The pin of a source; without one, an order for it.
+    fn pin(&self, request: &Request, source: &Source) -> Result<Pin> {
+        let found = self.lockfile.sources.get(request);
+        match found.and_then(|s| s.pin.clone()) {
+            Some(pin) => Ok(pin),
+            None => Err(self.unlocked(
+                &Key::Source(request.clone()),
+                Order {
+                    source: Some(source.clone()),
+                    span: source.url_span,
+                    pin: None,
+                },
+            )),
+        }
+    }
+
+    /// What a pin stands for; of an OCI artifact its layer.
+    fn content(&self, source: &Source, request: &Request, pin: &Pin) -> Result<Arc<[u8]>> {
+        let key = Key::Source(request.clone());
+        let digest = match &source.spec {
+            SourceSpec::Oci(spec) => view::layer(&self.store, pin.digest, &Layer::Of(spec))
+                .map_err(|e| e.at(source.span))?,
+            _ => Some(pin.digest),
+        };
+        match digest.map(|d| self.read(d)).transpose()?.flatten() {
+            Some(content) => {
+                self.note_use(key, Filled::Pin(pin.clone()));
+                Ok(content)
+            }
+            None => Err(self.unfetched(
+                &key,
+                Order {
+                    source: Some(source.clone()),
+                    span: source.url_span,
+                    pin: Some(Filled::Pin(pin.clone())),
+                },
+            )),
+        }
+    }
+
+    /// Content by its digest, from the repository or the store; none where it
+    /// is in neither.
+    fn read(&self, digest: Digest) -> Result<Option<Arc<[u8]>>> {
+        if let Some(vendored) = &self.vendored
+            && let Some(content) = super::vendor::read(&**vendored, digest)?
+        {
+            return Ok(Some(content));
+        }
+        match self.store.read(digest) {
+            Ok(content) => Ok(Some(content)),
+            Err(e) if e.rule() == "store/missing" => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    fn note_use(&self, key: Key, filled: Filled) {
+        lock(&self.used).insert(key, filled);
+    }
+
+    /// Why an input without a pin cannot be had.
+    fn unlocked(&self, key: &Key, order: Order) -> Error {
+        if let Some(failed) = self.failed.get(key) {
+            return failed.clone().at(order.span);
+        }
+        let span = order.span;
+        lock(&self.orders).insert(key.clone(), order);
+        let source = match key {
+            Key::Source(request) | Key::Chart(request, _) => Some(&request.source),
+            Key::Remote(_) => None,
+        };
+        if !self.is_locked {
+            return Error::new("source/unavailable", format!("`{key}` is not at hand"))
+                .at(span)
+                .help(match source {
+                    Some(source) => format!(
+                        "run `fluxwright lock` to pin and fetch it, or give what stands in: \
+                         `--local-sources {source}=PATH`"
+                    ),
+                    None => "run `fluxwright lock` to pin and fetch it".to_owned(),
+                });
+        }
+        if let Some(source) = source
+            && let Some((old, _)) = self.lockfile.named(source).next()
+            && !matches!(key, Key::Chart(request, _) if request == old)
+        {
+            return Error::new(
+                "lock/stale",
+                format!("{FILE_NAME} has `{key}` for {}", asked(old)),
+            )
+            .at(span)
+            .help("the source was changed since: run `fluxwright lock`");
+        }
+        Error::new("lock/missing", format!("`{key}` is not in {FILE_NAME}"))
+            .at(span)
+            .help("run `fluxwright lock`")
+    }
+
+    /// Why an input that is pinned cannot be had.
+    fn unfetched(&self, key: &Key, order: Order) -> Error {
+        if let Some(failed) = self.failed.get(key) {
+            return failed.clone().at(order.span);
+        }
+        let span = order.span;
+        lock(&self.orders).insert(key.clone(), order);
+        Error::new(
+            "store/missing",
+            format!("`{key}` is locked and was not fetched"),
+        )
+        .at(span)
+        .help("run `fluxwright fetch`, which needs the network")
+    }
+}
+
+/// What a request asks for, in a few words.
+fn asked(request: &Request) -> String {
+    let reference: Vec<String> = request
+        .reference
+        .iter()
+        .map(|(key, value)| format!("{key} {value}"))
+        .collect();
+    if reference.is_empty() {
+        format!("`{}`", request.url)
+    } else {
+        format!("`{}`, {}", request.url, reference.join(", "))
+    }
+}
+
+/// Puts a pin in its place in a lockfile.
+fn set(lockfile: &mut Lockfile, key: &Key, filled: Filled) {
+    match (key, filled) {
+        (Key::Source(request), Filled::Pin(pin)) => {
+            lockfile.sources.entry(request.clone()).or_default().pin = Some(pin);
+        }
+        (Key::Chart(request, chart), Filled::Chart(pin)) => {
+            let source = lockfile.sources.entry(request.clone()).or_default();
+            source.charts.insert(chart.clone(), pin);
+        }
+        (Key::Remote(address), Filled::Pin(pin)) => {
+            lockfile.remotes.insert(address.clone(), pin);
+        }
+        // An order is filled by what it asks for.
+        _ => {}
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,96 @@
+//! Where a repository's inputs come from: Git, Helm repositories, OCI
+//! registries, buckets, and whatever kustomizations name by address.
+//!
+//! Two halves that meet in the store:
+//!
+//! - [`locked`] answers from the lockfile and the store, and notes what it
+//!   cannot answer as [`Order`]s. It opens nothing but files.
+//! - [`fetch`] fulfils orders over the network. It is the only code of the
+//!   program that dials out, and only the commands that say so call it; a build
+//!   without the feature `network` does not have it.
+//!
+//! A kind of source is a file here and one arm in `fetch`.
+
+pub mod locked;
+mod oci_manifest;
+mod settings;
+pub mod vendor;
+mod view;
+
+#[cfg(feature = "network")]
+mod bucket;
+mod credentials;
+#[cfg(feature = "network")]
+pub mod fetch;
+#[cfg(feature = "network")]
+mod git;
+#[cfg(feature = "network")]
+mod helm;
+#[cfg(feature = "network")]
+mod http;
+#[cfg(feature = "network")]
+mod oci;
+
+use crate::artifact::Digest;
+use crate::diag::Span;
+use crate::flux::api::Source;
+use crate::lock::{ChartPin, ChartRequest, Pin, Request};
+
+pub use credentials::Credentials;
+#[cfg(feature = "network")]
+use fetch::{Access, Resolved};
+pub use locked::Locked;
+pub use settings::{Entries, Settings};
+
+/// What an input is known by.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Key {
+    /// The content of a source.
+    Source(Request),
+    /// A chart of a Helm repository.
+    Chart(Request, ChartRequest),
+    /// A remote resource of a kustomization, by its address.
+    Remote(String),
+}
+
+/// An input that is not at hand.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// The source it belongs to; none for remote resources.
+    pub source: Option<Source>,
+    /// Where it is asked for.
+    pub span: Span,
+    /// What was locked: then that is to be fetched, and nothing else.
+    pub pin: Option<Filled>,
+}
+
+/// What an order came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Filled {
+    /// A source or remote resource.
+    Pin(Pin),
+    /// A chart.
+    Chart(ChartPin),
+}
+
+impl Filled {
+    /// The digest of what the store holds.
+    pub fn digest(&self) -> Digest {
+        match self {
+            Filled::Pin(pin) => pin.digest,
+            Filled::Chart(pin) => pin.digest,
+        }
+    }
+}
+
+impl std::fmt::Display for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Key::Source(request) => write!(f, "{}", request.source),
+            Key::Chart(request, chart) => {
+                write!(f, "{} {} {}", request.source, chart.name, chart.range)
+            }
+            Key::Remote(address) => f.write_str(&crate::lock::without_password(address)),
+        }
+    }
+}

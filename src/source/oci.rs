@@ -1,0 +1,420 @@
+//! OCI registries: tags, manifests, layers.
+//!
+//! In the store lie the manifest, as it was signed and digested, and the one
+//! layer that is taken, each under the digest that the registry knows it by.
+//!
+//! Compat: source-controller `ocirepository_controller.go`.
+
+use std::time::Duration;
+
+use oci_client::client::{Certificate, CertificateEncoding, ClientConfig, ClientProtocol};
+use oci_client::errors::{OciDistributionError, OciErrorCode};
+use oci_client::secrets::RegistryAuth;
+use oci_client::{Client, Reference};
+
+use super::http::{self, Failure, retrying};
+use super::oci_manifest::{self, CHART_LAYER, Manifest};
+use super::view::Layer;
+use super::{Access, Resolved};
+use crate::artifact::Digest;
+use crate::diag::{Error, Result};
+use crate::flux::api::{OciSpec, Source};
+use crate::gostd::regexp::Regexp;
+use crate::gostd::semver::{Constraints, latest};
+use crate::store::Store;
+
+/// The largest layer that is taken, in bytes.
+const MAX_LAYER_BYTES: u64 = 1 << 30;
+
+/// How many tags are asked for at once.
+const TAGS_AT_ONCE: usize = 1000;
+
+const MANIFESTS: &[&str] = &[
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+];
+
+/// What an OCIRepository comes to; with a revision, what it came to when that
+/// was written down.
+pub(super) fn resolve(
+    access: &Access<'_>,
+    source: &Source,
+    spec: &OciSpec,
+    revision: Option<&str>,
+) -> Result<Resolved> {
+    let registry = Registry::connect(access, &source.url, source.insecure)?;
+    let (label, reference) = match revision {
+        Some(revision) => {
+            let (label, digest) = revision.rsplit_once('@').unwrap_or(("", revision));
+            (label.to_owned(), digest.to_owned())
+        }
+        None => choose(&registry, spec)?,
+    };
+    let digest = registry.fetch(access.store, &reference, &Layer::Of(spec))?;
+    Ok(Resolved {
+        revision: if label.is_empty() {
+            digest.to_string()
+        } else {
+            format!("{label}@{digest}")
+        },
+        digest,
+    })
+}
+
+/// The tag that a reference chooses, and what to ask for.
+fn choose(registry: &Registry, spec: &OciSpec) -> Result<(String, String)> {
+    let get = |key: &str| spec.reference.get(key);
+    if let Some(digest) = get("digest") {
+        Digest::parse(digest).map_err(|e| e.context("`spec.ref.digest`"))?;
+        return Ok((String::new(), digest.clone()));
+    }
+    if let Some(range) = get("semver") {
+        let tag = registry.latest_tag(range, get("semverFilter"), spec)?;
+        return Ok((tag.clone(), tag));
+    }
+    let tag = get("tag").cloned().unwrap_or_else(|| "latest".to_owned());
+    Ok((tag.clone(), tag))
+}
+
+/// A repository in a registry.
+pub(super) struct Registry {
+    client: Client,
+    login: RegistryAuth,
+    /// Registry and repository.
+    repository: Reference,
+    /// The address, for messages.
+    display: String,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Registry {
+    /// Prepares to talk to a registry; `url` is `oci://HOST/PATH`.
+    pub(super) fn connect(access: &Access<'_>, url: &str, insecure: bool) -> Result<Registry> {
+        http::install_provider();
+        let address = access.address(url);
+        let name = address.strip_prefix("oci://").unwrap_or(&address);
+        let invalid = |e: &dyn std::fmt::Display| {
+            Error::new(
+                "source/address",
+                format!("`{address}` is no address in a registry: {e}"),
+            )
+            .help("write `oci://HOST/PATH`, without a tag")
+        };
+        let repository: Reference = name.parse().map_err(|e| invalid(&e))?;
+        if repository.digest().is_some() || name.rsplit('/').next().is_some_and(|n| n.contains(':'))
+        {
+            return Err(invalid(&"it has a tag or digest").help("put it under `spec.ref`"));
+        }
+        let mut config = ClientConfig {
+            protocol: if insecure {
+                ClientProtocol::Http
+            } else {
+                ClientProtocol::Https
+            },
+            connect_timeout: Some(Duration::from_secs(30)),
+            read_timeout: Some(Duration::from_mins(2)),
+            user_agent: concat!("fluxwright/", env!("CARGO_PKG_VERSION")),
+            ..ClientConfig::default()
+        };
+        if let Some(authority) = access.credentials.authority() {
+            config.extra_root_certificates = vec![Certificate {
+                encoding: CertificateEncoding::Pem,
+                data: authority.to_vec(),
+            }];
+        }
+        if access.credentials.client_certificate()?.is_some() {
+            return Err(Error::new(
+                "source/credentials",
+                "client certificates are not supported for registries",
+            )
+            .help("log in with `.dockerconfigjson`, or name a mirror under `mirrors` in .fluxwright.yaml"));
+        }
+        if let Some(proxy) = access.credentials.proxy()? {
+            if proxy.login.is_some() {
+                return Err(Error::new(
+                    "source/credentials",
+                    "proxies that ask for a login are not supported for registries",
+                ));
+            }
+            config.https_proxy = Some(proxy.address.clone());
+            config.http_proxy = Some(proxy.address);
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|e| Error::new("source/failed", format!("no runtime: {e}")))?;
+        let client = Client::try_from(config).map_err(|e| {
+            Error::new(
+                "source/credentials",
+                format!("the certificates cannot be used: {e}"),
+            )
+        })?;
+        Ok(Registry {
+            client,
+            login: login(access, repository.registry())?,
+            display: format!("{}/{}", repository.registry(), repository.repository()),
+            repository,
+            runtime,
+        })
+    }
+
+    fn reference(&self, reference: &str) -> Reference {
+        let registry = self.repository.registry().to_owned();
+        let repository = self.repository.repository().to_owned();
+        if reference.contains(':') {
+            Reference::with_digest(registry, repository, reference.to_owned())
+        } else {
+            Reference::with_tag(registry, repository, reference.to_owned())
+        }
+    }
+
+    /// All tags.
+    pub(super) fn tags(&self) -> Result<Vec<String>> {
+        let mut tags: Vec<String> = Vec::new();
+        loop {
+            let last = tags.last().map(String::as_str);
+            let asked = || {
+                let list =
+                    self.client
+                        .list_tags(&self.repository, &self.login, Some(TAGS_AT_ONCE), last);
+                self.runtime.block_on(list).map_err(|e| self.failure(&e))
+            };
+            let page = retrying(asked)?.tags;
+            let is_last = page.len() < TAGS_AT_ONCE || page.last().map(String::as_str) == last;
+            tags.extend(page);
+            if is_last {
+                return Ok(tags);
+            }
+        }
+    }
+
+    /// The latest tag in a range, of those that a filter matches.
+    fn latest_tag(&self, range: &str, filter: Option<&String>, spec: &OciSpec) -> Result<String> {
+        let constraints = Constraints::parse(range).map_err(|e| {
+            Error::new(
+                "source/version",
+                format!("`{range}` is no range of versions: {e}"),
+            )
+            .help("write a range such as `>=1.2.0 <2.0.0`")
+        })?;
+        let mut tags = self.tags()?;
+        if let Some(filter) = filter {
+            let pattern = Regexp::new(filter).map_err(|e| {
+                Error::new(
+                    "source/version",
+                    format!("`spec.ref.semverFilter` cannot be read: {e}"),
+                )
+            })?;
+            tags.retain(|tag| pattern.is_match(tag));
+        }
+        // Compat: tags of charts have `_` where versions have `+`.
+        let is_chart = spec.layer_media_type.as_deref() == Some(CHART_LAYER);
+        let versions: Vec<String> = tags
+            .iter()
+            .map(|t| {
+                if is_chart {
+                    t.replace('_', "+")
+                } else {
+                    t.clone()
+                }
+            })
+            .collect();
+        let chosen = latest(versions.iter().map(String::as_str), &constraints, |_| ());
+        chosen.and_then(|i| tags.get(i).cloned()).ok_or_else(|| {
+            Error::new(
+                "source/version",
+                format!("no tag is in the range `{range}`"),
+            )
+            .help(format!(
+                "`{}` has {} tags that could be",
+                self.display,
+                tags.len()
+            ))
+        })
+    }
+
+    /// Brings a manifest and the layer that is meant into the store; the
+    /// manifest's digest.
+    pub(super) fn fetch(
+        &self,
+        store: &Store,
+        reference: &str,
+        choice: &Layer<'_>,
+    ) -> Result<Digest> {
+        let expected = reference
+            .contains(':')
+            .then(|| Digest::parse(reference))
+            .transpose()?;
+        let first = self.manifest(store, reference, expected)?;
+        let mut at = first;
+        for _ in 0..2 {
+            match oci_manifest::read(&store.read(at)?)
+                .map_err(|e| e.context(self.display.clone()))?
+            {
+                Manifest::Index(next) => {
+                    at = self.manifest(store, &next.to_string(), Some(next))?;
+                }
+                Manifest::Layers(layers) => {
+                    let layer = match choice {
+                        Layer::Of(spec) => oci_manifest::select(&layers, spec)?,
+                        Layer::Chart => oci_manifest::by_media_type(&layers, CHART_LAYER)?,
+                    };
+                    self.blob(store, layer)?;
+                    return Ok(first);
+                }
+            }
+        }
+        Err(Error::new(
+            "oci/invalid",
+            "an OCI index leads to another index",
+        ))
+    }
+
+    fn manifest(&self, store: &Store, reference: &str, expected: Option<Digest>) -> Result<Digest> {
+        if let Some(digest) = expected
+            && store.holds(digest)
+            && store.read(digest).is_ok()
+        {
+            return Ok(digest);
+        }
+        let image = self.reference(reference);
+        let (content, _) = retrying(|| {
+            let pull = self
+                .client
+                .pull_manifest_raw(&image, &self.login, MANIFESTS);
+            self.runtime.block_on(pull).map_err(|e| self.failure(&e))
+        })
+        .map_err(|e| e.context(format!("`{reference}`")))?;
+        let digest = Digest::of(&content);
+        if let Some(expected) = expected
+            && expected != digest
+        {
+            return Err(Error::new(
+                "store/digest",
+                format!("the registry gives a manifest with the digest {digest}, not {expected}"),
+            ));
+        }
+        store.put(&content)
+    }
+
+    fn blob(&self, store: &Store, layer: &oci_manifest::Layer) -> Result<()> {
+        if store.holds(layer.digest) && store.read(layer.digest).is_ok() {
+            return Ok(());
+        }
+        if layer.size_bytes > MAX_LAYER_BYTES {
+            return Err(Error::new(
+                "source/too-large",
+                format!(
+                    "the layer has {} MiB, more than {} MiB",
+                    layer.size_bytes >> 20,
+                    MAX_LAYER_BYTES >> 20
+                ),
+            ));
+        }
+        let digest = layer.digest.to_string();
+        let image = self.reference(&digest);
+        let content = retrying(|| {
+            let login = self
+                .client
+                .store_auth_if_needed(image.resolve_registry(), &self.login);
+            self.runtime.block_on(login);
+            let mut content = Vec::new();
+            let pull = self.client.pull_blob(&image, digest.as_str(), &mut content);
+            self.runtime.block_on(pull).map_err(|e| self.failure(&e))?;
+            Ok(content)
+        })?;
+        let got = store.put(&content)?;
+        if got == layer.digest {
+            Ok(())
+        } else {
+            Err(Error::new(
+                "store/digest",
+                format!("the registry gives a layer with the digest {got}, not {digest}"),
+            ))
+        }
+    }
+
+    fn failure(&self, error: &OciDistributionError) -> Failure {
+        use reqwest::StatusCode;
+        let status = |status: StatusCode| {
+            http::refused(&self.display, status, self.login != RegistryAuth::Anonymous)
+        };
+        match error {
+            OciDistributionError::RequestError(e) => Failure::of(&self.display, e),
+            OciDistributionError::UnauthorizedError { .. }
+            | OciDistributionError::AuthenticationFailure(_) => {
+                Failure::final_(status(StatusCode::UNAUTHORIZED))
+            }
+            OciDistributionError::ImageManifestNotFoundError(_) => {
+                Failure::final_(status(StatusCode::NOT_FOUND))
+            }
+            OciDistributionError::ServerError { code, .. } => {
+                let code = StatusCode::from_u16(*code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                if matches!(code.as_u16(), 408 | 429 | 502 | 503 | 504) {
+                    Failure::later(status(code))
+                } else {
+                    Failure::final_(status(code))
+                }
+            }
+            OciDistributionError::RegistryError { envelope, .. } => {
+                let is = |wanted: &OciErrorCode| envelope.errors.iter().any(|e| e.code == *wanted);
+                if is(&OciErrorCode::Unauthorized) || is(&OciErrorCode::Denied) {
+                    Failure::final_(status(StatusCode::UNAUTHORIZED))
+                } else if is(&OciErrorCode::Toomanyrequests) {
+                    Failure::later(status(StatusCode::TOO_MANY_REQUESTS))
+                } else if [
+                    OciErrorCode::ManifestUnknown,
+                    OciErrorCode::NameUnknown,
+                    OciErrorCode::BlobUnknown,
+                    OciErrorCode::NotFound,
+                ]
+                .iter()
+                .any(is)
+                {
+                    Failure::final_(status(StatusCode::NOT_FOUND))
+                } else {
+                    Failure::final_(self.other(error))
+                }
+            }
+            OciDistributionError::DigestError(_) => Failure::later(Error::new(
+                "source/broken",
+                format!(
+                    "what `{}` sent has another digest than it says",
+                    self.display
+                ),
+            )),
+            _ => Failure::final_(self.other(error)),
+        }
+    }
+
+    fn other(&self, error: &OciDistributionError) -> Error {
+        // What the library says of addresses has no credentials in it, and may
+        // have tokens behind a question mark.
+        let text: String = error.to_string().chars().take(300).collect();
+        let text = text.split('?').next().unwrap_or_default().to_owned();
+        Error::new("source/failed", format!("`{}`: {text}", self.display))
+            .help("is the address that of an OCI registry?")
+    }
+}
+
+/// What to log in with: the source's Secret, then what is configured for the
+/// address, then the user's docker configuration.
+fn login(access: &Access<'_>, registry: &str) -> Result<RegistryAuth> {
+    let credentials = &access.credentials;
+    let found = match credentials.docker_login(registry)? {
+        Some(login) => Some(login),
+        None => match credentials.login()? {
+            Some((user, password)) => Some((user.to_owned(), password.to_owned())),
+            None => access.docker_config().docker_login(registry)?,
+        },
+    };
+    if let Some(token) = credentials.bearer_token()? {
+        return Ok(RegistryAuth::Bearer(token.to_owned()));
+    }
+    Ok(match found {
+        Some((user, password)) => RegistryAuth::Basic(user, password),
+        None => RegistryAuth::Anonymous,
+    })
+}

@@ -1,0 +1,135 @@
+//! Stored content as the artifact that Flux makes of it: sparse checkout,
+//! includes, layers, ignore rules.
+//!
+//! All of this is applied whenever content is read, so that changing it asks
+//! for nothing new from the network.
+
+use std::sync::Arc;
+
+use super::oci_manifest::{self, Manifest};
+use crate::artifact::ignore::{IgnoringTree, Matcher};
+use crate::artifact::{Digest, MemoryTree, Tree, archive, pack, path};
+use crate::diag::{Error, Result};
+use crate::flux::api::{BucketSpec, GitSpec, Include, OciSpec};
+use crate::store::Store;
+
+/// The artifact of a GitRepository; `included` gives those of others.
+///
+/// Compat: source-controller `gitrepository_controller.go`: includes are copied
+/// into the checkout, then what is ignored is left out of all of it.
+pub(super) fn git(
+    content: &[u8],
+    name: &str,
+    spec: &GitSpec,
+    ignore: Option<&str>,
+    included: &dyn Fn(&Include) -> Result<Arc<dyn Tree>>,
+) -> Result<Arc<dyn Tree>> {
+    let stored = pack::unpack(content, name)?;
+    let sparse: Vec<String> = spec
+        .sparse_checkout
+        .iter()
+        .filter_map(|folder| path::join("", folder))
+        .collect();
+    let is_checked_out = |file: &str| {
+        // Compat: a sparse checkout keeps the files of the root.
+        sparse.is_empty() || !file.contains('/') || sparse.iter().any(|s| path::is_within(file, s))
+    };
+    let mut tree = MemoryTree::new(name);
+    for (file, content) in stored.files() {
+        if !path::is_within(file, ".git") && is_checked_out(file) {
+            tree.insert(file, content.clone());
+        }
+    }
+    for include in &spec.include {
+        let other = included(include).map_err(|e| e.at(include.span))?;
+        let inside = |text: &str| {
+            path::join("", text.trim_start_matches('/')).ok_or_else(|| {
+                Error::new(
+                    "ref/missing",
+                    format!("`{text}` leads out of the repository"),
+                )
+                .at(include.span)
+            })
+        };
+        copy(
+            &*other,
+            &inside(&include.from)?,
+            &inside(&include.to)?,
+            &mut tree,
+        )?;
+    }
+    let matcher = Matcher::for_artifact(&tree, ignore)?;
+    Ok(Arc::new(IgnoringTree::new(Arc::new(tree), matcher)))
+}
+
+/// Copies a folder of one tree into another.
+fn copy(from: &dyn Tree, folder: &str, to: &str, tree: &mut MemoryTree) -> Result<()> {
+    let below = |parent: &str, name: &str| path::join(parent, name).unwrap_or_default();
+    let mut open = vec![(folder.to_owned(), to.to_owned())];
+    while let Some((source, target)) = open.pop() {
+        for entry in from.list(&source)? {
+            let (source, target) = (below(&source, &entry.name), below(&target, &entry.name));
+            match entry.kind {
+                crate::artifact::Kind::Directory => open.push((source, target)),
+                crate::artifact::Kind::File => tree.insert(target, from.read(&source)?),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The artifact of a Bucket.
+pub(super) fn bucket(
+    content: &[u8],
+    name: &str,
+    _spec: &BucketSpec,
+    ignore: Option<&str>,
+) -> Result<Arc<dyn Tree>> {
+    let tree = pack::unpack(content, name)?;
+    let matcher = Matcher::for_bucket(&tree, ignore)?;
+    Ok(Arc::new(IgnoringTree::new(Arc::new(tree), matcher)))
+}
+
+/// The artifact of an OCIRepository whose layer is unpacked.
+pub(super) fn oci(layer: &[u8], name: &str, ignore: Option<&str>) -> Result<Arc<dyn Tree>> {
+    let mut tree = MemoryTree::new(name);
+    archive::unpack(layer, &mut tree)?;
+    let matcher = Matcher::for_artifact(&tree, ignore)?;
+    Ok(Arc::new(IgnoringTree::new(Arc::new(tree), matcher)))
+}
+
+/// The digest of the layer of an artifact, by its manifest in the store; none
+/// where a manifest on the way is not there.
+pub(super) fn layer(store: &Store, manifest: Digest, choice: &Layer<'_>) -> Result<Option<Digest>> {
+    let mut at = manifest;
+    for _ in 0..2 {
+        if !store.holds(at) {
+            return Ok(None);
+        }
+        match oci_manifest::read(&store.read(at)?)? {
+            Manifest::Index(next) => at = next,
+            Manifest::Layers(layers) => {
+                let layer = match choice {
+                    Layer::Of(spec) => oci_manifest::select(&layers, spec)?,
+                    Layer::Chart => {
+                        oci_manifest::by_media_type(&layers, oci_manifest::CHART_LAYER)?
+                    }
+                };
+                return Ok(Some(layer.digest));
+            }
+        }
+    }
+    Err(Error::new(
+        "oci/invalid",
+        "an OCI index leads to another index",
+    ))
+}
+
+/// Which layer is meant.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Layer<'a> {
+    /// The one that an OCIRepository selects.
+    Of(&'a OciSpec),
+    /// The one that holds a chart.
+    Chart,
+}
