@@ -23,6 +23,8 @@ mod releases;
 mod secrets;
 #[cfg(feature = "sops")]
 mod sops;
+#[cfg(feature = "network")]
+mod sources;
 mod store;
 mod template;
 #[cfg(feature = "verify")]

@@ -22,7 +22,12 @@ use crate::pipeline::index::{FORMAT, INDEX_NAME, OutputFiles};
 /// `output/refused` for a folder that holds something else than an earlier
 /// output, `output/failed` for what cannot be written.
 pub(super) fn replace(folder: &Path, files: &OutputFiles) -> Result<()> {
-    check_ours(folder)?;
+    replace_as(folder, files, FORMAT)
+}
+
+/// The same, for a folder whose index has another format.
+pub(super) fn replace_as(folder: &Path, files: &OutputFiles, format: &str) -> Result<()> {
+    check_ours(folder, format)?;
     let failed = |what: &str, path: &Path, e: &io::Error| {
         Error::new(
             "output/failed",
@@ -78,6 +83,34 @@ fn swap(new: &Path, old: &Path) -> io::Result<()> {
     fs::remove_dir_all(&aside)
 }
 
+/// Replaces one file, whole or not at all.
+///
+/// # Errors
+///
+/// `output/failed` for what cannot be written.
+pub(super) fn replace_file(target: &Path, content: &[u8]) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let write = || -> io::Result<()> {
+        let folder = target.parent().unwrap_or(Path::new("."));
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(content)?;
+        let permissions = match fs::metadata(target) {
+            Ok(old) => old.permissions(),
+            Err(_) => fs::Permissions::from_mode(0o644),
+        };
+        file.as_file().set_permissions(permissions)?;
+        file.as_file().sync_data()?;
+        file.persist(target)?;
+        Ok(())
+    };
+    write().map_err(|e| {
+        Error::new(
+            "output/failed",
+            format!("cannot write `{}`: {e}", target.display()),
+        )
+    })
+}
+
 /// Gives a new folder the permissions that `mkdir` would.
 fn readable(folder: &Path) -> io::Result<()> {
     let probe = folder.join(".mode");
@@ -88,7 +121,7 @@ fn readable(folder: &Path) -> io::Result<()> {
 }
 
 /// Refuses a folder that is neither empty nor an earlier output.
-fn check_ours(folder: &Path) -> Result<()> {
+fn check_ours(folder: &Path, format: &str) -> Result<()> {
     let refused = |why: &str| {
         Err(
             Error::new("output/refused", format!("`{}` {why}", folder.display()))
@@ -106,7 +139,7 @@ fn check_ours(folder: &Path) -> Result<()> {
     let ours = fs::read(folder.join(INDEX_NAME))
         .ok()
         .and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok())
-        .is_some_and(|index| index.get("format").and_then(|s| s.as_str()) == Some(FORMAT));
+        .is_some_and(|index| index.get("format").and_then(|s| s.as_str()) == Some(format));
     if ours {
         Ok(())
     } else {

@@ -4,7 +4,7 @@
 //! Each command is a file with its arguments and a function `run`, and one line
 //! in [`Command`]. Standard output is for data, standard error for talk.
 
-#[cfg(not(all(feature = "sops", feature = "verify")))]
+#[cfg(not(all(feature = "network", feature = "sops", feature = "verify")))]
 mod absent;
 mod build;
 mod check;
@@ -15,10 +15,15 @@ mod diff;
 mod environment;
 mod envsubst;
 mod fail_on;
+#[cfg(feature = "network")]
+mod fetch;
 mod folder;
 mod get;
 mod inflate;
+mod inputs;
 mod kustomize;
+#[cfg(feature = "network")]
+mod lock;
 mod man;
 mod output;
 mod rbac;
@@ -62,8 +67,16 @@ enum Command {
     Decrypt(absent::Args),
     Diff(Box<diff::Args>),
     Envsubst(envsubst::Args),
+    #[cfg(feature = "network")]
+    Fetch(Box<fetch::Args>),
+    #[cfg(not(feature = "network"))]
+    Fetch(absent::Args),
     Get(get::Args),
     Kustomize(Box<kustomize::Args>),
+    #[cfg(feature = "network")]
+    Lock(Box<lock::Args>),
+    #[cfg(not(feature = "network"))]
+    Lock(absent::Args),
     Man(man::Args),
     Rbac(Box<rbac::Args>),
     Store(store::Args),
@@ -71,6 +84,10 @@ enum Command {
     Verify(Box<verify::Args>),
     #[cfg(not(feature = "verify"))]
     Verify(absent::Args),
+    #[cfg(feature = "network")]
+    Vendor(Box<fetch::VendorArgs>),
+    #[cfg(not(feature = "network"))]
+    Vendor(absent::Args),
     Template(Box<template::Args>),
 }
 
@@ -98,8 +115,16 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Decrypt(args) => args.run("sops"),
         Command::Diff(args) => args.run(),
         Command::Envsubst(args) => args.run(),
+        #[cfg(feature = "network")]
+        Command::Fetch(args) => args.run(),
+        #[cfg(not(feature = "network"))]
+        Command::Fetch(args) => args.run("network"),
         Command::Get(args) => args.run(),
         Command::Kustomize(args) => args.run(),
+        #[cfg(feature = "network")]
+        Command::Lock(args) => args.run(),
+        #[cfg(not(feature = "network"))]
+        Command::Lock(args) => args.run("network"),
         Command::Man(args) => args.run(),
         Command::Rbac(args) => args.run(),
         Command::Store(args) => args.run(),
@@ -107,6 +132,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Verify(args) => args.run(),
         #[cfg(not(feature = "verify"))]
         Command::Verify(args) => args.run("verify"),
+        #[cfg(feature = "network")]
+        Command::Vendor(args) => args.run(),
+        #[cfg(not(feature = "network"))]
+        Command::Vendor(args) => args.run("network"),
         Command::Template(args) => args.run(),
     };
     match result {

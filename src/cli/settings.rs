@@ -7,18 +7,23 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::inputs;
 #[cfg(feature = "sops")]
 use super::secrets::SecretArgs;
+use super::store::StoreArgs;
 use crate::artifact::{DiskTree, Kind, Tree};
 use crate::config::{self, Config};
 use crate::diag::{Error, Finding, Findings, Result, Severity, SourceMap, Span};
 use crate::flux::FluxVersion;
 use crate::flux::api::{SourceRef, is_kustomization};
 use crate::helm::{Capabilities, KubeVersion};
+use crate::lock::Lockfile;
 use crate::pipeline::cluster::Cluster;
 use crate::pipeline::secrets::Secrets;
 use crate::pipeline::{Entry, LocalSource, Sources, build, entry, render};
 use crate::resource::{Files, Gvk};
+use crate::source::Locked;
+use crate::source::vendor::{self, Vendored};
 use crate::yaml::Node;
 
 /// Where the repository is and what the clusters are like.
@@ -80,6 +85,13 @@ pub(super) struct RepositoryArgs {
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
 
+    #[command(flatten)]
+    store: StoreArgs,
+
+    /// Refuse a repository whose sources are not all locked
+    #[arg(long)]
+    frozen: bool,
+
     /// Reach no network: always so for this command; accepted for scripts
     #[arg(long)]
     offline: bool,
@@ -107,6 +119,8 @@ fn kube_version(text: &str) -> std::result::Result<String, String> {
 
 /// A repository, opened.
 pub(super) struct Repository {
+    /// Its root, absolute and without links.
+    pub(super) root: PathBuf,
     /// Its entry points, those that were asked for.
     pub(super) entries: Vec<Entry>,
     /// Whether these are all that it has.
@@ -147,7 +161,7 @@ impl RepositoryArgs {
         tree: Arc<dyn Tree>,
         source_map: &Arc<SourceMap>,
     ) -> Result<Repository> {
-        let (_, folder) = self.locate()?;
+        let (root, folder) = self.locate()?;
         let repository = Arc::new(Files::new(tree, source_map.clone()));
         let (config, config_span) = read_config(&repository)?;
         let entries = self.entries(&repository, &config, &folder)?;
@@ -160,7 +174,16 @@ impl RepositoryArgs {
         };
         let mut sources = Sources::new(repository);
         sources.local = local;
+        // Without a lockfile nothing needs a store.
+        if let Some(lockfile) = inputs::read_lockfile(&sources.repository)? {
+            let locked = self.locked(Some(lockfile), &sources.repository, &config)?;
+            sources.locked = Some(Arc::new(locked));
+        } else if self.frozen {
+            return Err(Error::new("lock/missing", "there is no fluxwright.lock")
+                .help("write it with `fluxwright lock`, and commit it"));
+        }
         Ok(Repository {
+            root,
             entries,
             is_whole: folder.is_empty() && self.entry.is_empty(),
             sources,
@@ -181,6 +204,23 @@ impl RepositoryArgs {
     #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "as with it")]
     fn secrets(&self) -> Result<Secrets> {
         Ok(Secrets::default())
+    }
+
+    /// What the lockfile pins, out of the store and the folder that `vendor`
+    /// fills.
+    pub(super) fn locked(
+        &self,
+        lockfile: Option<Lockfile>,
+        repository: &Files,
+        config: &Config,
+    ) -> Result<Locked> {
+        let folder = config.vendor.as_deref().unwrap_or(vendor::FOLDER);
+        Ok(Locked::new(
+            lockfile,
+            self.store.open()?,
+            Vendored::open(repository.tree().clone(), folder)?,
+            repository.sources().clone(),
+        ))
     }
 
     /// The root, and the folder in it that was named.
@@ -377,7 +417,11 @@ impl RepositoryArgs {
             own.set_cluster(&entry.name);
         }
         findings.extend(own);
-        Ok((flux, cluster?))
+        let cluster = cluster?;
+        if self.frozen {
+            check_frozen(&cluster, &repository.sources)?;
+        }
+        Ok((flux, cluster))
     }
 
     /// The Kustomizations of `--kustomization-file`.
@@ -438,6 +482,29 @@ impl RepositoryArgs {
             Err(_) => work(),
         }
     }
+}
+
+/// Refuses a cluster some of whose sources are not locked.
+fn check_frozen(cluster: &Cluster, sources: &Sources) -> Result<()> {
+    let frozen = |e: Error| e.context("`--frozen`");
+    if let Some(local) = sources.local.keys().next() {
+        return Err(frozen(Error::new(
+            "usage/local-sources",
+            format!("`{local}` is given by hand and not locked"),
+        )));
+    }
+    let Some(locked) = &sources.locked else {
+        return Ok(());
+    };
+    for source in cluster.sources() {
+        locked.require(&source).map_err(frozen)?;
+    }
+    let unlocked = cluster.units.iter().find_map(|unit| {
+        let error = unit.outcome.as_ref().err()?;
+        let rules = ["lock/missing", "lock/stale", "source/unavailable"];
+        rules.contains(&error.rule()).then(|| error.clone())
+    });
+    unlocked.map_or(Ok(()), |e| Err(frozen(e)))
 }
 
 fn read_config(files: &Files) -> Result<(Config, Span)> {

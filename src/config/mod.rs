@@ -28,12 +28,44 @@ pub struct Config {
     /// Values of variables that only the clusters know, for the objects of
     /// `substituteFrom` that are not in the repository in clear.
     pub substitute: BTreeMap<String, String>,
+    /// Beginnings of addresses, and what takes their place when something is
+    /// fetched.
+    pub mirrors: BTreeMap<String, String>,
+    /// Credentials that are not in the repository, by reference.
+    pub credentials: Vec<Credential>,
+    /// The folder that `vendor` fills.
+    pub vendor: Option<String>,
     /// How bad the findings of a rule, or of a family of rules, are.
     pub rules: BTreeMap<String, Level>,
     /// The same, in some files alone.
     pub overrides: Vec<Override>,
     /// Findings that are known and accepted.
     pub ignore: Vec<Ignore>,
+}
+
+/// Credentials for a Secret that cannot be read, or for addresses.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Credential {
+    /// The Secret that they stand in for, `NAMESPACE/NAME`.
+    #[serde(default)]
+    pub secret: Option<String>,
+    /// The beginning of addresses that they are for.
+    #[serde(default)]
+    pub address: Option<String>,
+    /// Where the entries are, by the names that Flux gives them: `username`,
+    /// `password`, `bearerToken`, `identity`, `known_hosts`, `ca.crt`…
+    pub entries: BTreeMap<String, Reference>,
+}
+
+/// Where a secret value is, never the value itself: one of these.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Reference {
+    /// An environment variable.
+    pub env: Option<String>,
+    /// A file; a path that is relative counts from the root.
+    pub file: Option<String>,
 }
 
 /// How bad the findings of a rule are.
@@ -185,6 +217,13 @@ mod tests {
         assert_eq!(config.substitute["A"], "b");
         assert_eq!(config.entries[1].name.as_deref(), Some("blue"));
         assert_eq!(config.entries[1].flux_version.as_deref(), Some("2.9"));
+        let fetching = "mirrors: {'https://a/': 'https://b/'}\nvendor: third-party\ncredentials:\n- \
+                        secret: flux-system/git\n  entries:\n    password: {env: TOKEN}\n";
+        let config = Config::parse(fetching, FileId::default()).unwrap();
+        assert_eq!(config.mirrors["https://a/"], "https://b/");
+        assert_eq!(config.vendor.as_deref(), Some("third-party"));
+        let password = &config.credentials[0].entries["password"];
+        assert_eq!(password.env.as_deref(), Some("TOKEN"));
         let nothing = Config::parse("# nothing yet\n", FileId::default()).unwrap();
         assert_eq!(nothing, Config::default());
     }

@@ -172,8 +172,8 @@ fn remote_error(address: &Text) -> Error {
     )
     .at(address.span)
     .help(
-        "remote resources are resolved through the lockfile, which comes with a later version: \
-         until then, keep a copy in the repository",
+        "commands that read a whole repository take it from the lockfile (`fluxwright lock`); \
+         here, name a copy on disk",
     )
 }
 

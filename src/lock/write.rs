@@ -75,7 +75,10 @@ fn scalar(text: &str) -> String {
     // begin with no letter.
     const WORDS: [&str; 9] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"];
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-@:+".contains(c);
-    if text.starts_with(|c: char| c.is_ascii_alphabetic())
+    // Nor is anything with an `@` in it.
+    let begins_plain =
+        |c: char| c.is_ascii_alphabetic() || (c.is_ascii_digit() && text.contains('@'));
+    if text.starts_with(begins_plain)
         && text.chars().all(is_plain)
         && !text.ends_with(':')
         && !WORDS.iter().any(|word| text.eq_ignore_ascii_case(word))

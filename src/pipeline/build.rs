@@ -70,6 +70,18 @@ impl Task {
             rounds: 0,
         }
     }
+
+    /// Whether nothing has declared its source yet.
+    fn waits_for_source(&self, sources: &Sources) -> bool {
+        matches!(&self.spec, Ok(spec) if !sources.knows(&spec.source))
+    }
+}
+
+/// Whether a Kustomization waits for an object that declares its source.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    UntilDeclared,
+    None,
 }
 
 /// What is known of a HelmRelease.
@@ -127,9 +139,12 @@ fn cluster(
     if sources.own.is_none() {
         sources.own = entry.source.clone().or_else(|| own_source(&seen, &sources));
     }
+    for object in &seen {
+        sources.declare(object);
+    }
     let mut graph = Graph {
         entry,
-        sources: &sources,
+        sources,
         options,
         tasks: BTreeMap::new(),
         releases: BTreeMap::new(),
@@ -146,7 +161,7 @@ fn cluster(
 
 struct Graph<'a> {
     entry: &'a Entry,
-    sources: &'a Sources,
+    sources: Sources,
     options: &'a Options,
     tasks: BTreeMap<Key, Task>,
     releases: BTreeMap<Key, Release>,
@@ -176,15 +191,17 @@ impl Graph<'_> {
             .map(|(key, _)| key.clone())
             .collect();
         if !first.is_empty() {
-            self.build_raw(|key| first.contains(key));
+            self.build_raw(|key| first.contains(key), Patience::None);
             self.complete(&first);
         }
         loop {
-            self.build_raw(|_| true);
+            self.build_raw(|_| true, Patience::UntilDeclared);
             let ready = self.ready();
             if ready.is_empty() && !self.revisit() {
                 return;
             }
+            // What is ready now waits for nothing that could still come.
+            self.build_raw(|key| ready.contains(key), Patience::None);
             self.complete(&ready);
         }
     }
@@ -197,13 +214,14 @@ impl Graph<'_> {
     }
 
     /// Runs kustomize for what was not built yet.
-    fn build_raw(&mut self, wanted: impl Fn(&Key) -> bool + Sync) {
-        let (sources, options) = (self.sources, self.options);
+    fn build_raw(&mut self, wanted: impl Fn(&Key) -> bool + Sync, patience: Patience) {
+        let (sources, options) = (&self.sources, self.options);
         let mut todo: Vec<&mut Task> = self
             .tasks
             .iter_mut()
             .filter(|(key, task)| task.raw.is_none() && task.done.is_none() && wanted(key))
             .map(|(_, task)| task)
+            .filter(|task| patience == Patience::None || !task.waits_for_source(sources))
             .collect();
         todo.par_iter_mut().for_each(|task| {
             task.raw = Some(match &task.spec {
@@ -226,9 +244,12 @@ impl Graph<'_> {
             .map(|(key, _)| key)
             .collect();
         let state = |key: &Key| {
-            let Some(Task { spec: Ok(spec), .. }) = self.tasks.get(key) else {
+            let Some(task @ Task { spec: Ok(spec), .. }) = self.tasks.get(key) else {
                 return Wait::Nothing;
             };
+            if task.raw.is_none() && task.waits_for_source(&self.sources) {
+                return Wait::Source;
+            }
             let references = spec.post_build.iter().flat_map(|p| &p.substitute_from);
             references
                 .map(|r| match providers.find(&r.kind, &key.0, &r.name) {
@@ -285,6 +306,9 @@ impl Graph<'_> {
         let mut children = Vec::new();
         for (key, (result, missing)) in done {
             if let Ok(rendered) = &result {
+                for object in &rendered.objects {
+                    self.sources.declare(object);
+                }
                 let found = rendered.objects.iter().filter(|o| key_of(o).is_some());
                 children.extend(found.map(|o| (key.clone(), o.clone())));
             }
@@ -420,6 +444,9 @@ impl Graph<'_> {
                 let Some(Ok(done)) = &release.done else {
                     continue;
                 };
+                for object in &done.objects {
+                    self.sources.declare(&object.node);
+                }
                 let found = done.objects.iter().filter(|o| key_of(&o.node).is_some());
                 children
                     .extend(found.map(|o| ((UnitKind::HelmRelease, key.clone()), o.node.clone())));
@@ -488,7 +515,7 @@ impl Graph<'_> {
             objects.add(object, &"default".into());
         }
         let context = release::Context {
-            sources: self.sources,
+            sources: &self.sources,
             options: self.options,
             charts: &self.sources.charts,
             objects: &objects,
@@ -600,6 +627,7 @@ impl Graph<'_> {
             .collect();
         Cluster {
             entry: self.entry.clone(),
+            own: self.sources.own,
             units,
             bootstrap,
         }
@@ -719,6 +747,11 @@ impl Graph<'_> {
             }
         } else if self.sources.is_own(&source) {
             SourceOrigin::Repository
+        } else if let Some(pin) = self.sources.pin(&source) {
+            SourceOrigin::Locked {
+                revision: pin.revision,
+                digest: pin.digest,
+            }
         } else {
             SourceOrigin::Unavailable
         };
@@ -734,6 +767,8 @@ enum Wait {
     Unknown,
     /// Another Kustomization that is not done.
     Other,
+    /// An object that declares its source.
+    Source,
 }
 
 fn incomplete() -> Error {

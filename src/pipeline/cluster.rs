@@ -1,12 +1,14 @@
 //! What a build gives: for each entry point a cluster, for each Flux object in
 //! it what that object applies.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 
+use crate::artifact::Digest;
 use crate::diag::{Error, Result};
-use crate::flux::api::SourceRef;
+use crate::flux::api::{Source, SourceRef};
 use crate::resource::ResId;
 use crate::yaml::{Node, emit};
 
@@ -126,6 +128,13 @@ pub enum SourceOrigin {
         /// The path as the user wrote it.
         path: String,
     },
+    /// The lockfile pins it.
+    Locked {
+        /// The revision, in Flux's words.
+        revision: String,
+        /// The digest of what the store holds.
+        digest: Digest,
+    },
     /// It is not at hand.
     Unavailable,
 }
@@ -138,6 +147,8 @@ pub struct Cluster {
     /// Flux objects and what they apply: Kustomizations first, each sort by
     /// namespace and name.
     pub units: Vec<Unit>,
+    /// What the repository itself is called in it.
+    pub own: Option<SourceRef>,
     /// Objects of the entry folder that no Kustomization applies: applied by
     /// hand, at bootstrap.
     pub bootstrap: Vec<Object>,
@@ -149,6 +160,22 @@ impl Cluster {
         self.units
             .iter()
             .find(|u| u.kind == kind && &*u.id.namespace == namespace && &*u.id.name == name)
+    }
+
+    /// The sources that its objects declare and that are not the repository
+    /// itself, each once. What cannot be read is passed over: whoever uses it
+    /// fails.
+    pub fn sources(&self) -> Vec<Source> {
+        let applied = self.objects().map(|(_, object)| object);
+        let mut found: BTreeMap<SourceRef, Source> = BTreeMap::new();
+        for object in applied.chain(&self.bootstrap) {
+            if let Ok(Some(source)) = Source::read(&object.node)
+                && self.own.as_ref() != Some(&source.id)
+            {
+                found.entry(source.id.clone()).or_insert(source);
+            }
+        }
+        found.into_values().collect()
     }
 
     /// The objects of all units that could be rendered, with their units.

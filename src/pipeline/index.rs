@@ -136,8 +136,14 @@ pub fn output_files(
                             kind: &s.source.kind,
                             namespace: &s.source.namespace,
                             name: &s.source.name,
-                            revision: None,
-                            digest: None,
+                            revision: match &s.origin {
+                                SourceOrigin::Locked { revision, .. } => Some(revision.clone()),
+                                _ => None,
+                            },
+                            digest: match &s.origin {
+                                SourceOrigin::Locked { digest, .. } => Some(digest.to_string()),
+                                _ => None,
+                            },
                             verified: None,
                             local: match &s.origin {
                                 SourceOrigin::Local { path } => Some(path),

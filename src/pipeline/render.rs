@@ -99,8 +99,12 @@ pub fn entry_objects(
 ) -> Result<Vec<Node>> {
     let files = &sources.repository;
     let kustomization = generate::plain(files, &entry.folder)?;
-    let built = kustomize::build(files, &entry.folder, &kustomize_options(kustomization))
-        .map_err(|e| e.context(format!("the entry point `{}`", entry.folder)))?;
+    let built = kustomize::build(
+        files,
+        &entry.folder,
+        &kustomize_options(kustomization, sources),
+    )
+    .map_err(|e| e.context(format!("the entry point `{}`", entry.folder)))?;
     findings.extend(built.findings);
     let mut objects = built.objects;
     if let Some(made) = &entry.made {
@@ -117,11 +121,15 @@ pub fn entry_objects(
 ///
 /// Compat: fluxcd/pkg `kustomize_generator.go` `Build`: files may come from
 /// anywhere in the source, and the order is that of the kustomization.
-fn kustomize_options<'a>(kustomization: Node) -> kustomize::Options<'a> {
+fn kustomize_options(kustomization: Node, sources: &Sources) -> kustomize::Options<'_> {
     kustomize::Options {
         load_restrictions: kustomize::LoadRestrictions::None,
         reorder: kustomize::Reorder::None,
         kustomization: Some(kustomization),
+        remote: sources
+            .locked
+            .as_ref()
+            .map(|_| sources as &dyn kustomize::Remote),
         ..kustomize::Options::default()
     }
 }
@@ -156,7 +164,7 @@ fn mark(objects: &mut [Node], shadows: Result<Vec<Node>>) {
 }
 
 fn build(spec: &Kustomization, sources: &Sources, options: &Options) -> Result<Raw> {
-    let files = sources.resolve(&spec.source, spec.source_span)?;
+    let files = &sources.resolve(&spec.source, spec.source_span)?;
     let Some(folder) = folder_of(spec) else {
         return Err(Error::new(
             "ref/missing",
@@ -181,7 +189,7 @@ fn build(spec: &Kustomization, sources: &Sources, options: &Options) -> Result<R
         None
     };
     let kustomize = |files: &Files| {
-        let options = kustomize_options(generated.kustomization.clone());
+        let options = kustomize_options(generated.kustomization.clone(), sources);
         kustomize::build(files, &folder, &options)
     };
     let built = kustomize(unsealed.as_ref().map_or(&**files, |u| &u.files));

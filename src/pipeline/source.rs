@@ -1,7 +1,8 @@
 //! Sources: which tree stands behind a `sourceRef`.
 //!
 //! The repository's own source is its working tree; `--local-sources` gives
-//! others; what is neither is not at hand, and stops only what needs it.
+//! others, and the lockfile with the store the rest. What is none of these is
+//! not at hand, and stops only what needs it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -9,8 +10,12 @@ use std::sync::{Arc, OnceLock};
 use super::release::Charts;
 use crate::artifact::{MemoryTree, archive};
 use crate::diag::{Error, Result, SourceMap, Span};
-use crate::flux::api::SourceRef;
+use crate::flux::api::{Source, SourceRef};
+use crate::kustomize::{Remote, RemoteContent, Text};
+use crate::lock::Pin;
 use crate::resource::Files;
+use crate::source::Locked;
+use crate::yaml::Node;
 
 /// A source that the user gives: the user's own word, not verified.
 #[derive(Clone, Debug)]
@@ -97,6 +102,11 @@ pub struct Sources {
     pub own: Option<SourceRef>,
     /// What `--local-sources` gives.
     pub local: BTreeMap<SourceRef, LocalSource>,
+    /// What the lockfile pins; none where nobody looked for a lockfile.
+    pub locked: Option<Arc<Locked>>,
+    /// The sources that the cluster's objects declare, as far as they are
+    /// known.
+    declared: BTreeMap<SourceRef, Result<Source>>,
     /// The charts that were loaded from these.
     pub(super) charts: Arc<Charts>,
 }
@@ -108,6 +118,8 @@ impl Sources {
             repository,
             own: None,
             local: BTreeMap::new(),
+            locked: None,
+            declared: BTreeMap::new(),
             charts: Arc::default(),
         }
     }
@@ -116,15 +128,64 @@ impl Sources {
     ///
     /// # Errors
     ///
-    /// `source/unavailable` for what is not at hand.
-    pub fn resolve(&self, source: &SourceRef, span: Span) -> Result<&Arc<Files>> {
+    /// `source/unavailable` for what is not at hand, and as [`Locked::tree`].
+    pub fn resolve(&self, source: &SourceRef, span: Span) -> Result<Arc<Files>> {
         if let Some(local) = self.local.get(source) {
-            return local.files();
+            return local.files().cloned();
         }
         if self.is_own(source) {
-            return Ok(&self.repository);
+            return Ok(self.repository.clone());
         }
-        Err(unavailable(source, span))
+        let (locked, declared) = self.locked(source, span)?;
+        let others = |other: &SourceRef| self.declared.get(other)?.as_ref().ok().cloned();
+        locked.tree(declared, &others).map_err(|e| e.at(span))
+    }
+
+    /// What the lockfile has, and the source as the cluster declares it.
+    ///
+    /// # Errors
+    ///
+    /// `source/unavailable` where one of them is missing, and what is wrong
+    /// with the declaration.
+    pub(super) fn locked(&self, source: &SourceRef, span: Span) -> Result<(&Locked, &Source)> {
+        match (&self.locked, self.declared.get(source)) {
+            (Some(locked), Some(Ok(declared))) => Ok((locked, declared)),
+            (_, Some(Err(e))) => Err(e.clone()),
+            _ => Err(unavailable(source, span)),
+        }
+    }
+
+    /// What a source is locked at; none for what is not.
+    pub(super) fn pin(&self, source: &SourceRef) -> Option<Pin> {
+        let declared = self.declared.get(source)?.as_ref().ok()?;
+        self.locked.as_ref()?.pin_of(declared)
+    }
+
+    /// What a source is known by in this cluster: its name, and what it is
+    /// locked at.
+    pub(super) fn key_of(&self, source: &SourceRef) -> String {
+        match self.pin(source) {
+            Some(pin) => format!("{source} {}", pin.digest),
+            None => source.to_string(),
+        }
+    }
+
+    /// Takes up a source that an object declares.
+    pub(super) fn declare(&mut self, object: &Node) {
+        let declared = match Source::read(object) {
+            Ok(None) => return,
+            Ok(Some(source)) => Ok(source),
+            Err(e) => Err(e),
+        };
+        self.declared.insert(SourceRef::of(object), declared);
+    }
+
+    /// Whether all is known that can be of a source.
+    pub(super) fn knows(&self, source: &SourceRef) -> bool {
+        self.locked.is_none()
+            || self.local.contains_key(source)
+            || self.is_own(source)
+            || self.declared.contains_key(source)
     }
 
     /// Whether a reference is the repository itself.
@@ -141,6 +202,20 @@ pub(super) fn unavailable(source: &SourceRef, span: Span) -> Error {
     )
     .at(span)
     .help(format!(
-        "give a folder or an archive that stands in: `--local-sources {source}=PATH`"
+        "pin and fetch it with `fluxwright lock`, or give a folder or an archive that stands in: \
+         `--local-sources {source}=PATH`"
     ))
+}
+
+impl Remote for Sources {
+    fn resolve(&self, address: &Text) -> Result<RemoteContent> {
+        match &self.locked {
+            Some(locked) => locked.remote(&address.text, address.span),
+            None => Err(Error::new(
+                "source/unavailable",
+                format!("the remote resource `{}` is not at hand", address.text),
+            )
+            .at(address.span)),
+        }
+    }
 }

@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use super::http::Http;
-use super::{Credentials, Filled, Key, Order, Settings, bucket, git, helm, oci};
+use super::{Credentials, Filled, Key, Order, Settings, bucket, git, helm, locked, oci};
 use crate::diag::{Error, Result, Span};
 use crate::flux::api::{Source, SourceSpec};
 use crate::kustomize::RepoSpec;
-use crate::lock::Pin;
+use crate::lock::{Pin, without_password};
 use crate::store::Store;
 
 /// How many servers are waited for at once.
@@ -26,6 +26,15 @@ const MAX_FILE_BYTES: u64 = 64 << 20;
 pub(super) struct Resolved {
     pub(super) revision: String,
     pub(super) digest: crate::artifact::Digest,
+}
+
+impl Resolved {
+    fn into_pin(self) -> Pin {
+        Pin {
+            revision: self.revision,
+            digest: self.digest,
+        }
+    }
 }
 
 /// How a source is reached.
@@ -166,9 +175,12 @@ impl Task {
         match self {
             Task::One(key, order) => {
                 let result = one(&key, &order, settings, store)
-                    .and_then(|filled| as_locked(filled, order.pin.as_ref()))
+                    .and_then(|(key, filled)| Ok((key, as_locked(filled, order.pin.as_ref())?)))
                     .map_err(|e| about(e, &key, order.span));
-                vec![(key, result)]
+                vec![match result {
+                    Ok((key, filled)) => (key, Ok(filled)),
+                    Err(e) => (key, Err(e)),
+                }]
             }
             Task::Charts(source, charts) => {
                 let asked: Vec<helm::Asked> = charts.iter().map(|(_, _, a)| a.clone()).collect();
@@ -257,13 +269,17 @@ fn access<'a>(source: &Source, settings: &'a Settings, store: &'a Store) -> Resu
     Ok(Access::new(&source.url, credentials, settings, store))
 }
 
-fn one(key: &Key, order: &Order, settings: &Settings, store: &Store) -> Result<Filled> {
+/// What an order comes to, and what that is known by.
+fn one(key: &Key, order: &Order, settings: &Settings, store: &Store) -> Result<(Key, Filled)> {
     let pin = match &order.pin {
         Some(Filled::Pin(pin)) => Some(pin),
         _ => None,
     };
     let resolved = match (key, &order.source) {
-        (Key::Remote(address), _) => remote(address, pin, settings, store)?,
+        (Key::Remote(address), _) => {
+            let (name, resolved) = remote(address, pin, settings, store)?;
+            return Ok((Key::Remote(name), Filled::Pin(resolved.into_pin())));
+        }
         (_, Some(source)) => {
             let access = access(source, settings, store)?;
             let revision = pin.map(|pin| pin.revision.as_str());
@@ -281,35 +297,57 @@ fn one(key: &Key, order: &Order, settings: &Settings, store: &Store) -> Result<F
         }
         (_, None) => return Err(Error::new("ref/missing", "it belongs to no source")),
     };
-    Ok(Filled::Pin(Pin {
-        revision: resolved.revision,
-        digest: resolved.digest,
-    }))
+    Ok((key.clone(), Filled::Pin(resolved.into_pin())))
 }
 
-/// A repository, or a file, that a kustomization names by its address.
+/// A repository, or a file, that a kustomization names by its address; what it
+/// is locked as.
 fn remote(
     address: &str,
     pin: Option<&Pin>,
     settings: &Settings,
     store: &Store,
-) -> Result<Resolved> {
+) -> Result<(String, Resolved)> {
     let access = Access::new(address, Credentials::default(), settings, store);
-    match RepoSpec::parse(address) {
-        Some(spec) => git::resolve_base(
-            &access,
-            &spec.repository,
-            spec.reference.as_deref(),
-            pin.map(|pin| pin.revision.as_str()),
-        ),
-        None => {
-            let url = access.address(address);
-            let http = Http::new(&url, &access.credentials, false)?;
-            let content = http.read(&url, MAX_FILE_BYTES)?;
-            Ok(Resolved {
-                revision: String::new(),
-                digest: store.put(&content)?,
-            })
+    let git = |spec: &RepoSpec, name: String| {
+        let revision = pin.map(|pin| pin.revision.as_str());
+        let reference = spec.reference.as_deref();
+        let found = git::resolve_base(&access, &spec.repository, reference, revision)?;
+        Ok((name, found))
+    };
+    let spec = RepoSpec::parse(address);
+    let is_repository = pin.is_some_and(|pin| !pin.revision.is_empty());
+    match &spec {
+        Some(spec) if is_repository || locked::is_repository(address) => {
+            return git(spec, address.to_owned());
         }
+        _ => {}
     }
+    let url = access.address(address);
+    let http = Http::new(&url, &access.credentials, false)?;
+    let content = match (http.read(&url, MAX_FILE_BYTES), spec) {
+        (Ok(content), Some(spec)) if pin.is_none() && is_page(&content) => {
+            return git(&spec, without_password(&spec.repository));
+        }
+        (Ok(content), _) => content,
+        (Err(e), Some(spec)) if pin.is_none() => {
+            // What the first attempt said is more to the point.
+            return git(&spec, without_password(&spec.repository)).map_err(|_| e);
+        }
+        (Err(e), _) => return Err(e),
+    };
+    let resolved = Resolved {
+        revision: String::new(),
+        digest: store.put(&content)?,
+    };
+    Ok((address.to_owned(), resolved))
+}
+
+/// Whether content is a page for people, as the sites of repositories answer.
+fn is_page(content: &[u8]) -> bool {
+    let start = content.get(..content.len().min(200)).unwrap_or_default();
+    let start = String::from_utf8_lossy(start)
+        .trim_start()
+        .to_ascii_lowercase();
+    start.starts_with("<!doctype html") || start.starts_with("<html")
 }

@@ -60,9 +60,9 @@ pub(super) fn resolve(
             };
             let digest = http
                 .download(&url, access.store, expected)
-                .map_err(|e| e.context(format!("chart `{}` {}", chart.name, version.version)))?;
+                .map_err(|e| e.context(format!("chart `{}` {}", chart.name, version.number)))?;
             Ok(ChartPin {
-                version: version.version.clone(),
+                version: version.number.clone(),
                 digest,
             })
         })
@@ -77,16 +77,15 @@ fn from_registry(
 ) -> Result<ChartPin> {
     let url = format!("{}/{}", source.url.trim_end_matches('/'), chart.name);
     let registry = Registry::connect(access, &url, source.insecure)?;
-    let version = match pin {
-        Some(pin) => pin.version.clone(),
-        None => {
-            // A version is a tag, with `_` for the `+` that tags cannot have.
-            let tags = registry.tags()?;
-            let versions: Vec<String> = tags.iter().map(|t| t.replace('_', "+")).collect();
-            choose(&chart.range, &versions, |_| ())
-                .map(|i| versions.get(i).cloned().unwrap_or_default())
-                .map_err(|e| e.context(format!("chart `{}`", chart.name)))?
-        }
+    let version = if let Some(pin) = pin {
+        pin.version.clone()
+    } else {
+        // A version is a tag, with `_` for the `+` that tags cannot have.
+        let tags = registry.tags()?;
+        let mut versions: Vec<String> = tags.iter().map(|t| t.replace('_', "+")).collect();
+        let chosen = choose(&chart.range, &versions, |_| ())
+            .map_err(|e| e.context(format!("chart `{}`", chart.name)))?;
+        versions.swap_remove(chosen)
     };
     let reference = match pin {
         Some(pin) => pin.digest.to_string(),
@@ -105,7 +104,7 @@ struct Index {
 /// A version of a chart in an index.
 #[derive(Clone, Debug)]
 struct Version {
-    version: String,
+    number: String,
     created: String,
     urls: Vec<String>,
     digest: Option<Digest>,
@@ -117,7 +116,7 @@ impl Version {
         let Some(url) = self.urls.first() else {
             return Err(Error::new(
                 "source/failed",
-                format!("the index has no address for version {}", self.version),
+                format!("the index has no address for version {}", self.number),
             ));
         };
         if url.contains("://") {
@@ -180,7 +179,7 @@ impl Index {
     }
 
     fn version(&self, chart: &ChartRequest, wanted: &str) -> Result<&Version> {
-        let found = self.of(chart)?.iter().find(|v| v.version == wanted);
+        let found = self.of(chart)?.iter().find(|v| v.number == wanted);
         found.ok_or_else(|| {
             Error::new(
                 "source/missing",
@@ -192,7 +191,7 @@ impl Index {
 
     fn choose(&self, chart: &ChartRequest) -> Result<&Version> {
         let versions = self.of(chart)?;
-        let names: Vec<String> = versions.iter().map(|v| v.version.clone()).collect();
+        let names: Vec<String> = versions.iter().map(|v| v.number.clone()).collect();
         let created = |i: usize| {
             let text = versions
                 .get(i)
@@ -239,7 +238,7 @@ fn version(node: &Node) -> Version {
     };
     let urls = node.get("urls").map(Node::items).unwrap_or_default();
     Version {
-        version: text("version"),
+        number: text("version"),
         created: text("created"),
         urls: urls
             .iter()
@@ -332,7 +331,7 @@ mod tests {
         assert_eq!(index.charts["web"].len(), 3);
         // The one made last, of two that differ in metadata alone.
         let chosen = index.choose(&request("1.x")).unwrap();
-        assert_eq!(chosen.version, "1.0.0+a");
+        assert_eq!(chosen.number, "1.0.0+a");
         assert_eq!(
             chosen.address("https://h/c").unwrap(),
             "https://cdn.example/web.tgz"

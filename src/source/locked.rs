@@ -8,13 +8,14 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::vendor::Vendored;
 use super::view::{self, Layer};
 use super::{Filled, Key, Order};
-use crate::artifact::{Digest, MemoryTree, Tree, pack};
+use crate::artifact::{Digest, MemoryTree, pack};
 use crate::diag::{Error, Result, SourceMap, Span};
 use crate::flux::api::{Source, SourceRef, SourceSpec};
 use crate::kustomize::{RemoteContent, RepoSpec};
-use crate::lock::{ChartPin, ChartRequest, FILE_NAME, Lockfile, Pin, Request};
+use crate::lock::{ChartPin, ChartRequest, FILE_NAME, Lockfile, Pin, Request, without_password};
 use crate::resource::Files;
 use crate::store::Store;
 
@@ -26,10 +27,10 @@ pub type Declared<'a> = dyn Fn(&SourceRef) -> Option<Source> + 'a;
 pub struct Locked {
     lockfile: Lockfile,
     /// Whether there is a lockfile at all.
-    is_locked: bool,
+    has_lockfile: bool,
     store: Store,
-    /// Content by digest, in the repository itself.
-    vendored: Option<Arc<dyn Tree>>,
+    /// What lies in the repository itself.
+    vendored: Option<Vendored>,
     source_map: Arc<SourceMap>,
     /// What was tried and failed.
     failed: BTreeMap<Key, Error>,
@@ -44,11 +45,11 @@ impl Locked {
     pub fn new(
         lockfile: Option<Lockfile>,
         store: Store,
-        vendored: Option<Arc<dyn Tree>>,
+        vendored: Option<Vendored>,
         source_map: Arc<SourceMap>,
     ) -> Locked {
         Locked {
-            is_locked: lockfile.is_some(),
+            has_lockfile: lockfile.is_some(),
             lockfile: lockfile.unwrap_or_default(),
             store,
             vendored,
@@ -164,6 +165,31 @@ impl Locked {
         Ok(files)
     }
 
+    /// Makes sure that a source is pinned and at hand, whoever uses it; of a
+    /// HelmRepository, nothing but its charts ever is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Locked::tree`].
+    pub fn require(&self, source: &Source) -> Result<()> {
+        if matches!(source.spec, SourceSpec::Helm(_)) {
+            return Ok(());
+        }
+        let request = Request::of(source);
+        let pin = self.pin(&request, source)?;
+        self.content(source, &request, &pin).map(drop)
+    }
+
+    /// What was tried and failed.
+    pub fn failures(&self) -> impl Iterator<Item = &Error> {
+        self.failed.values()
+    }
+
+    /// Inputs that were asked for and are at hand.
+    pub fn inputs(&self) -> BTreeMap<Key, Filled> {
+        lock(&self.used).clone()
+    }
+
     /// The archive of a chart from a HelmRepository.
     ///
     /// # Errors
@@ -197,7 +223,7 @@ impl Locked {
             return Err(self.unlocked(&key, order(None)));
         };
         let digest = if helm.is_oci {
-            view::layer(&self.store, pin.digest, &Layer::Chart)?
+            self.layer(pin.digest, &Layer::Chart)?
         } else {
             Some(pin.digest)
         };
@@ -228,58 +254,82 @@ impl Locked {
     ///
     /// As [`Locked::tree`].
     pub fn remote(&self, address: &str, span: Span) -> Result<RemoteContent> {
-        let repository = RepoSpec::parse(address);
-        // All folders of one repository are one input.
-        let name = match &repository {
-            Some(spec) => match &spec.reference {
-                Some(reference) => format!("{}?ref={reference}", spec.repository),
-                None => spec.repository.clone(),
-            },
-            None => address.to_owned(),
-        };
-        let key = Key::Remote(crate::lock::without_password(&name));
-        let locked = self
-            .lockfile
-            .remotes
-            .get(&crate::lock::without_password(&name));
+        let names = remote_names(address);
+        let locked = names
+            .iter()
+            .find_map(|(name, spec)| Some((name, spec, self.lockfile.remotes.get(name)?)));
         let order = |pin: Option<&Pin>| Order {
             source: None,
             span,
             pin: pin.cloned().map(Filled::Pin),
         };
-        let Some(pin) = locked else {
-            return Err(self.unlocked(&key, order(None)));
+        let Some((name, repository, pin)) = locked else {
+            let (name, _) = names.first().cloned().unwrap_or_default();
+            return Err(self.unlocked(&Key::Remote(name), order(None)));
         };
+        let key = Key::Remote(name.clone());
         let Some(content) = self.read(pin.digest)? else {
             return Err(self.unfetched(&key, order(Some(pin))));
         };
         self.note_use(key, Filled::Pin(pin.clone()));
         let view = format!("{name} {}", pin.digest);
         let known = lock(&self.trees).get(&view).cloned();
-        let (files, path) = match &repository {
-            Some(spec) => {
-                let unpack = || -> Result<Arc<Files>> {
-                    let tree = Arc::new(pack::unpack(&content, &name)?);
-                    Ok(Arc::new(Files::new(tree, self.source_map.clone())))
-                };
-                (known.map_or_else(unpack, Ok)?, spec.folder.clone())
-            }
-            None => {
-                let file = name.rsplit('/').next().unwrap_or_default();
-                let file = file.split(['?', '#']).next().unwrap_or_default().to_owned();
-                let make = || {
-                    let mut tree = MemoryTree::new(address.strip_suffix(&file).unwrap_or_default());
-                    tree.insert(file.clone(), content.clone());
-                    Arc::new(Files::new(Arc::new(tree), self.source_map.clone()))
-                };
-                (known.unwrap_or_else(make), file)
-            }
+        let (files, path) = if let Some(spec) = repository {
+            let unpack = || -> Result<Arc<Files>> {
+                let tree = Arc::new(pack::unpack(&content, name)?);
+                Ok(Arc::new(Files::new(tree, self.source_map.clone())))
+            };
+            (known.map_or_else(unpack, Ok)?, spec.folder.clone())
+        } else {
+            let file = name.rsplit('/').next().unwrap_or_default();
+            let file = file.split(['?', '#']).next().unwrap_or_default().to_owned();
+            let make = || {
+                let folder = address.split(['?', '#']).next().unwrap_or_default();
+                let folder = folder.strip_suffix(&file).unwrap_or_default();
+                let mut tree = MemoryTree::new(folder.trim_end_matches('/'));
+                tree.insert(file.clone(), content.clone());
+                Arc::new(Files::new(Arc::new(tree), self.source_map.clone()))
+            };
+            (known.unwrap_or_else(make), file)
         };
         lock(&self.trees).insert(view, files.clone());
         Ok(RemoteContent {
             files,
             path: path.trim_end_matches('/').to_owned(),
         })
+    }
+
+    /// What an input consists of: pairs of what it is to be called and its
+    /// digest; empty where it is not at hand.
+    ///
+    /// # Errors
+    ///
+    /// As [`Locked::tree`].
+    pub fn parts(&self, source: Option<&Source>, filled: &Filled) -> Result<Vec<Digest>> {
+        let choice = match source.map(|s| &s.spec) {
+            Some(SourceSpec::Oci(spec)) => Layer::Of(spec),
+            Some(SourceSpec::Helm(helm)) if helm.is_oci => Layer::Chart,
+            _ => return Ok(vec![filled.digest()]),
+        };
+        view::parts(&|digest| self.read(digest), filled.digest(), &choice)
+    }
+
+    /// Content by its digest.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::read`].
+    pub fn content_of(&self, digest: Digest) -> Result<Arc<[u8]>> {
+        match self.read(digest)? {
+            Some(content) => Ok(content),
+            None => self.store.read(digest),
+        }
+    }
+
+    /// What a source is locked at; none for what is not.
+    pub fn pin_of(&self, source: &Source) -> Option<Pin> {
+        let locked = self.lockfile.sources.get(&Request::of(source))?;
+        locked.pin.clone()
     }
 
     /// The pin of a source; without one, an order for it.
@@ -302,7 +352,8 @@ impl Locked {
     fn content(&self, source: &Source, request: &Request, pin: &Pin) -> Result<Arc<[u8]>> {
         let key = Key::Source(request.clone());
         let digest = match &source.spec {
-            SourceSpec::Oci(spec) => view::layer(&self.store, pin.digest, &Layer::Of(spec))
+            SourceSpec::Oci(spec) => self
+                .layer(pin.digest, &Layer::Of(spec))
                 .map_err(|e| e.at(source.span))?,
             _ => Some(pin.digest),
         };
@@ -322,11 +373,16 @@ impl Locked {
         }
     }
 
+    /// The layer of an artifact; none where its manifest is not at hand.
+    fn layer(&self, manifest: Digest, choice: &Layer<'_>) -> Result<Option<Digest>> {
+        view::layer(&|digest| self.read(digest), manifest, choice)
+    }
+
     /// Content by its digest, from the repository or the store; none where it
     /// is in neither.
     fn read(&self, digest: Digest) -> Result<Option<Arc<[u8]>>> {
         if let Some(vendored) = &self.vendored
-            && let Some(content) = super::vendor::read(&**vendored, digest)?
+            && let Some(content) = vendored.read(digest)?
         {
             return Ok(Some(content));
         }
@@ -352,7 +408,7 @@ impl Locked {
             Key::Source(request) | Key::Chart(request, _) => Some(&request.source),
             Key::Remote(_) => None,
         };
-        if !self.is_locked {
+        if !self.has_lockfile {
             return Error::new("source/unavailable", format!("`{key}` is not at hand"))
                 .at(span)
                 .help(match source {
@@ -393,6 +449,40 @@ impl Locked {
         .at(span)
         .help("run `fluxwright fetch`, which needs the network")
     }
+}
+
+/// What a remote address may be locked as, and the repository that it is then.
+///
+/// Compat: kustomize `accumulateResources`: an address is tried as a file, then
+/// as a folder of a repository. One that cannot be a file is a repository; all
+/// folders of a repository are one input.
+fn remote_names(address: &str) -> Vec<(String, Option<RepoSpec>)> {
+    let file = (without_password(address), None);
+    let Some(spec) = RepoSpec::parse(address) else {
+        return vec![file];
+    };
+    let name = match &spec.reference {
+        Some(reference) => format!("{}?ref={reference}", spec.repository),
+        None => spec.repository.clone(),
+    };
+    let repository = (without_password(&name), Some(spec));
+    if is_repository(address) {
+        vec![repository]
+    } else {
+        vec![file, repository]
+    }
+}
+
+/// Whether an address can be nothing but that of a repository.
+pub(super) fn is_repository(address: &str) -> bool {
+    let is_http = address.starts_with("https://") || address.starts_with("http://");
+    let (place, query) = address.split_once('?').unwrap_or((address, ""));
+    let place = place.split_once("://").map_or(place, |(_, rest)| rest);
+    let names_revision = |q: &str| q.starts_with("ref=") || q.starts_with("version=");
+    !is_http
+        || query.split('&').any(names_revision)
+        || place.contains("//")
+        || format!("{place}/").contains(".git/")
 }
 
 /// What a request asks for, in a few words.

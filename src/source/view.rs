@@ -11,7 +11,6 @@ use crate::artifact::ignore::{IgnoringTree, Matcher};
 use crate::artifact::{Digest, MemoryTree, Tree, archive, pack, path};
 use crate::diag::{Error, Result};
 use crate::flux::api::{BucketSpec, GitSpec, Include, OciSpec};
-use crate::store::Store;
 
 /// The artifact of a GitRepository; `included` gives those of others.
 ///
@@ -98,15 +97,28 @@ pub(super) fn oci(layer: &[u8], name: &str, ignore: Option<&str>) -> Result<Arc<
     Ok(Arc::new(IgnoringTree::new(Arc::new(tree), matcher)))
 }
 
-/// The digest of the layer of an artifact, by its manifest in the store; none
-/// where a manifest on the way is not there.
-pub(super) fn layer(store: &Store, manifest: Digest, choice: &Layer<'_>) -> Result<Option<Digest>> {
+/// Reads content by its digest; none where it is not at hand.
+pub(super) type Read<'a> = dyn Fn(Digest) -> Result<Option<Arc<[u8]>>> + 'a;
+
+/// The layer of an artifact; none where a manifest on the way is not at hand.
+pub(super) fn layer(
+    read: &Read<'_>,
+    manifest: Digest,
+    choice: &Layer<'_>,
+) -> Result<Option<Digest>> {
+    Ok(parts(read, manifest, choice)?.pop())
+}
+
+/// Manifests, and behind them the layer that is meant; empty where a manifest
+/// is not at hand.
+pub(super) fn parts(read: &Read<'_>, manifest: Digest, choice: &Layer<'_>) -> Result<Vec<Digest>> {
+    let mut parts = vec![manifest];
     let mut at = manifest;
     for _ in 0..2 {
-        if !store.holds(at) {
-            return Ok(None);
-        }
-        match oci_manifest::read(&store.read(at)?)? {
+        let Some(content) = read(at)? else {
+            return Ok(Vec::new());
+        };
+        match oci_manifest::read(&content)? {
             Manifest::Index(next) => at = next,
             Manifest::Layers(layers) => {
                 let layer = match choice {
@@ -115,9 +127,11 @@ pub(super) fn layer(store: &Store, manifest: Digest, choice: &Layer<'_>) -> Resu
                         oci_manifest::by_media_type(&layers, oci_manifest::CHART_LAYER)?
                     }
                 };
-                return Ok(Some(layer.digest));
+                parts.push(layer.digest);
+                return Ok(parts);
             }
         }
+        parts.push(at);
     }
     Err(Error::new(
         "oci/invalid",

@@ -19,7 +19,7 @@ use crate::artifact::{DiskTree, Tree as _};
 use crate::diag::{Error, Result};
 use crate::gostd::semver;
 
-pub use tree::GitTree;
+pub use tree::{CommitEntry, CommitEntryKind, GitTree};
 
 /// The name of an object: the hash of what it is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -99,31 +99,6 @@ pub struct TagReference {
     pub target: ObjectId,
 }
 
-/// What a commit holds at a path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EntryKind {
-    /// A file.
-    File,
-    /// A symbolic link; its content is where it leads.
-    Link,
-    /// A commit of another repository.
-    Submodule,
-}
-
-/// An entry of a commit's tree that is no folder.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// The path from the root.
-    pub path: String,
-    /// What it is.
-    pub kind: EntryKind,
-    /// The object: a blob, or the commit of a submodule.
-    pub id: ObjectId,
-}
-
-/// The longest path of a folder, in bytes.
-const MAX_PATH_BYTES: usize = 4096;
-
 /// A repository that is only read.
 pub struct GitRepository {
     /// What messages call it.
@@ -194,51 +169,6 @@ impl GitRepository {
             Ok((name, id))
         });
         bundle::assemble(pack, references.collect::<Result<_>>()?, format, display)
-    }
-
-    /// The files, links and submodules of a commit, sorted by path.
-    ///
-    /// # Errors
-    ///
-    /// `ref/missing` for objects that are not there, `git/unreadable` for what
-    /// cannot be read.
-    pub fn entries(&self, commit: ObjectId) -> Result<Vec<Entry>> {
-        let tree = self
-            .repository
-            .find_commit(commit.0)
-            .and_then(|c| c.tree())
-            .map_err(|e| self.broken(&e))?;
-        let mut entries = Vec::new();
-        let mut open = vec![(String::new(), tree)];
-        while let Some((folder, tree)) = open.pop() {
-            if folder.len() > MAX_PATH_BYTES {
-                return Err(unreadable("folders nest too deep".to_owned()));
-            }
-            for entry in &tree {
-                let name = entry.name().map_err(|_| {
-                    unreadable(format!("`{folder}` holds a name that is not UTF-8"))
-                })?;
-                let path = format!("{folder}{name}");
-                let id = ObjectId(entry.id());
-                // Source: the modes of git's tree objects.
-                let kind = match entry.filemode() {
-                    0o120_000 => EntryKind::Link,
-                    0o160_000 => EntryKind::Submodule,
-                    0o040_000 => {
-                        let below = self
-                            .repository
-                            .find_tree(id.0)
-                            .map_err(|e| self.broken(&e))?;
-                        open.push((format!("{path}/"), below));
-                        continue;
-                    }
-                    _ => EntryKind::File,
-                };
-                entries.push(Entry { path, kind, id });
-            }
-        }
-        entries.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(entries)
     }
 
     /// What a reference that was listed names.

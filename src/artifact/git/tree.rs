@@ -194,7 +194,60 @@ struct TreeEntry {
     id: ObjectId,
 }
 
+/// What a commit holds at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommitEntryKind {
+    /// A file.
+    File,
+    /// A symbolic link; its content is where it leads.
+    Link,
+    /// A commit of another repository.
+    Submodule,
+}
+
+/// An entry of a commit's tree that is no folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommitEntry {
+    /// The path from the root.
+    pub path: String,
+    /// What it is.
+    pub kind: CommitEntryKind,
+    /// The object: a blob, or the commit of a submodule.
+    pub id: ObjectId,
+}
+
 impl GitRepository {
+    /// The files, links and submodules of a commit, sorted by path.
+    ///
+    /// # Errors
+    ///
+    /// `ref/missing` for objects that are not there, `git/unreadable` for what
+    /// cannot be read.
+    pub fn commit_entries(&self, commit: ObjectId) -> Result<Vec<CommitEntry>> {
+        let mut found = Vec::new();
+        let mut open = vec![(String::new(), self.tree_of(commit)?, 0)];
+        while let Some((folder, tree, depth)) = open.pop() {
+            if depth > MAX_DEPTH {
+                return Err(unreadable(format!("folders lie too deep: `{folder}`")));
+            }
+            for TreeEntry { name, mode, id } in self.entries(tree)? {
+                let path = format!("{folder}{name}");
+                let kind = match mode {
+                    Mode::Folder => {
+                        open.push((format!("{path}/"), id, depth + 1));
+                        continue;
+                    }
+                    Mode::File => CommitEntryKind::File,
+                    Mode::Link => CommitEntryKind::Link,
+                    Mode::Submodule => CommitEntryKind::Submodule,
+                };
+                found.push(CommitEntry { path, kind, id });
+            }
+        }
+        found.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(found)
+    }
+
     /// The tree of a commit.
     fn tree_of(&self, commit: ObjectId) -> Result<ObjectId> {
         let (kind, content) = self.read(commit)?;

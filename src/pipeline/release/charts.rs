@@ -8,11 +8,11 @@ use rayon::prelude::*;
 use super::{Context, Objects};
 use crate::artifact::{Kind, path};
 use crate::diag::{Error, Result, Span};
-use crate::flux::api::{ChartOrigin, ChartSpec, SourceRef};
+use crate::flux::api::{ChartOrigin, ChartSpec, SourceRef, SourceSpec};
 use crate::gostd::semver::{self, Version};
 use crate::helm::Chart;
 use crate::helm::values as chart_values;
-use crate::pipeline::source::unavailable;
+use crate::lock::ChartRequest;
 use crate::resource::Files;
 use crate::yaml::Map;
 
@@ -89,9 +89,9 @@ impl Charts {
         context: &Context<'_>,
     ) -> Result<Arc<Chart>> {
         let sources = &context.options.source_map;
-        self.once(source.to_string(), || {
+        self.once(context.sources.key_of(source), || {
             let Some(local) = context.sources.local.get(source) else {
-                return Err(unavailable(source, span));
+                return locked_layer(source, span, context);
             };
             if let Some(bytes) = local.packed() {
                 return Chart::from_archive(bytes, &local.path, sources);
@@ -121,7 +121,7 @@ impl Charts {
         let names = spec.values_files.iter().filter_map(|n| n.text());
         let key = format!(
             "{} {} {} {} {:?}",
-            spec.source,
+            context.sources.key_of(&spec.source),
             spec.chart.text().unwrap_or_default(),
             chart.metadata().version,
             spec.ignores_missing_values_files,
@@ -136,7 +136,8 @@ impl Charts {
     fn of_tree(&self, spec: &ChartSpec, context: &Context<'_>) -> Result<Arc<Chart>> {
         let name = spec.chart.text().unwrap_or_default();
         let files = context.sources.resolve(&spec.source, spec.source_span)?;
-        self.once(format!("{} {name}", spec.source), || {
+        let key = format!("{} {name}", context.sources.key_of(&spec.source));
+        self.once(key, || {
             let folder = path::join("", name.trim_start_matches('/')).unwrap_or_default();
             let sources = &context.options.source_map;
             Chart::load_with_neighbours(files.tree(), &folder, sources)
@@ -147,7 +148,7 @@ impl Charts {
     /// The version of a chart that a repository's range asks for.
     fn of_repository(&self, spec: &ChartSpec, context: &Context<'_>) -> Result<Arc<Chart>> {
         let Some(local) = context.sources.local.get(&spec.source) else {
-            return Err(unavailable(&spec.source, spec.source_span));
+            return self.of_locked_repository(spec, context);
         };
         let name = spec.chart.text().unwrap_or_default();
         let name = path::name(name);
@@ -181,6 +182,37 @@ impl Charts {
             Chart::load(files.tree(), file, &context.options.source_map)
         })
     }
+}
+
+impl Charts {
+    /// The chart that the lockfile pins for a range.
+    fn of_locked_repository(&self, spec: &ChartSpec, context: &Context<'_>) -> Result<Arc<Chart>> {
+        let (locked, declared) = context.sources.locked(&spec.source, spec.source_span)?;
+        let request = ChartRequest {
+            name: spec.chart.text().unwrap_or_default().to_owned(),
+            range: spec.version.to_string(),
+        };
+        let (archive, pin) = locked.chart(declared, &request, spec.chart.span())?;
+        // By content: two clusters may have sources of one name.
+        self.once(pin.digest.to_string(), || {
+            let display = format!("{}-{}.tgz", request.name, pin.version);
+            Chart::from_archive(&archive, &display, &context.options.source_map)
+                .map_err(|e| e.at(spec.chart.span()))
+        })
+    }
+}
+
+/// The chart that the layer of an artifact holds.
+fn locked_layer(source: &SourceRef, span: Span, context: &Context<'_>) -> Result<Arc<Chart>> {
+    let (locked, declared) = context.sources.locked(source, span)?;
+    let sources = &context.options.source_map;
+    if !matches!(declared.spec, SourceSpec::Oci(_)) {
+        let files = context.sources.resolve(source, span)?;
+        return Chart::load(files.tree(), "", sources).map_err(|e| e.at(span));
+    }
+    let (archive, pin) = locked.chart_layer(declared).map_err(|e| e.at(span))?;
+    let display = format!("{source}@{}", pin.revision);
+    Chart::from_archive(&archive, &display, sources).map_err(|e| e.at(span))
 }
 
 /// The HelmChart that is referred to.

@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 
 use self::server::{Server, Wanted};
 use super::{Access, Resolved};
-use crate::artifact::git::{Entry, EntryKind, GitRepository, ObjectId, Reference};
+use crate::artifact::git::{CommitEntry, CommitEntryKind, GitRepository, ObjectId, Reference};
 use crate::artifact::{MemoryTree, pack, path};
 use crate::diag::{Error, Result};
 use crate::flux::api::GitSpec;
@@ -212,12 +212,11 @@ fn pinned(
         None => ("", revision),
     };
     let commit = commit.split_once(':').map_or(commit, |(_, hex)| hex);
-    let by_tag = !reference.contains_key("commit")
-        && (reference.contains_key("tag")
-            || reference.contains_key("semver")
-            || reference
-                .get("name")
-                .is_some_and(|n| n.starts_with("refs/tags/")));
+    let by_tag = match (reference.get("commit"), reference.get("name")) {
+        (Some(_), _) => false,
+        (None, Some(name)) => name.starts_with("refs/tags/"),
+        (None, None) => reference.contains_key("semver") || reference.contains_key("tag"),
+    };
     if by_tag {
         // With the tag itself, as it was when it was locked.
         return Target::named(server, &format!("refs/tags/{label}"));
@@ -225,11 +224,12 @@ fn pinned(
     Ok(Target::commit(commit, label))
 }
 
-/// Whether a branch holds a commit: its history alone is fetched to see.
+/// Whether a branch holds a commit: its history is fetched to see, without
+/// content where the server can.
 fn must_hold(server: &mut Server, branch: &str, commit: &str) -> Result<()> {
     let name = format!("refs/heads/{branch}");
     let target = Target::named(server, &name)?;
-    if target.want == commit || !server.can_leave_out_content() {
+    if target.want == commit {
         return Ok(());
     }
     let pack = server.fetch(&Wanted {
@@ -336,7 +336,7 @@ fn checkout(
     tree: &mut MemoryTree,
 ) -> Result<()> {
     let mut found = Vec::new();
-    for Entry { path, kind, id } in repository.entries(commit)? {
+    for CommitEntry { path, kind, id } in repository.commit_entries(commit)? {
         let target = path::join(folder, &path)
             .filter(|t| !t.is_empty())
             .ok_or_else(|| {
@@ -346,12 +346,12 @@ fn checkout(
                 )
             })?;
         match kind {
-            EntryKind::File => tree.insert(target, repository.read(id)?.1),
-            EntryKind::Link if links == Links::Followed => {
+            CommitEntryKind::File => tree.insert(target, repository.read(id)?.1),
+            CommitEntryKind::Link if links == Links::Followed => {
                 let content = repository.read(id)?.1;
                 found.push((target, String::from_utf8_lossy(&content).into_owned()));
             }
-            EntryKind::Link | EntryKind::Submodule => {}
+            CommitEntryKind::Link | CommitEntryKind::Submodule => {}
         }
     }
     // Links to links need as many rounds as the chain is long.
@@ -412,10 +412,10 @@ fn submodules(
     tree: &mut MemoryTree,
 ) -> Result<()> {
     let (url, folder, depth) = place;
-    let entries = repository.entries(commit)?;
-    let links: Vec<&Entry> = entries
+    let entries = repository.commit_entries(commit)?;
+    let links: Vec<&CommitEntry> = entries
         .iter()
-        .filter(|e| e.kind == EntryKind::Submodule)
+        .filter(|e| e.kind == CommitEntryKind::Submodule)
         .collect();
     if links.is_empty() {
         return Ok(());
@@ -425,7 +425,7 @@ fn submodules(
     }
     let modules = entries
         .iter()
-        .find(|e| e.path == ".gitmodules" && e.kind == EntryKind::File);
+        .find(|e| e.path == ".gitmodules" && e.kind == CommitEntryKind::File);
     let modules = match modules {
         Some(entry) => String::from_utf8_lossy(&repository.read(entry.id)?.1).into_owned(),
         None => String::new(),

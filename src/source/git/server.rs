@@ -152,6 +152,10 @@ impl Server {
             wire::line(&mut request, &format!("ref-prefix {prefix}"));
         }
         wire::flush(&mut request);
+        #[expect(
+            clippy::redundant_closure_for_method_calls,
+            reason = "the method alone is not general enough in its lifetimes"
+        )]
         let lines = self.ask(&request, |packets| packets.lines())?;
         let mut references = References::new();
         for line in lines {

@@ -1,0 +1,254 @@
+//! The inputs of a repository: the lockfile, and what `lock`, `fetch` and
+//! `vendor` have in common.
+//!
+//! They render the repository and see what it asks for, fetch that, and render
+//! again, until nothing new is asked for: sources may stand in what other
+//! sources hold.
+
+use crate::diag::Result;
+use crate::lock::{FILE_NAME, Lockfile};
+use crate::resource::Files;
+
+#[cfg(feature = "network")]
+pub(super) use fetching::{Settled, settle};
+
+/// Reads the lockfile; none where there is none.
+///
+/// # Errors
+///
+/// As [`Lockfile::parse`].
+pub(super) fn read_lockfile(files: &Files) -> Result<Option<Lockfile>> {
+    if files.kind(FILE_NAME)?.is_none() {
+        return Ok(None);
+    }
+    let text = files.text(FILE_NAME)?;
+    Lockfile::parse(&text.text, text.file).map(Some)
+}
+
+#[cfg(feature = "network")]
+mod fetching {
+    use std::collections::BTreeMap;
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use indicatif::{ProgressBar, ProgressStyle};
+
+    use crate::cli::settings::{Repository, RepositoryArgs};
+    use crate::config::Config;
+    use crate::diag::{Error, Findings, Result};
+    use crate::pipeline::Sources;
+    use crate::pipeline::cluster::Cluster;
+    use crate::source::{Entries, Key, Locked, Order, Settings, fetch};
+    use crate::yaml::Node;
+
+    /// How often a repository is rendered before it is given up: as deep as
+    /// sources may stand in what other sources hold.
+    const MAX_PASSES: usize = 32;
+
+    /// A repository whose inputs are all at hand, or could not be had.
+    pub(in crate::cli) struct Settled {
+        /// The inputs.
+        pub(in crate::cli) locked: Locked,
+        /// What it renders to.
+        pub(in crate::cli) clusters: Vec<Cluster>,
+        /// What was noticed when it was rendered last.
+        pub(in crate::cli) findings: Findings,
+        /// What could not be fetched.
+        pub(in crate::cli) failures: Vec<Error>,
+    }
+
+    /// Fetches what a repository asks for, as far as `wants` agrees.
+    ///
+    /// # Errors
+    ///
+    /// Where the repository cannot be rendered at all, and for credentials in
+    /// `.fluxwright.yaml` that are not there.
+    pub(in crate::cli) fn settle(
+        args: &RepositoryArgs,
+        repository: &mut Repository,
+        mut locked: Locked,
+        wants: &dyn Fn(&Order) -> bool,
+    ) -> Result<Settled> {
+        let progress = ProgressBar::new(0).with_style(style());
+        for _ in 0..MAX_PASSES {
+            let (clusters, findings);
+            (locked, clusters, findings) = render(args, repository, locked)?;
+            let orders: BTreeMap<Key, Order> = locked
+                .take_orders()
+                .into_iter()
+                .filter(|(_, order)| wants(order))
+                .collect();
+            if orders.is_empty() {
+                progress.finish_and_clear();
+                return Ok(Settled {
+                    failures: locked.failures().cloned().collect(),
+                    locked,
+                    clusters,
+                    findings,
+                });
+            }
+            let settings = settings(&repository.config, &repository.root, &clusters)?;
+            progress.inc_length(orders.len() as u64);
+            let done = |key: &Key| {
+                progress.set_message(key.to_string());
+                progress.inc(1);
+            };
+            for (key, result) in fetch::fulfil(orders, &settings, locked.store(), &done) {
+                locked.fill(key, result);
+            }
+        }
+        Err(Error::new(
+            "lock/endless",
+            format!("sources were still turning up after {MAX_PASSES} passes"),
+        )
+        .help("does a source hold another version of itself?"))
+    }
+
+    /// Renders everything once, and asks for every source that is declared.
+    fn render(
+        args: &RepositoryArgs,
+        repository: &mut Repository,
+        locked: Locked,
+    ) -> Result<(Locked, Vec<Cluster>, Findings)> {
+        let shared = Arc::new(locked);
+        // Without the charts of the pass before: some may be there now.
+        let mut sources = Sources::new(repository.sources.repository.clone());
+        sources.local = repository.sources.local.clone();
+        sources.locked = Some(shared.clone());
+        repository.sources = sources;
+        let mut clusters = Vec::new();
+        let mut findings = Findings::new();
+        for entry in &repository.entries {
+            let (_, cluster) = args.render(repository, entry, true, &mut findings)?;
+            for source in cluster.sources() {
+                if !repository.sources.local.contains_key(&source.id) {
+                    // What is missing is noted there.
+                    let _ = shared.require(&source);
+                }
+            }
+            clusters.push(cluster);
+        }
+        repository.sources.locked = None;
+        match Arc::into_inner(shared) {
+            Some(locked) => Ok((locked, clusters, findings)),
+            None => Err(Error::new("lock/busy", "the lockfile is still in use")),
+        }
+    }
+
+    fn style() -> ProgressStyle {
+        ProgressStyle::with_template("{spinner} {pos}/{len} {msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar())
+    }
+
+    /// Mirrors and credentials: of the repository's Secrets that can be read,
+    /// of `.fluxwright.yaml`, of the user.
+    fn settings(config: &Config, root: &Path, clusters: &[Cluster]) -> Result<Settings> {
+        let mut settings = Settings {
+            mirrors: config.mirrors.clone(),
+            docker_config: docker_config(),
+            ..Settings::default()
+        };
+        for cluster in clusters {
+            let applied = cluster.objects().map(|(_, object)| object);
+            for object in applied.chain(&cluster.bootstrap) {
+                if &*object.id.gvk.kind == "Secret" && object.id.gvk.group.is_empty() {
+                    let name = (object.id.namespace.to_string(), object.id.name.to_string());
+                    if let Some(entries) = entries_of(&object.node) {
+                        settings.secrets.entry(name).or_insert(entries);
+                    }
+                }
+            }
+        }
+        for (i, credential) in config.credentials.iter().enumerate() {
+            let of = |e: Error| e.context(format!("`credentials[{i}]` in .fluxwright.yaml"));
+            let mut entries = Entries::new();
+            for (name, reference) in &credential.entries {
+                entries.insert(name.clone(), value(reference, root).map_err(of)?);
+            }
+            match (&credential.secret, &credential.address) {
+                (Some(secret), None) => {
+                    let Some((namespace, name)) = secret.split_once('/') else {
+                        return Err(of(Error::new(
+                            "config/invalid",
+                            format!("`secret: {secret}` is not NAMESPACE/NAME"),
+                        )));
+                    };
+                    let key = (namespace.to_owned(), name.to_owned());
+                    settings.secrets.insert(key, entries);
+                }
+                (None, Some(address)) => {
+                    settings.addresses.insert(address.clone(), entries);
+                }
+                _ => {
+                    return Err(of(Error::new(
+                        "config/invalid",
+                        "it is for a `secret` or for an `address`, one of them",
+                    )));
+                }
+            }
+        }
+        Ok(settings)
+    }
+
+    /// The entries of a Secret; none where they are encrypted.
+    fn entries_of(secret: &Node) -> Option<Entries> {
+        use base64::Engine as _;
+        if secret.get("sops").is_some() {
+            return None;
+        }
+        let mut entries = Entries::new();
+        let fields = |key: &str| {
+            let map = secret.get(key).map(Node::target);
+            map.map(|m| m.entries().to_vec()).unwrap_or_default()
+        };
+        for entry in fields("data") {
+            let name = entry.key.text()?.to_owned();
+            let text: String = entry.value.text()?.split_whitespace().collect();
+            let value = base64::engine::general_purpose::STANDARD
+                .decode(text)
+                .ok()?;
+            entries.insert(name, value);
+        }
+        for entry in fields("stringData") {
+            let name = entry.key.text()?.to_owned();
+            entries.insert(name, entry.value.text()?.as_bytes().to_vec());
+        }
+        Some(entries)
+    }
+
+    /// A value that the configuration refers to.
+    #[expect(clippy::disallowed_methods, reason = "the command line reads it")]
+    fn value(reference: &crate::config::Reference, root: &Path) -> Result<Vec<u8>> {
+        match (&reference.env, &reference.file) {
+            (Some(name), None) => match std::env::var(name) {
+                Ok(value) => Ok(value.into_bytes()),
+                Err(_) => Err(Error::new(
+                    "source/credentials",
+                    format!("the environment variable `{name}` is not set"),
+                )
+                .help("set it, or take it out of .fluxwright.yaml")),
+            },
+            (None, Some(file)) => {
+                let path = root.join(file);
+                std::fs::read(&path).map_err(|e| {
+                    Error::new(
+                        "source/credentials",
+                        format!("`{}` cannot be read: {}", path.display(), e.kind()),
+                    )
+                })
+            }
+            _ => Err(Error::new(
+                "config/invalid",
+                "a value is in `env` or in `file`, one of them",
+            )),
+        }
+    }
+
+    /// The user's own docker configuration, where there is one.
+    #[expect(clippy::disallowed_methods, reason = "the command line reads it")]
+    fn docker_config() -> Option<Vec<u8>> {
+        let folder = std::env::var_os("DOCKER_CONFIG").map(std::path::PathBuf::from);
+        let home = || Some(Path::new(&std::env::var_os("HOME")?).join(".docker"));
+        std::fs::read(folder.or_else(home)?.join("config.json")).ok()
+    }
+}

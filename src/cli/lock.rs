@@ -1,0 +1,199 @@
+//! `fluxwright lock`
+
+use std::io;
+use std::sync::Arc;
+
+use clap::ValueEnum;
+
+use super::folder;
+use super::inputs::{self, Settled, settle};
+use super::output::{self, Exit};
+use super::settings::{Repository, RepositoryArgs};
+use crate::diag::{Error, Findings, Result, Severity, SourceMap, nearest};
+use crate::lock::{self, Change, FILE_NAME, Lockfile, compare};
+
+/// Pin every source to a revision and a digest, in fluxwright.lock
+///
+/// Renders the repository, fetches what it asks for into the store, and goes on
+/// until nothing new turns up. What is locked stays as it is, what is missing is
+/// added, what nobody asks for any more goes. Prints what moved.
+///
+/// Examples:
+///   fluxwright lock                                    # add what is missing
+///   fluxwright lock --update                           # take everything's newest revision
+///   fluxwright lock --update flux-system/podinfo       # take that of one source
+///   fluxwright lock --check                            # offline: is the lockfile up to date?
+///   fluxwright lock --update --output markdown         # for the text of a pull request
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(super) struct Args {
+    #[command(flatten)]
+    repository: RepositoryArgs,
+
+    /// Take the newest revision of this source, KIND/NAMESPACE/NAME or the end of it, or of this
+    /// address (repeatable); of all, where none is named
+    #[arg(long, value_name = "NAME", num_args = 0..)]
+    update: Option<Vec<String>>,
+
+    /// Write nothing and fetch nothing; exit with 1 where something is missing or stale
+    #[arg(long, conflicts_with = "update")]
+    check: bool,
+
+    /// How the table of what moved is printed
+    #[arg(long, value_enum, default_value_t)]
+    output: Format,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Lines for people
+    #[default]
+    Text,
+    /// A Markdown table
+    Markdown,
+}
+
+impl Args {
+    pub(super) fn run(self) -> io::Result<Exit> {
+        let source_map = Arc::new(SourceMap::new());
+        let result = self.repository.with_jobs(|| self.lock(&source_map));
+        let (changes, findings, exit) = match result {
+            Ok(done) => done,
+            Err(e) => {
+                output::error_at(&e, &source_map);
+                return Ok(Exit::Failed);
+            }
+        };
+        output::findings(&findings.into_sorted(), &source_map);
+        let text = match (self.output, changes.is_empty()) {
+            (_, true) if exit == Exit::Done => format!("{FILE_NAME} is up to date\n"),
+            (_, true) => String::new(),
+            (Format::Text, false) => lock::table(&changes),
+            (Format::Markdown, false) => lock::markdown(&changes),
+        };
+        output::stdout(text.as_bytes())?;
+        Ok(exit)
+    }
+
+    fn lock(&self, source_map: &Arc<SourceMap>) -> Result<(Vec<Change>, Findings, Exit)> {
+        let mut repository = self.repository.open(source_map)?;
+        let files = repository.sources.repository.clone();
+        let old = inputs::read_lockfile(&files)?;
+        let start = match &self.update {
+            None => old.clone().unwrap_or_default(),
+            Some(names) => without(old.as_ref(), names)?,
+        };
+        let start = if self.check { old.clone() } else { Some(start) };
+        let locked = self.repository.locked(start, &files, &repository.config)?;
+        let settled = settle(&self.repository, &mut repository, locked, &|_| !self.check)?;
+        let old = old.unwrap_or_default();
+        if self.check {
+            return Ok(check(&old, &settled));
+        }
+        write(&repository, &old, settled)
+    }
+}
+
+/// Writes what was found, unless something could not be fetched.
+fn write(
+    repository: &Repository,
+    old: &Lockfile,
+    settled: Settled,
+) -> Result<(Vec<Change>, Findings, Exit)> {
+    let sources = &repository.source_map;
+    if !settled.failures.is_empty() {
+        let mut findings = Findings::new();
+        for failure in &settled.failures {
+            findings.push(failure.to_finding(sources));
+        }
+        return Ok((Vec::new(), findings, Exit::Failed));
+    }
+    let new = settled.locked.used();
+    let changes = compare(old, &new);
+    let path = repository.root.join(FILE_NAME);
+    let text = new.to_text();
+    // Nothing to lock needs no file.
+    let is_there = path.exists();
+    let is_wanted = is_there || new != Lockfile::default();
+    if is_wanted && !(is_there && *old == new) {
+        folder::replace_file(&path, text.as_bytes())?;
+    }
+    // What does not render may ask for more than is known.
+    let findings = only_errors(settled.findings);
+    let exit = if findings.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Failed
+    };
+    Ok((changes, findings, exit))
+}
+
+/// What a lockfile lacks, and what it holds for nothing.
+fn check(old: &Lockfile, settled: &Settled) -> (Vec<Change>, Findings, Exit) {
+    let errors = only_errors(settled.findings.clone());
+    let new = settled.locked.used();
+    let changes: Vec<Change> = if errors.is_empty() {
+        compare(old, &new)
+    } else {
+        // What could not be rendered may still ask for the rest.
+        Vec::new()
+    };
+    let is_answer = errors.as_slice().iter().all(|f| {
+        matches!(
+            &*f.rule,
+            "lock/missing" | "lock/stale" | "source/unavailable"
+        )
+    });
+    let exit = match (errors.is_empty() && changes.is_empty(), is_answer) {
+        (true, _) => Exit::Done,
+        (false, true) => Exit::No,
+        (false, false) => Exit::Failed,
+    };
+    (changes, errors, exit)
+}
+
+fn only_errors(findings: Findings) -> Findings {
+    let mut errors = Findings::new();
+    for finding in findings.into_sorted() {
+        if finding.severity == Severity::Error {
+            errors.push(finding);
+        }
+    }
+    errors
+}
+
+/// A lockfile without what is to be updated.
+fn without(old: Option<&Lockfile>, names: &[String]) -> Result<Lockfile> {
+    let mut left = old.cloned().unwrap_or_default();
+    if names.is_empty() {
+        return Ok(Lockfile::default());
+    }
+    for wanted in names {
+        let is_it = |name: &str| {
+            name.strip_suffix(wanted.as_str())
+                .is_some_and(|before| before.is_empty() || before.ends_with('/'))
+        };
+        let before = left.sources.len() + left.remotes.len();
+        left.sources
+            .retain(|request, _| !is_it(&request.source.to_string()));
+        left.remotes.retain(|address, _| address != wanted);
+        if left.sources.len() + left.remotes.len() == before {
+            let known: Vec<String> = (left.sources.keys().map(|r| r.source.to_string()))
+                .chain(left.remotes.keys().cloned())
+                .collect();
+            let error = Error::new(
+                "ref/missing",
+                format!("nothing locked is called `{wanted}`"),
+            );
+            let tail = |name: &String| name.rsplit('/').next().unwrap_or_default().to_owned();
+            let tails: Vec<String> = known.iter().map(tail).collect();
+            let near = nearest(&tail(wanted), tails.iter().map(String::as_str));
+            let near = near.and_then(|near| known.iter().find(|name| tail(name) == near));
+            return Err(match near {
+                Some(near) => error.help(format!("did you mean `{near}`?")),
+                None => error.help("names are KIND/NAMESPACE/NAME, or the end of that"),
+            });
+        }
+    }
+    Ok(left)
+}

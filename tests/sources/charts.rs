@@ -1,0 +1,218 @@
+//! Helm repositories over HTTP.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use super::fleet::{Fleet, source};
+use super::http::{Answer, Request, Server};
+
+/// The archive of a chart with one template.
+pub(super) fn archive(name: &str, version: &str) -> Vec<u8> {
+    let files = [
+        (
+            "Chart.yaml",
+            format!("apiVersion: v2\nname: {name}\nversion: {version}\n"),
+        ),
+        ("values.yaml", "value: chart\n".to_owned()),
+        (
+            "templates/map.yaml",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\n  labels:\n    \
+             chart: {{ .Chart.Version | quote }}\ndata:\n  value: {{ .Values.value }}\n"
+                .to_owned(),
+        ),
+    ];
+    let mut tar = tar::Builder::new(Vec::new());
+    for (path, content) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        header.set_cksum();
+        tar.append_data(&mut header, format!("{name}/{path}"), content.as_bytes())
+            .unwrap();
+    }
+    let tar = tar.into_inner().unwrap();
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(&tar).unwrap();
+    gzip.finish().unwrap()
+}
+
+/// An index of versions of the chart `web`.
+pub(super) fn index(versions: &[&str]) -> String {
+    let mut text =
+        "apiVersion: v1\nentries:\n  other:\n  - version: 1.0.0\n    urls: []\n  web:\n".to_owned();
+    for version in versions {
+        text.push_str(&format!(
+            "  - name: web\n    version: {version}\n    urls:\n    - charts/web-{version}.tgz\n"
+        ));
+    }
+    text
+}
+
+/// Serves charts as a static repository does.
+pub(super) fn serve(
+    versions: &'static [&'static str],
+) -> impl Fn(&Request) -> Answer + Send + Sync {
+    move |request| match request.path() {
+        "/index.yaml" => Answer::ok(index(versions)),
+        path => {
+            let version = path
+                .strip_prefix("/charts/web-")
+                .and_then(|rest| rest.strip_suffix(".tgz"));
+            match version {
+                Some(version) => Answer::ok(archive("web", version)),
+                None => Answer::status(404),
+            }
+        }
+    }
+}
+
+/// A fleet with a release of `web` from a repository.
+pub(super) fn fleet(spec: &str, range: &str) -> Fleet {
+    let fleet = Fleet::empty();
+    fleet.write("clusters/prod/source.yaml", &source("HelmRepository", spec));
+    fleet.write("clusters/prod/release.yaml", &release("web", range));
+    fleet.write(
+        "clusters/prod/flux-system.yaml",
+        "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata:\n  name: \
+         flux-system\n  namespace: flux-system\nspec:\n  interval: 1h\n  prune: true\n  path: \
+         ./clusters/prod\n  sourceRef:\n    kind: GitRepository\n    name: flux-system\n",
+    );
+    fleet
+}
+
+pub(super) fn release(name: &str, range: &str) -> String {
+    format!(
+        "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata:\n  name: {name}\n  \
+         namespace: flux-system\nspec:\n  interval: 1h\n  chart:\n    spec:\n      chart: web\n      \
+         version: '{range}'\n      sourceRef:\n        kind: HelmRepository\n        name: app\n"
+    )
+}
+
+#[test]
+fn a_range_is_locked_to_a_version() {
+    let server = Server::start(serve(&["1.0.0", "1.2.0", "2.0.0", "1.3.0-rc.1"]));
+    let fleet = fleet(&format!("  url: {}/\n", server.address), "1.x");
+    let locked = fleet.done(&["lock"]);
+    assert_eq!(
+        locked.stdout,
+        "HelmRepository/flux-system/app web 1.x  new: 1.2.0\n"
+    );
+    let lockfile = fleet.lockfile();
+    let block = "  - chart: web\n    range: '1.x'\n    version: '1.2.0'\n";
+    assert!(lockfile.contains(block), "{lockfile}");
+    let built = fleet.done(&["build"]).stdout;
+    assert!(built.contains("chart: 1.2.0"), "{built}");
+    std::fs::remove_dir_all(fleet.store()).unwrap();
+    fleet.done(&["fetch"]);
+    assert_eq!(fleet.done(&["build"]).stdout, built);
+}
+
+#[test]
+fn releases_share_one_reading_of_the_index() {
+    let server = Server::start(serve(&["1.0.0", "1.2.0", "2.0.0"]));
+    let fleet = fleet(&format!("  url: {}\n", server.address), "1.x");
+    for (name, range) in [("a", "2.x"), ("b", "1.0.0"), ("c", "1.x")] {
+        fleet.write(&format!("clusters/prod/{name}.yaml"), &release(name, range));
+    }
+    fleet.done(&["lock"]);
+    assert_eq!(server.count("/index.yaml"), 1);
+    assert_eq!(server.count("/charts/web-1.2.0.tgz"), 1);
+    // Two people's updates of two charts are in lines of their own.
+    assert_eq!(fleet.lockfile().matches("  - chart: web").count(), 3);
+}
+
+#[test]
+fn what_a_repository_does_not_have() {
+    let server = Server::start(serve(&["1.0.0"]));
+    for (range, rule, message) in [
+        (">3", "source/version", "no version is in the range `>3`"),
+        ("x.y", "source/version", "is no range of versions"),
+    ] {
+        let fleet = fleet(&format!("  url: {}\n", server.address), range);
+        let run = fleet.run(&["lock"]);
+        assert_eq!(run.code, Some(2));
+        assert!(
+            run.stderr.contains(rule) && run.stderr.contains(message),
+            "{}",
+            run.stderr
+        );
+        assert!(
+            run.stderr.contains("clusters/prod/release.yaml"),
+            "{}",
+            run.stderr
+        );
+    }
+    let fleet = fleet(&format!("  url: {}/none\n", server.address), "1.x");
+    let run = fleet.run(&["lock"]);
+    assert!(run.stderr.contains("source/missing"), "{}", run.stderr);
+}
+
+#[test]
+fn credentials_stay_with_their_host() {
+    let cdn = Server::start(serve(&["1.0.0"]));
+    let elsewhere = format!("{}/charts/web-1.0.0.tgz", cdn.address);
+    let server = Server::start(move |request| {
+        if request.header("authorization").is_none() {
+            return Answer::status(401);
+        }
+        match request.path() {
+            "/index.yaml" => Answer::ok(index(&["1.0.0"])),
+            _ => Answer::status(302).header("location", &elsewhere),
+        }
+    });
+    let secret = "apiVersion: v1\nkind: Secret\nmetadata:\n  name: login\n  namespace: \
+                  flux-system\nstringData:\n  username: alice\n  password: hunter2\n";
+    let fleet = fleet(
+        &format!("  url: {}\n  secretRef: {{name: login}}\n", server.address),
+        "1.x",
+    );
+    fleet.write("clusters/prod/secret.yaml", secret);
+    fleet.done(&["lock"]);
+    let requests = cdn.requests.lock().unwrap();
+    assert_eq!(requests.len(), 1);
+    assert_eq!(requests[0].header("authorization"), None);
+}
+
+#[test]
+fn a_mirror_takes_the_place_of_an_address() {
+    let server = Server::start(serve(&["1.0.0"]));
+    let fleet = fleet("  url: https://charts.example.invalid/stable\n", "1.x");
+    fleet.write(
+        ".fluxwright.yaml",
+        &format!(
+            "entries:\n- path: clusters/prod\nmirrors:\n  https://charts.example.invalid/stable: {}\n",
+            server.address
+        ),
+    );
+    fleet.done(&["lock"]);
+    let lockfile = fleet.lockfile();
+    assert!(
+        lockfile.contains("url: https://charts.example.invalid/stable"),
+        "{lockfile}"
+    );
+    assert!(!lockfile.contains("127.0.0.1"));
+}
+
+#[test]
+fn many_sources_wait_for_their_servers_at_the_same_time() {
+    let latency = Duration::from_millis(20);
+    let server = Server::with_latency(latency, |request| match request.path().rsplit('/').next() {
+        Some("index.yaml") => Answer::ok(index(&["1.0.0"])),
+        _ => Answer::ok(archive("web", "1.0.0")),
+    });
+    let fleet = fleet(&format!("  url: {}/app\n", server.address), "1.x");
+    for i in 0..99 {
+        let spec = format!("  url: {}/app{i}\n", server.address);
+        let source =
+            source("HelmRepository", &spec).replace("name: app\n", &format!("name: app{i}\n"));
+        let release =
+            release(&format!("web{i}"), "1.x").replace("name: app\n", &format!("name: app{i}\n"));
+        fleet.write(
+            &format!("clusters/prod/app{i}.yaml"),
+            &format!("{source}---\n{release}"),
+        );
+    }
+    fleet.done(&["lock"]);
+    let busiest = server.busiest.load(std::sync::atomic::Ordering::SeqCst);
+    assert!(busiest >= 10, "{busiest} at the same time");
+}

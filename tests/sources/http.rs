@@ -1,0 +1,230 @@
+//! A small HTTP server on loopback: files, git's own `http-backend`, and every
+//! way to misbehave.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// A request.
+#[derive(Clone, Debug)]
+pub(super) struct Request {
+    pub(super) method: String,
+    /// Path and query.
+    pub(super) target: String,
+    pub(super) headers: BTreeMap<String, String>,
+    pub(super) body: Vec<u8>,
+}
+
+impl Request {
+    pub(super) fn path(&self) -> &str {
+        self.target.split('?').next().unwrap()
+    }
+
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(String::as_str)
+    }
+}
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: Vec<u8>,
+    /// How much of the body is sent before the connection is closed.
+    pub(super) cut: Option<usize>,
+}
+
+impl Answer {
+    pub(super) fn ok(body: impl Into<Vec<u8>>) -> Answer {
+        Answer {
+            status: 200,
+            headers: Vec::new(),
+            body: body.into(),
+            cut: None,
+        }
+    }
+
+    pub(super) fn status(status: u16) -> Answer {
+        Answer {
+            status,
+            ..Answer::ok("")
+        }
+    }
+
+    pub(super) fn header(mut self, name: &str, value: &str) -> Answer {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub(super) fn cut_after(mut self, bytes: usize) -> Answer {
+        self.cut = Some(bytes);
+        self
+    }
+}
+
+type Handler = dyn Fn(&Request) -> Answer + Send + Sync;
+
+/// A running server; it ends with the process.
+pub(super) struct Server {
+    pub(super) address: String,
+    /// What was asked for, in order.
+    pub(super) requests: Arc<Mutex<Vec<Request>>>,
+    /// Requests that are answered at the same time, at most so far.
+    pub(super) busiest: Arc<AtomicUsize>,
+}
+
+impl Server {
+    /// Starts a server on a free port.
+    pub(super) fn start(handler: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> Server {
+        Server::with_latency(Duration::ZERO, handler)
+    }
+
+    /// Starts a server that takes its time for every answer.
+    pub(super) fn with_latency(
+        latency: Duration,
+        handler: impl Fn(&Request) -> Answer + Send + Sync + 'static,
+    ) -> Server {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let busiest = Arc::new(AtomicUsize::new(0));
+        let active = Arc::new(AtomicUsize::new(0));
+        let handler: Arc<Handler> = Arc::new(handler);
+        let (log, peak) = (requests.clone(), busiest.clone());
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (handler, log) = (handler.clone(), log.clone());
+                let (active, peak) = (active.clone(), peak.clone());
+                std::thread::spawn(move || {
+                    let Some((request, mut stream)) = stream.ok().and_then(read) else {
+                        return;
+                    };
+                    let now = active.fetch_add(1, Ordering::SeqCst) + 1;
+                    peak.fetch_max(now, Ordering::SeqCst);
+                    std::thread::sleep(latency);
+                    log.lock().unwrap().push(request.clone());
+                    let answer = handler(&request);
+                    active.fetch_sub(1, Ordering::SeqCst);
+                    send(&mut stream, &request, &answer);
+                });
+            }
+        });
+        Server {
+            address,
+            requests,
+            busiest,
+        }
+    }
+
+    /// How often a path was asked for.
+    pub(super) fn count(&self, path: &str) -> usize {
+        let requests = self.requests.lock().unwrap();
+        requests.iter().filter(|r| r.path() == path).count()
+    }
+}
+
+fn read(stream: TcpStream) -> Option<(Request, TcpStream)> {
+    let mut reader = BufReader::new(stream.try_clone().ok()?);
+    let mut line = String::new();
+    reader.read_line(&mut line).ok()?;
+    let mut words = line.split_whitespace();
+    let (method, target) = (words.next()?.to_owned(), words.next()?.to_owned());
+    let mut headers = BTreeMap::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok()?;
+        let Some((name, value)) = line.trim_end().split_once(':') else {
+            break;
+        };
+        headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
+    }
+    let length = headers.get("content-length").and_then(|l| l.parse().ok());
+    let mut body = vec![0; length.unwrap_or(0)];
+    reader.read_exact(&mut body).ok()?;
+    let request = Request {
+        method,
+        target,
+        headers,
+        body,
+    };
+    Some((request, stream))
+}
+
+fn send(stream: &mut TcpStream, request: &Request, answer: &Answer) {
+    let mut head = format!(
+        "HTTP/1.1 {} x\r\ncontent-length: {}\r\nconnection: close\r\n",
+        answer.status,
+        answer.body.len()
+    );
+    for (name, value) in &answer.headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    head.push_str("\r\n");
+    let body = match answer.cut {
+        Some(cut) => &answer.body[..cut],
+        None => &answer.body,
+    };
+    // A client may have gone.
+    let _ = stream.write_all(head.as_bytes());
+    if request.method != "HEAD" {
+        let _ = stream.write_all(body);
+    }
+}
+
+/// Answers as `git http-backend` does for the repositories in a folder.
+pub(super) fn git(root: PathBuf) -> impl Fn(&Request) -> Answer + Send + Sync + 'static {
+    move |request| {
+        let (path, query) = request
+            .target
+            .split_once('?')
+            .unwrap_or((&request.target, ""));
+        let mut command = Command::new("git");
+        command
+            .arg("http-backend")
+            .env("GIT_PROJECT_ROOT", &root)
+            .env("GIT_HTTP_EXPORT_ALL", "1")
+            .env("PATH_INFO", path)
+            .env("QUERY_STRING", query)
+            .env("REQUEST_METHOD", &request.method)
+            .env("CONTENT_LENGTH", request.body.len().to_string())
+            .env("REMOTE_ADDR", "127.0.0.1")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        if let Some(kind) = request.header("content-type") {
+            command.env("CONTENT_TYPE", kind);
+        }
+        if let Some(protocol) = request.header("git-protocol") {
+            command.env("GIT_PROTOCOL", protocol);
+        }
+        let mut child = command.spawn().unwrap();
+        let _ = child.stdin.take().unwrap().write_all(&request.body);
+        let mut output = Vec::new();
+        child
+            .stdout
+            .take()
+            .unwrap()
+            .read_to_end(&mut output)
+            .unwrap();
+        child.wait().unwrap();
+        let end = output.windows(4).position(|w| w == b"\r\n\r\n").unwrap();
+        let head = String::from_utf8_lossy(&output[..end]).into_owned();
+        let mut answer = Answer::ok(&output[end + 4..]);
+        for line in head.lines() {
+            match line.split_once(": ") {
+                Some(("Status", status)) => {
+                    answer.status = status[..3].parse().unwrap();
+                }
+                Some((name, value)) => answer.headers.push((name.to_owned(), value.to_owned())),
+                None => {}
+            }
+        }
+        answer
+    }
+}

@@ -1,0 +1,44 @@
+//! Sources on real servers, on loopback: git's `http-backend` behind a small
+//! HTTP server, `sshd`, Debian's `docker-registry`, static chart repositories;
+//! well-behaved and not.
+//!
+//! A server that is not installed is said by name, and its tests do not run.
+
+#![expect(
+    clippy::print_stderr,
+    reason = "what does not run is said, with its reason"
+)]
+#![expect(
+    clippy::zombie_processes,
+    reason = "servers are waited for when what holds them is dropped"
+)]
+
+mod charts;
+mod fleet;
+mod git;
+mod http;
+mod offline;
+mod registry;
+mod ssh;
+mod trouble;
+
+use std::path::PathBuf;
+
+/// A program that a test needs; none, said by name, where it is not installed.
+fn program(name: &str) -> Option<PathBuf> {
+    let found = ["/usr/bin", "/usr/sbin", "/usr/local/bin"]
+        .iter()
+        .map(|folder| PathBuf::from(folder).join(name))
+        .find(|path| path.exists());
+    if found.is_none() {
+        // Libtest shows it with --nocapture; CI installs them all.
+        eprintln!("not run: `{name}` is not installed");
+    }
+    found
+}
+
+/// A port that was free a moment ago.
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}

@@ -1,0 +1,309 @@
+//! OCI registries: Debian's `docker-registry`, started here, with and without a
+//! login.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use fluxwright::artifact::Digest;
+
+use super::charts::{archive, fleet as chart_fleet};
+use super::fleet::{Fleet, config_map, source};
+use super::{free_port, program};
+
+/// A registry; it ends with this.
+struct Registry {
+    child: Child,
+    _folder: tempfile::TempDir,
+    port: u16,
+    authorization: Option<&'static str>,
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Registry {
+    fn start(program: PathBuf, with_login: bool) -> Registry {
+        let folder = tempfile::tempdir().unwrap();
+        let port = free_port();
+        let root = folder.path().display().to_string();
+        let mut config = format!(
+            "version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {root}/data\nhttp:\n  addr: \
+             127.0.0.1:{port}\n"
+        );
+        if with_login {
+            std::fs::write(folder.path().join("htpasswd"), password_file()).unwrap();
+            config.push_str(&format!(
+                "auth:\n  htpasswd:\n    realm: test\n    path: {root}/htpasswd\n"
+            ));
+        }
+        let path = folder.path().join("config.yml");
+        std::fs::write(&path, config).unwrap();
+        let child = Command::new(program)
+            .arg("serve")
+            .arg(path)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        for _ in 0..200 {
+            if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+                return Registry {
+                    child,
+                    _folder: folder,
+                    port,
+                    authorization: with_login.then_some("Basic YWxpY2U6aHVudGVyMg=="),
+                };
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("docker-registry does not listen");
+    }
+
+    fn url(&self) -> String {
+        format!("oci://127.0.0.1:{}", self.port)
+    }
+
+    /// One request; the whole answer.
+    fn send(&self, method: &str, target: &str, content_type: &str, body: &[u8]) -> String {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        let login = self
+            .authorization
+            .map(|a| format!("authorization: {a}\r\n"));
+        let head = format!(
+            "{method} {target} HTTP/1.1\r\nhost: 127.0.0.1:{}\r\nconnection: close\r\ncontent-type: \
+             {content_type}\r\ncontent-length: {}\r\n{}\r\n",
+            self.port,
+            body.len(),
+            login.unwrap_or_default()
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.write_all(body).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    fn push_blob(&self, repository: &str, content: &[u8]) -> Digest {
+        let digest = Digest::of(content);
+        let answer = self.send("POST", &format!("/v2/{repository}/blobs/uploads/"), "", b"");
+        let location = answer
+            .lines()
+            .find_map(|l| l.strip_prefix("Location: "))
+            .unwrap_or_else(|| panic!("{answer}"));
+        let target = location
+            .trim()
+            .split_once(&format!(":{}", self.port))
+            .unwrap()
+            .1;
+        let answer = self.send(
+            "PUT",
+            &format!("{target}&digest={digest}"),
+            "application/octet-stream",
+            content,
+        );
+        assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+        digest
+    }
+
+    /// Pushes an artifact of layers; the manifest's digest.
+    fn push(&self, repository: &str, tag: &str, layers: &[(&str, &[u8])]) -> Digest {
+        let config = self.push_blob(repository, b"{}");
+        let layers: Vec<String> = layers
+            .iter()
+            .map(|(media_type, content)| {
+                let digest = self.push_blob(repository, content);
+                format!(
+                    r#"{{"mediaType":"{media_type}","digest":"{digest}","size":{}}}"#,
+                    content.len()
+                )
+            })
+            .collect();
+        let manifest = format!(
+            r#"{{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{{"mediaType":"application/vnd.cncf.flux.config.v1+json","digest":"{config}","size":2}},"layers":[{}]}}"#,
+            layers.join(",")
+        );
+        let answer = self.send(
+            "PUT",
+            &format!("/v2/{repository}/manifests/{tag}"),
+            "application/vnd.oci.image.manifest.v1+json",
+            manifest.as_bytes(),
+        );
+        assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+        Digest::of(manifest.as_bytes())
+    }
+}
+
+/// A password file that lets alice in with `hunter2`.
+fn password_file() -> String {
+    let hash = bcrypt::hash_with_salt("hunter2", 5, [7; 16]).unwrap();
+    format!("alice:{}\n", hash.format_for_version(bcrypt::Version::TwoY))
+}
+
+fn layer(files: &[(&str, &str)]) -> Vec<u8> {
+    let mut tar = tar::Builder::new(Vec::new());
+    for (path, content) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        header.set_cksum();
+        tar.append_data(&mut header, path, content.as_bytes())
+            .unwrap();
+    }
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(&tar.into_inner().unwrap()).unwrap();
+    gzip.finish().unwrap()
+}
+
+const FLUX: &str = "application/vnd.cncf.flux.content.v1.tar+gzip";
+const CHART: &str = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
+
+fn fleet(registry: &Registry, reference: &str, more: &str) -> Fleet {
+    Fleet::of(&source(
+        "OCIRepository",
+        &format!(
+            "  url: {}/app\n  insecure: true\n  ref: {{{reference}}}\n{more}",
+            registry.url()
+        ),
+    ))
+}
+
+#[test]
+fn artifacts_by_tag_range_and_digest() {
+    let Some(program) = program("docker-registry") else {
+        return;
+    };
+    let registry = Registry::start(program, false);
+    let content = |value| layer(&[("deploy/web.yaml", &config_map("web", value))]);
+    let other = layer(&[("deploy/other.yaml", &config_map("other", "other"))]);
+    let first = registry.push("app", "1.0.0", &[(FLUX, &content("one"))]);
+    let second = registry.push(
+        "app",
+        "1.1.0",
+        &[(FLUX, &content("two")), ("application/x-other", &other)],
+    );
+    registry.push("app", "2.0.0-rc.1", &[(FLUX, &content("rc"))]);
+    registry.push("app", "latest", &[(FLUX, &content("latest"))]);
+    for (reference, revision, value) in [
+        ("tag: 1.0.0", format!("1.0.0@{first}"), "one"),
+        ("semver: 1.x", format!("1.1.0@{second}"), "two"),
+        (
+            "semver: '>=1.0.0', semverFilter: '^1\\.0'",
+            format!("1.0.0@{first}"),
+            "one",
+        ),
+        (&format!("digest: '{first}'"), first.to_string(), "one"),
+        (
+            &format!("tag: 1.1.0, digest: '{first}'"),
+            first.to_string(),
+            "one",
+        ),
+        ("", "latest@".to_owned(), "latest"),
+    ] {
+        let fleet = fleet(&registry, reference, "");
+        fleet.done(&["lock"]);
+        let lockfile = fleet.lockfile();
+        assert!(
+            lockfile.contains(&format!("revision: {revision}")),
+            "{reference}: {lockfile}"
+        );
+        let built = fleet.done(&["build"]).stdout;
+        assert!(
+            built.contains(&format!("value: {value}")),
+            "{reference}: {built}"
+        );
+        std::fs::remove_dir_all(fleet.store()).unwrap();
+        fleet.done(&["fetch"]);
+        assert_eq!(fleet.done(&["build"]).stdout, built);
+    }
+    let selecting = fleet(
+        &registry,
+        "tag: 1.1.0",
+        "  layerSelector: {mediaType: application/x-other}\n",
+    );
+    selecting.done(&["lock"]);
+    assert!(selecting.done(&["build"]).stdout.contains("value: other"));
+    let missing = fleet(
+        &registry,
+        "tag: 1.1.0",
+        "  layerSelector: {mediaType: a/b}\n",
+    );
+    let run = missing.run(&["lock"]);
+    assert!(run.stderr.contains("oci/layer"), "{}", run.stderr);
+    let missing = fleet(&registry, "tag: none", "");
+    let run = missing.run(&["lock"]);
+    assert!(run.stderr.contains("source/missing"), "{}", run.stderr);
+    let missing = fleet(&registry, "semver: '>9'", "");
+    let run = missing.run(&["lock"]);
+    assert!(run.stderr.contains("source/version"), "{}", run.stderr);
+}
+
+#[test]
+fn charts_are_tags() {
+    let Some(program) = program("docker-registry") else {
+        return;
+    };
+    let registry = Registry::start(program, false);
+    registry.push("charts/web", "1.0.0", &[(CHART, &archive("web", "1.0.0"))]);
+    registry.push(
+        "charts/web",
+        "1.2.0_b1",
+        &[(CHART, &archive("web", "1.2.0+b1"))],
+    );
+    let fleet = chart_fleet(
+        &format!(
+            "  type: oci\n  insecure: true\n  url: {}/charts\n",
+            registry.url()
+        ),
+        "1.x",
+    );
+    let locked = fleet.done(&["lock"]);
+    assert_eq!(
+        locked.stdout,
+        "HelmRepository/flux-system/app web 1.x  new: 1.2.0+b1\n"
+    );
+    let built = fleet.done(&["build"]).stdout;
+    assert!(built.contains("1.2.0+b1"), "{built}");
+    std::fs::remove_dir_all(fleet.store()).unwrap();
+    fleet.done(&["fetch"]);
+    assert_eq!(fleet.done(&["build"]).stdout, built);
+}
+
+#[test]
+fn logins_of_secrets_and_of_docker() {
+    let Some(program) = program("docker-registry") else {
+        return;
+    };
+    let registry = Registry::start(program, true);
+    let content = layer(&[("deploy/web.yaml", &config_map("web", "one"))]);
+    registry.push("app", "1.0.0", &[(FLUX, &content)]);
+    let anonymous = fleet(&registry, "tag: 1.0.0", "");
+    let run = anonymous.run(&["lock"]);
+    assert_eq!(run.code, Some(2));
+    assert!(run.stderr.contains("source/denied"), "{}", run.stderr);
+
+    let config = format!(
+        r#"{{"auths": {{"127.0.0.1:{}": {{"auth": "YWxpY2U6aHVudGVyMg=="}}}}}}"#,
+        registry.port
+    );
+    let secret = fleet(&registry, "tag: 1.0.0", "  secretRef: {name: pull}\n");
+    secret.write(
+        "clusters/prod/secret.yaml",
+        &format!(
+            "apiVersion: v1\nkind: Secret\ntype: kubernetes.io/dockerconfigjson\nmetadata:\n  name: \
+             pull\n  namespace: flux-system\nstringData:\n  .dockerconfigjson: '{config}'\n"
+        ),
+    );
+    secret.done(&["lock"]);
+
+    anonymous.write("../docker/config.json", &config);
+    let folder = anonymous.root().join("../docker");
+    let run = anonymous.run_with(&["lock"], &[("DOCKER_CONFIG", folder.to_str().unwrap())]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+}
