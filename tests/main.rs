@@ -10,6 +10,7 @@ mod build;
 mod check_schema;
 #[cfg(feature = "git")]
 mod diff;
+mod docs;
 mod envsubst;
 mod fleet;
 mod fuzz_corpus;

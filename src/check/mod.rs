@@ -44,6 +44,7 @@
 
 mod api;
 mod auto;
+pub mod candidates;
 mod dag;
 pub mod example;
 mod files;
@@ -54,6 +55,7 @@ mod out;
 mod own;
 mod pin;
 mod rbac;
+pub mod reference;
 mod references;
 mod rendering;
 mod rule;
@@ -63,6 +65,7 @@ pub mod schemas;
 mod secret;
 pub mod settings;
 mod source;
+mod subst;
 mod tenancy;
 mod trust;
 mod view;

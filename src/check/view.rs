@@ -333,23 +333,21 @@ impl<'a> View<'a> {
         self.cluster.unit(kind, namespace, name)
     }
 
-    /// Whether everything that Kustomizations apply could be rendered, so that
-    /// a Flux object that is not among it does not exist.
+    /// Whether a Flux object that is not among the objects does not exist.
     ///
-    /// A Kustomization whose source is not at hand may bring anything.
+    /// Not so where something makes Flux objects that are not rendered here, or
+    /// where a Kustomization could not be rendered: that is told, and what
+    /// follows from it need not be. What lies in other repositories counts as
+    /// not there, as Flux objects are seldom brought from one for use in
+    /// another.
     pub fn is_complete(&self) -> bool {
-        let unseen = self.cluster.units.iter().any(|unit| {
+        let failed = self.cluster.units.iter().any(|unit| {
+            let error = unit.outcome.as_ref().err();
             unit.kind == UnitKind::Kustomization
-                && unit
-                    .outcome
-                    .as_ref()
-                    .is_err_and(|e| e.rule() == "source/unavailable" && self.source_exists(unit))
+                && error.is_some_and(|e| !matches!(e.rule(), "source/unavailable" | "ref/missing"))
         });
-        let makers = [("fluxcd.controlplane.io", "ResourceSet")];
-        !unseen
-            && !makers
-                .iter()
-                .any(|(g, k)| self.of_kind(g, k).next().is_some())
+        let mut makers = self.of_kind("fluxcd.controlplane.io", "ResourceSet");
+        !failed && makers.next().is_none()
     }
 
     /// Whether an object is the source that the repository itself is.
@@ -364,13 +362,5 @@ impl<'a> View<'a> {
             || used
                 .filter(|used| used.origin == SourceOrigin::Repository)
                 .any(|used| is(&used.source))
-    }
-
-    fn source_exists(&self, unit: &Unit) -> bool {
-        unit.source.as_ref().is_some_and(|used| {
-            let source = &used.source;
-            self.find(api::SOURCE, &source.kind, &source.namespace, &source.name)
-                .is_some()
-        })
     }
 }

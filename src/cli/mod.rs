@@ -19,15 +19,18 @@ mod fail_on;
 mod fetch;
 mod folder;
 mod get;
+mod graph;
 mod inflate;
 mod inputs;
 mod kustomize;
 #[cfg(feature = "network")]
 mod lock;
 mod man;
+mod migrate;
 mod output;
 mod rbac;
 mod read;
+mod rule;
 #[cfg(feature = "sops")]
 mod secrets;
 mod settings;
@@ -72,6 +75,7 @@ enum Command {
     #[cfg(not(feature = "network"))]
     Fetch(absent::Args),
     Get(get::Args),
+    Graph(Box<graph::Args>),
     Kustomize(Box<kustomize::Args>),
     #[cfg(feature = "network")]
     Lock(Box<lock::Args>),
@@ -79,6 +83,8 @@ enum Command {
     Lock(absent::Args),
     Man(man::Args),
     Rbac(Box<rbac::Args>),
+    Migrate(migrate::Args),
+    Rule(rule::Args),
     Store(store::Args),
     #[cfg(feature = "verify")]
     Verify(Box<verify::Args>),
@@ -120,6 +126,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         #[cfg(not(feature = "network"))]
         Command::Fetch(args) => args.run("network"),
         Command::Get(args) => args.run(),
+        Command::Graph(args) => args.run(),
         Command::Kustomize(args) => args.run(),
         #[cfg(feature = "network")]
         Command::Lock(args) => args.run(),
@@ -127,6 +134,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Lock(args) => args.run("network"),
         Command::Man(args) => args.run(),
         Command::Rbac(args) => args.run(),
+        Command::Migrate(args) => args.run(),
+        Command::Rule(args) => args.run(),
         Command::Store(args) => args.run(),
         #[cfg(feature = "verify")]
         Command::Verify(args) => args.run(),

@@ -1,10 +1,13 @@
 //! Printing, and what the program ends with.
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
+use clap::ValueEnum;
+
+use crate::check::RULES;
 use crate::diag::{Error, Finding, Severity, SourceMap};
-use crate::report::human;
+use crate::report::{self, human};
 
 /// How a run ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +18,51 @@ pub enum Exit {
     No,
     /// 2: it could not be done, or not wholly.
     Failed,
+}
+
+/// The form of findings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// Annotated source
+    Human,
+    /// A list of findings
+    Json,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// JUnit XML
+    Junit,
+    /// Annotations of GitHub's workflows
+    Github,
+    /// A code quality report of GitLab
+    Gitlab,
+    /// Markdown, for a comment on a pull request
+    Markdown,
+}
+
+/// Prints findings to standard output.
+pub(super) fn report(findings: &[Finding], sources: &SourceMap, format: Format) -> io::Result<()> {
+    let text = match format {
+        Format::Human => human(findings, sources, io::stdout().is_terminal()),
+        Format::Json => report::json(findings),
+        Format::Sarif => report::sarif(findings, &rule_texts()),
+        Format::Junit => report::junit(findings),
+        Format::Github => report::github(findings),
+        Format::Gitlab => report::gitlab(findings),
+        Format::Markdown => report::markdown(findings),
+    };
+    stdout(text.as_bytes())
+}
+
+/// The rules as reports show them.
+fn rule_texts() -> Vec<report::RuleText> {
+    let texts = RULES.iter().map(|rule| report::RuleText {
+        id: rule.id,
+        title: rule.title,
+        why: rule.why,
+        mend: rule.mend,
+        severity: rule.severity,
+    });
+    texts.collect()
 }
 
 impl From<Exit> for ExitCode {

@@ -12,6 +12,7 @@ mod fields;
 pub mod generate;
 pub mod ignore;
 pub mod metadata;
+pub mod migrate;
 pub mod order;
 pub mod substitute;
 mod version;

@@ -95,10 +95,11 @@ fn folder(tree: &Arc<dyn Tree>, root: &str, sources: &SourceMap) -> Result<Vec<C
 }
 
 fn join(folder: &str, name: &str) -> String {
-    if folder.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{folder}/{name}")
+    match (folder, name) {
+        ("", name) => name.to_owned(),
+        // The folder itself.
+        (folder, "") => folder.to_owned(),
+        (folder, name) => format!("{folder}/{name}"),
     }
 }
 

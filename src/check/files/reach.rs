@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use crate::artifact::{Kind, path};
 use crate::check::{Repository, View};
+use crate::flux::api;
 use crate::flux::generate::FILE_NAMES;
 use crate::pipeline::cluster::SourceOrigin;
-use crate::resource::Files;
+use crate::resource::{Files, Gvk};
 use crate::yaml::Node;
 
 /// Deeper folders are not looked into.
@@ -55,6 +56,14 @@ impl<'a> Reach<'a> {
             .iter()
             .filter_map(|name| path::join(folder, name))
             .find(|file| matches!(self.files.kind(file), Ok(Some(Kind::File))))
+            // A Kustomization of Flux may go by that name.
+            .filter(|file| {
+                let documents = self.files.documents(file);
+                !documents.is_ok_and(|documents| {
+                    let mut kinds = documents.iter().map(|d| Gvk::of(&d.root));
+                    kinds.any(|gvk| api::is_kustomization(&gvk))
+                })
+            })
     }
 
     /// Follows a folder as a build does.

@@ -2,3 +2,4 @@
 
 pub(super) mod invalid;
 pub(super) mod kinds;
+pub(super) mod no_namespace;

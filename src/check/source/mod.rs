@@ -1,3 +1,6 @@
 //! Sources can be fetched, and by nobody who should not.
 
 pub(super) mod auth;
+pub(super) mod ignore_rules;
+pub(super) mod pass_credentials;
+pub(super) mod secret_keys;

@@ -2,19 +2,18 @@
 
 mod schema;
 
-use std::io::{self, IsTerminal as _};
+use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
-use clap::{Subcommand, ValueEnum};
+use clap::Subcommand;
 
 use super::fail_on::FailOn;
-use super::output::{self, Exit};
+use super::output::{self, Exit, Format};
 use super::settings::RepositoryArgs;
 use crate::check::settings::Settings;
 use crate::check::{Repository, View, run};
 use crate::diag::{Error, Finding, Findings, Result, Severity, SourceMap};
-use crate::report;
 use crate::schema::KubernetesVersion;
 
 /// Find what is wrong before it is merged
@@ -59,14 +58,6 @@ pub(super) struct Args {
 #[derive(Debug, Subcommand)]
 enum What {
     Schema(schema::Args),
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Format {
-    /// Annotated source
-    Human,
-    /// A list of findings
-    Json,
 }
 
 /// What came of a check.
@@ -191,13 +182,9 @@ impl Args {
 
     fn print(&self, checked: &Checked, sources: &SourceMap, start: Instant) -> io::Result<Exit> {
         let findings = &checked.findings;
-        match self.output {
-            Format::Json => output::stdout(report::json(findings).as_bytes())?,
-            Format::Human => {
-                let color = io::stdout().is_terminal();
-                output::stdout(report::human(findings, sources, color).as_bytes())?;
-                output::stderr(&summary(checked, start));
-            }
+        output::report(findings, sources, self.output)?;
+        if self.output == Format::Human {
+            output::stderr(&summary(checked, start));
         }
         Ok(self.fail_on.exit(findings))
     }

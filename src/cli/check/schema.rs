@@ -1,19 +1,17 @@
 //! `fluxwright check schema FILE…`
 
 use std::collections::BTreeSet;
-use std::io::{self, IsTerminal as _, Read as _};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use clap::ValueEnum;
 use rayon::prelude::*;
 
 use crate::artifact::{DiskTree, Kind, Tree};
 use crate::check::schemas::{Checked, check};
-use crate::cli::output::{self, Exit};
+use crate::cli::output::{self, Exit, Format};
 use crate::diag::{Error, Finding, Result, Severity, SourceMap};
 use crate::flux::FluxVersion;
-use crate::report;
 use crate::schema::{KubernetesVersion, Location, Origin, Schemas, crd};
 use crate::yaml::{self, Document, Node};
 
@@ -62,14 +60,6 @@ pub(super) struct Args {
     /// How many threads to use; all processors without it
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Format {
-    /// Annotated source
-    Human,
-    /// A list of findings
-    Json,
 }
 
 impl Args {
@@ -164,13 +154,9 @@ impl Args {
         let objects = checked.objects;
         let findings = checked.into_findings(self.require_schemas).into_sorted();
         let errors = count(&findings, Severity::Error);
-        match self.output {
-            Format::Json => output::stdout(report::json(&findings).as_bytes())?,
-            Format::Human => {
-                let color = io::stdout().is_terminal();
-                output::stdout(report::human(&findings, sources, color).as_bytes())?;
-                output::stderr(&summary(objects, &findings));
-            }
+        output::report(&findings, sources, self.output)?;
+        if self.output == Format::Human {
+            output::stderr(&summary(objects, &findings));
         }
         Ok(if errors == 0 { Exit::Done } else { Exit::No })
     }
