@@ -1,7 +1,5 @@
 //! `fluxwright migrate`: Flux objects rewritten for a newer Flux.
 
-#![expect(clippy::disallowed_methods, reason = "this rewrites files in place")]
-
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
