@@ -127,17 +127,26 @@ fn managed_by(span: Span) -> labels::Labels {
 }
 
 /// Takes out objects that are configuration of the build alone.
+///
+/// # Errors
+///
+/// `kustomize/duplicate-id` where two of the others have one identity by now,
+/// on which kustomize crashes.
 fn drop_local(map: &mut ResMap, context: &Context<'_>) -> Result<()> {
     let api = &context.api;
     let mut kept: HashSet<Id> = HashSet::with_capacity(map.as_slice().len());
+    let mut is_unique = true;
     for resource in map.iter().filter(|r| !r.is_empty()) {
         documents::check_object(resource.node())?;
         let is_local = resource
             .annotation(LOCAL_CONFIG)
             .is_some_and(|value| value != "false");
-        if !is_local {
-            kept.insert(resource.current_id(api));
+        if !is_local && !kept.insert(resource.current_id(api)) {
+            is_unique = false;
         }
+    }
+    if !is_unique {
+        map.check_unique(api)?;
     }
     // Compat: an object stays if one of its identity does.
     if kept.len() < map.as_slice().len() {

@@ -31,7 +31,6 @@ mod generate;
 mod id;
 mod json;
 mod json_patch;
-mod labels;
 mod links;
 mod loader;
 mod merge;

@@ -9,7 +9,6 @@ use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 
 use super::file::Selector;
 use super::id::Id;
-use super::labels::LabelSelector;
 use super::pattern::Pattern;
 use super::resource::{Behavior, ORIGIN, Resource};
 use crate::diag::{Error, Result, Span};
@@ -405,6 +404,18 @@ impl Matcher {
     }
 }
 
+/// Reads a selector of labels or annotations.
+fn label_selector(text: &super::file::Text) -> Result<crate::resource::Selector> {
+    crate::resource::Selector::parse(text).map_err(|reason| {
+        Error::new(
+            "kustomize/selector",
+            format!("`{text}` is no label selector: {reason}"),
+        )
+        .at(text.span)
+        .help("write it as kubectl takes it: `app=web,tier!=cache,!old`")
+    })
+}
+
 /// Whether an object's labels and annotations are as a selector wants them.
 pub(super) fn matches_labels(resource: &Resource, selector: &Selector) -> Result<bool> {
     for (text, field) in [
@@ -413,7 +424,12 @@ pub(super) fn matches_labels(resource: &Resource, selector: &Selector) -> Result
     ] {
         if !text.is_empty() {
             let labels = resource.metadata_map(field);
-            if !LabelSelector::new(text, text.span)?.matches(&labels) {
+            let wanted = label_selector(text)?;
+            let label = |key: &str| {
+                let (_, value) = labels.iter().find(|(k, _)| **k == *key)?;
+                Some(value.text().unwrap_or_default())
+            };
+            if !wanted.matches(label) {
                 return Ok(false);
             }
         }

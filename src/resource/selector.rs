@@ -213,10 +213,7 @@ fn check_key(key: &str) -> Result<(), String> {
         Some((prefix, name)) => (Some(prefix), name),
         None => (None, key),
     };
-    let dns = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, b'-' | b'.');
-    let good = !name.is_empty()
-        && is_name(name)
-        && prefix.is_none_or(|p| !p.is_empty() && p.len() <= 253 && p.bytes().all(dns));
+    let good = is_name(name) && prefix.is_none_or(is_subdomain);
     good.then_some(())
         .ok_or_else(|| format!("`{key}` is no label key"))
 }
@@ -236,6 +233,17 @@ fn is_name(text: &str) -> bool {
         && bytes
             .iter()
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+}
+
+fn is_subdomain(text: &str) -> bool {
+    let dns = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let is_label = |label: &str| {
+        let bytes = label.as_bytes();
+        bytes.first().is_some_and(dns)
+            && bytes.last().is_some_and(dns)
+            && bytes.iter().all(|b| dns(b) || *b == b'-')
+    };
+    text.len() <= 253 && text.split('.').all(is_label)
 }
 
 #[cfg(test)]
@@ -297,6 +305,10 @@ mod tests {
             ("a=-b", "`-b` is no label value"),
             ("A/b/c=d", "`A/b/c` is no label key"),
             ("a,", "expected a key, found the end"),
+            ("-a=b", "`-a` is no label key"),
+            ("a-.b/c", "`a-.b/c` is no label key"),
+            ("a/=b", "`a/` is no label key"),
+            ("a in", "expected `(`, found the end"),
         ] {
             assert_eq!(Selector::parse(text).unwrap_err(), message, "{text}");
         }

@@ -90,9 +90,9 @@ impl Transform for Replacements {
                 )
                 .help("add `source` and `targets`"));
             };
-            let value = value_of(replacement, map, context)?;
+            let mut value = Value::of(replacement, map, context)?;
             for target in targets {
-                apply(map, &value, target, context)?;
+                apply(map, &mut value, target, context)?;
             }
         }
         map.drop_empties();
@@ -101,34 +101,63 @@ impl Transform for Replacements {
 }
 
 /// The value that is copied.
-fn value_of(replacement: &Replacement, map: &ResMap, context: &Context<'_>) -> Result<Node> {
-    let source = match (&replacement.source, &replacement.source_value) {
-        (Some(_), Some(value)) => {
-            return Err(error("the replacement has two sources", value.span)
-                .help("leave out `source` or `sourceValue`"));
+struct Value {
+    node: Node,
+    /// Where it stands, if it is a whole field: the object, and the path there.
+    ///
+    /// Compat: kustomize copies from that field as it is by then, which one of
+    /// the targets may have changed.
+    field: Option<(usize, Vec<String>)>,
+}
+
+impl Value {
+    fn of(replacement: &Replacement, map: &ResMap, context: &Context<'_>) -> Result<Value> {
+        let alone = |node| Value { node, field: None };
+        let source = match (&replacement.source, &replacement.source_value) {
+            (Some(_), Some(value)) => {
+                return Err(error("the replacement has two sources", value.span)
+                    .help("leave out `source` or `sourceValue`"));
+            }
+            (None, Some(value)) => {
+                return Ok(alone(fields::untagged(value.text.clone(), value.span)));
+            }
+            (Some(source), None) => source,
+            (None, None) => return Ok(alone(Node::null(replacement.span))),
+        };
+        let (position, resource) = find_source(source, map, context)?;
+        let default = Text::new("metadata.name", source.span);
+        let field_path = if source.field_path.is_empty() {
+            &default
+        } else {
+            &source.field_path
+        };
+        let parts = split_field_path(field_path);
+        let found = fields::lookup(resource.node(), &parts)
+            .map_err(|e| in_object(e, resource).at(field_path.span))?;
+        let Some(value) = found.filter(|value| !value.is_null_or_empty()) else {
+            return Err(error(
+                format!("the source has no field `{field_path}`"),
+                field_path.span,
+            )
+            .object(resource_ref(resource.node()))
+            .help("correct the path; names with points in them need a `\\` before each"));
+        };
+        let is_whole = source.options.delimiter.is_empty();
+        Ok(Value {
+            node: refined(value, &source.options, field_path)?,
+            field: is_whole.then(|| (position, parts.into_iter().map(String::from).collect())),
+        })
+    }
+
+    /// Takes the value anew if it stands in this object, which has changed.
+    fn refresh(&mut self, position: usize, object: &Node) {
+        if let Some((source, path)) = &self.field
+            && *source == position
+            && let Ok(Some(value)) = fields::lookup(object, path)
+        {
+            self.node = value.clone();
         }
-        (None, Some(value)) => return Ok(fields::untagged(value.text.clone(), value.span)),
-        (Some(source), None) => source,
-        (None, None) => return Ok(Node::null(replacement.span)),
-    };
-    let resource = find_source(source, map, context)?;
-    let default = Text::new("metadata.name", source.span);
-    let field_path = if source.field_path.is_empty() {
-        &default
-    } else {
-        &source.field_path
-    };
-    let found = fields::lookup(resource.node(), &split_field_path(field_path))
-        .map_err(|e| in_object(e, resource).at(field_path.span))?;
-    let Some(value) = found.filter(|value| !value.is_null_or_empty()) else {
-        return Err(error(
-            format!("the source has no field `{field_path}`"),
-            field_path.span,
-        )
-        .object(resource_ref(resource.node()))
-        .help("correct the path; names with points in them need a `\\` before each"));
-    };
-    refined(value, &source.options, field_path)
+    }
 }
 
 fn in_object(error: Error, resource: &Resource) -> Error {
@@ -139,7 +168,7 @@ fn find_source<'m>(
     source: &Source,
     map: &'m ResMap,
     context: &Context<'_>,
-) -> Result<&'m Resource> {
+) -> Result<(usize, &'m Resource)> {
     let wanted = &source.object;
     let pattern = GvkText::of(wanted);
     let namespace = Id {
@@ -158,9 +187,10 @@ fn find_source<'m>(
     };
     let mut found = map
         .iter()
-        .filter(|resource| resource.has_any_id(&context.api, is_meant));
+        .enumerate()
+        .filter(|(_, resource)| resource.has_any_id(&context.api, is_meant));
     match (found.next(), found.next()) {
-        (Some(resource), None) => Ok(resource),
+        (Some(source), None) => Ok(source),
         (Some(_), Some(_)) => Err(Error::new(
             "kustomize/ambiguous",
             format!("several objects are the source: {wanted}"),
@@ -222,7 +252,12 @@ fn refined(value: &Node, options: &FieldOptions, path: &Text) -> Result<Node> {
 }
 
 /// Copies a value to the objects that a target means.
-fn apply(map: &mut ResMap, value: &Node, target: &Target, context: &mut Context<'_>) -> Result<()> {
+fn apply(
+    map: &mut ResMap,
+    value: &mut Value,
+    target: &Target,
+    context: &mut Context<'_>,
+) -> Result<()> {
     let Some(select) = &target.select else {
         return Err(error(
             "the target does not say which objects it means",
@@ -242,7 +277,7 @@ fn apply(map: &mut ResMap, value: &Node, target: &Target, context: &mut Context<
     } else {
         &target.field_paths
     };
-    for resource in map.iter_mut() {
+    for (position, resource) in map.iter_mut().enumerate() {
         if !resmap::matches_labels(resource, select)? {
             continue;
         }
@@ -270,8 +305,9 @@ fn apply(map: &mut ResMap, value: &Node, target: &Target, context: &mut Context<
         }
         for path in paths {
             resource
-                .edit(|node, links| copy(node, value, path, &target.options, links))
+                .edit(|node, links| copy(node, &value.node, path, &target.options, links))
                 .map_err(|e| e.at(path.span).object(resource_ref(resource.node())))?;
+            value.refresh(position, resource.node());
         }
     }
     Ok(())
