@@ -7,6 +7,8 @@ use std::path::Path;
 mod envsubst_entries;
 #[path = "../fuzz/entries/gostd.rs"]
 mod gostd_entries;
+#[path = "../fuzz/entries/kustomize.rs"]
+mod kustomize_entries;
 #[path = "../fuzz/entries/lock.rs"]
 mod lock_entries;
 #[path = "../fuzz/entries/rbac.rs"]
@@ -47,6 +49,11 @@ fn yaml_roundtrip() {
 #[test]
 fn envsubst() {
     replay("envsubst", envsubst_entries::expand);
+}
+
+#[test]
+fn kustomize_build() {
+    replay("kustomize_build", kustomize_entries::build);
 }
 
 #[test]
