@@ -6,6 +6,7 @@
     reason = "tests may panic, and read and write files"
 )]
 
+mod bad_repository;
 mod build;
 mod check_schema;
 #[cfg(feature = "git")]

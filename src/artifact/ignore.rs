@@ -299,7 +299,8 @@ impl Part {
     }
 }
 
-/// A tree without what a matcher leaves out.
+/// A tree without what a matcher leaves out, and without symbolic links, which
+/// artifacts do not hold.
 #[derive(Clone, Debug)]
 pub struct IgnoringTree {
     tree: Arc<dyn Tree>,
@@ -337,15 +338,26 @@ impl IgnoringTree {
     }
 }
 
+impl IgnoringTree {
+    /// Whether a symbolic link is on the way to what a path names.
+    fn is_linked(&self, path: &str) -> Result<bool> {
+        Ok(self.tree.resolve(path)?.is_some_and(|real| real != path))
+    }
+}
+
 impl Tree for IgnoringTree {
     fn kind(&self, path: &str) -> Result<Option<Kind>> {
         Ok(match self.tree.kind(path)? {
-            Some(kind) if self.holds(path, kind)? => Some(kind),
+            Some(kind) if self.holds(path, kind)? && !self.is_linked(path)? => Some(kind),
             _ => None,
         })
     }
 
     fn read(&self, path: &str) -> Result<Arc<[u8]>> {
+        if self.is_linked(path)? {
+            return Err(super::disk::missing(&self.display(path))
+                .help("a symbolic link is on the way, and Flux's artifacts hold none"));
+        }
         if self.matcher.is_ignored(path, Kind::File) && self.tree.kind(path)? == Some(Kind::File) {
             return Err(super::disk::missing(&self.display(path)).help(format!(
                 "it is left out of the artifact: see `{FILE_NAME}` and the source's `spec.ignore`"
@@ -357,7 +369,7 @@ impl Tree for IgnoringTree {
     fn list(&self, path: &str) -> Result<Vec<Entry>> {
         let mut entries = Vec::new();
         for entry in self.tree.list(path)? {
-            if self.holds(&below(path, &entry.name), entry.kind)? {
+            if !entry.is_symlink && self.holds(&below(path, &entry.name), entry.kind)? {
                 entries.push(entry);
             }
         }

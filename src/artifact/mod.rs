@@ -46,6 +46,11 @@ pub struct Entry {
 /// The largest file that is read, in bytes.
 pub const MAX_FILE_BYTES: u64 = 512 << 20;
 
+/// Whether a file holds, in the place of its content, what Git LFS knows it by.
+pub fn is_lfs_pointer(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"version https://git-lfs.github.com/spec/v1\n")
+}
+
 /// A tree of files that does not change while it is read.
 ///
 /// Symbolic links are followed as long as they stay in the tree; one that

@@ -28,6 +28,7 @@ mod lock;
 mod man;
 mod migrate;
 mod output;
+mod progress;
 mod rbac;
 mod read;
 mod rule;

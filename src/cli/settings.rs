@@ -8,6 +8,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::inputs;
+use super::progress::Bar;
 #[cfg(feature = "sops")]
 use super::secrets::SecretArgs;
 use super::store::StoreArgs;
@@ -20,7 +21,7 @@ use crate::helm::{Capabilities, KubeVersion};
 use crate::lock::Lockfile;
 use crate::pipeline::cluster::Cluster;
 use crate::pipeline::secrets::Secrets;
-use crate::pipeline::{Entry, LocalSource, Sources, build, entry, render};
+use crate::pipeline::{Entry, LocalSource, Progress, Sources, build, entry, render};
 use crate::resource::{Files, Gvk};
 use crate::source::Locked;
 use crate::source::vendor::{self, Vendored};
@@ -409,6 +410,7 @@ impl RepositoryArgs {
             replacements: self.replacements(&repository.source_map)?,
             capabilities: self.capabilities(repository)?,
             secrets: repository.secrets.clone(),
+            progress: Bar::new(&entry.name).map(|bar| bar as Arc<dyn Progress>),
             ..render::Options::new(repository.source_map.clone())
         };
         let mut own = Findings::new();

@@ -24,7 +24,7 @@ use super::render::{self, Options, Raw, Rendered};
 use super::variables::{Providers, Sourced};
 use super::{Entry, Sources};
 use crate::artifact::path;
-use crate::diag::{Error, Finding, Findings, Result, Severity};
+use crate::diag::{Error, Findings, Result};
 use crate::flux::api::{self, HelmRelease, Kustomization, SourceRef};
 use crate::resource::{Gvk, ResId};
 use crate::yaml::{Node, Value, decode, resolve::Version};
@@ -139,6 +139,7 @@ fn cluster(
     if sources.own.is_none() {
         sources.own = entry.source.clone().or_else(|| own_source(&seen, &sources));
     }
+    sources.leave_out_ignored(&seen)?;
     for object in &seen {
         sources.declare(object);
     }
@@ -223,11 +224,13 @@ impl Graph<'_> {
             .map(|(_, task)| task)
             .filter(|task| patience == Patience::None || !task.waits_for_source(sources))
             .collect();
+        options.tell_found(todo.len());
         todo.par_iter_mut().for_each(|task| {
             task.raw = Some(match &task.spec {
                 Ok(spec) => render::raw(spec, sources, options),
                 Err(e) => Err(e.clone()),
             });
+            options.tell_done();
         });
     }
 
@@ -526,6 +529,8 @@ impl Graph<'_> {
             .values_mut()
             .filter(|release| release.done.is_none())
             .collect();
+        let options = self.options;
+        options.tell_found(todo.len());
         let specs = todo.iter().filter_map(|release| release.spec.as_ref().ok());
         context.charts.load(specs.map(|spec| &spec.chart), &context);
         todo.par_iter_mut().for_each(|release| {
@@ -536,6 +541,7 @@ impl Graph<'_> {
                 }
                 Err(e) => Err(e.clone()),
             });
+            options.tell_done();
         });
     }
 
@@ -643,17 +649,9 @@ impl Graph<'_> {
     ) {
         let sources = &self.options.source_map;
         let id = ResId::of(object).to_object_ref();
-        for (field, span) in dropped.unwrap_or_default() {
-            findings.push(
-                Finding::new(
-                    "api/unknown-field",
-                    Severity::Warning,
-                    format!("`{field}` does not exist in Flux {}", self.options.flux),
-                )
-                .at(*span, sources)
-                .object(id.clone())
-                .help("the API server drops it; raise `--flux-version` if yours has it"),
-            );
+        let dropped = dropped.unwrap_or_default();
+        for finding in api::check_fields(object, dropped, self.options.flux, sources) {
+            findings.push(finding);
         }
         if let Some(old) = api::check_version(object, self.options.flux, sources) {
             findings.push(old);

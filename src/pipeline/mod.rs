@@ -12,6 +12,7 @@ pub mod cluster;
 pub mod entry;
 pub mod index;
 mod names;
+mod progress;
 mod release;
 pub mod render;
 pub mod secrets;
@@ -19,4 +20,5 @@ mod source;
 mod variables;
 
 pub use entry::Entry;
+pub use progress::Progress;
 pub use source::{LocalSource, Sources};

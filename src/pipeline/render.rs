@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use super::cluster::Object;
 use super::secrets::{self, Secrets};
 use super::variables::{Sourced, is_encrypted};
-use super::{Entry, Sources, names};
+use super::{Entry, Progress, Sources, names};
 use crate::artifact::ignore::Matcher;
 use crate::artifact::{Kind, path};
 use crate::diag::{Error, Finding, Findings, Result, Severity, SourceMap, Span, nearest};
@@ -48,6 +48,8 @@ pub struct Options {
     pub source_map: Arc<SourceMap>,
     /// What becomes of encrypted values.
     pub secrets: Arc<Secrets>,
+    /// Who is told how far the build is.
+    pub progress: Option<Arc<dyn Progress>>,
 }
 
 impl Options {
@@ -63,6 +65,21 @@ impl Options {
             capabilities: Arc::default(),
             source_map,
             secrets: Arc::default(),
+            progress: None,
+        }
+    }
+
+    /// Tells that so many more parts are to be rendered.
+    pub(super) fn tell_found(&self, count: usize) {
+        if let Some(progress) = &self.progress {
+            progress.found(count);
+        }
+    }
+
+    /// Tells that one of them is done.
+    pub(super) fn tell_done(&self) {
+        if let Some(progress) = &self.progress {
+            progress.done();
         }
     }
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use super::release::Charts;
+use crate::artifact::ignore::{IgnoringTree, Matcher};
 use crate::artifact::{MemoryTree, archive};
 use crate::diag::{Error, Result, SourceMap, Span};
 use crate::flux::api::{Source, SourceRef};
@@ -186,6 +187,27 @@ impl Sources {
             || self.local.contains_key(source)
             || self.is_own(source)
             || self.declared.contains_key(source)
+    }
+
+    /// Makes the repository the artifact that its own source makes of it: what
+    /// `.sourceignore` files, the source's `spec.ignore` or Flux's defaults
+    /// leave out is not there.
+    ///
+    /// # Errors
+    ///
+    /// As [`Matcher::for_artifact`].
+    pub(super) fn leave_out_ignored(&mut self, objects: &[Node]) -> Result<()> {
+        let own = objects
+            .iter()
+            .find(|object| self.own.as_ref().is_some_and(|own| own.is_of(object)));
+        let rules = own
+            .and_then(|object| object.at_path(&["spec", "ignore"]))
+            .and_then(Node::text);
+        let tree = self.repository.tree().clone();
+        let matcher = Matcher::for_artifact(&*tree, rules)?;
+        let tree = IgnoringTree::new(tree, matcher);
+        self.repository = Arc::new(self.repository.narrowed(Arc::new(tree)));
+        Ok(())
     }
 
     /// Whether a reference is the repository itself.

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use foldhash::HashMap;
 
-use crate::artifact::{Entry, Kind, Tree};
-use crate::diag::{FileId, Result, SourceMap};
+use crate::artifact::{Entry, Kind, Tree, is_lfs_pointer};
+use crate::diag::{Error, FileId, Result, SourceMap, Span};
 use crate::yaml::{self, Document};
 
 /// The text of a file.
@@ -94,6 +94,23 @@ impl Files {
         })
     }
 
+    /// The same files seen through a tree that leaves some of them out; what
+    /// has been read of the others is not read again.
+    pub fn narrowed(&self, tree: Arc<dyn Tree>) -> Files {
+        let mut read = self
+            .read
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        read.retain(|path, _| matches!(tree.kind(path), Ok(Some(Kind::File))));
+        Files {
+            tree,
+            sources: self.sources.clone(),
+            read: Arc::new(Mutex::new(read)),
+            replaced: self.replaced.clone(),
+        }
+    }
+
     /// The source map that spans point into.
     pub fn sources(&self) -> &Arc<SourceMap> {
         &self.sources
@@ -154,7 +171,8 @@ impl Files {
     ///
     /// # Errors
     ///
-    /// As [`Tree::read`] and [`yaml::text::decode`].
+    /// As [`Tree::read`] and [`yaml::text::decode`]; `file/lfs-pointer` for a
+    /// file whose content is kept by Git LFS.
     pub fn text(&self, path: &str) -> Result<Text> {
         let file = self.file(path);
         file.text.get_or_init(|| self.read_text(path)).clone()
@@ -192,7 +210,18 @@ impl Files {
         match yaml::text::decode(&bytes) {
             Ok(text) => {
                 let text: Arc<str> = text.into();
-                let file = self.sources.add(name, text.clone());
+                let file = self.sources.add(&*name, text.clone());
+                if is_lfs_pointer(&bytes) {
+                    return Err(Error::new(
+                        "file/lfs-pointer",
+                        format!("`{name}` is a pointer of Git LFS, not the content it stands for"),
+                    )
+                    .at(Span::new(file, 1, 1))
+                    .help(
+                        "keep the file in Git itself: Flux's sources do not fetch what Git LFS \
+                         keeps",
+                    ));
+                }
                 Ok(Text { text, file })
             }
             Err(e) => {

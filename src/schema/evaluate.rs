@@ -269,12 +269,7 @@ impl<'e, 'n> Evaluation<'e, 'n> {
             } else if schema.has(flag::CLOSED)
                 && !(is_object && matches!(name, "apiVersion" | "kind" | "metadata"))
             {
-                let known = schema.properties().map(|(name, _)| name);
-                let help = match (nearest(name, known), home_of(schema, name)) {
-                    (Some(near), _) => format!("did you mean `{near}`?"),
-                    (None, Some(home)) => format!("it is a field of `{home}`: write it there"),
-                    (None, None) => fields_help(schema),
-                };
+                let help = help_for_unknown(schema, name);
                 self.report(place, format!("unknown field `{name}`")).help = Some(help);
             }
             self.path.pop();
@@ -648,6 +643,16 @@ fn describe_types(types: u32) -> String {
     .map(|(_, word)| *word)
     .collect();
     words.join(" or ")
+}
+
+/// What to do about a field that a schema does not have.
+pub(super) fn help_for_unknown(schema: Schema<'_>, name: &str) -> String {
+    let known = schema.properties().map(|(name, _)| name);
+    match (nearest(name, known), home_of(schema, name)) {
+        (Some(near), _) => format!("did you mean `{near}`?"),
+        (None, Some(home)) => format!("it is a field of `{home}`: write it there"),
+        (None, None) => fields_help(schema),
+    }
 }
 
 /// The property that has a field of this name.

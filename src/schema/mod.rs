@@ -25,6 +25,7 @@ mod rules;
 mod set;
 #[cfg(test)]
 mod tests;
+mod unknown;
 mod version;
 
 pub use build::{Builder, KindDraft, SchemaId};
@@ -32,4 +33,5 @@ pub use evaluate::Violation;
 pub use location::Location;
 pub use pack::{Pack, Rule, Schema, Scope, Variant, Variants};
 pub use set::{Missing, Origin, Schemas, Verdict};
+pub use unknown::UnknownField;
 pub use version::KubernetesVersion;

@@ -13,6 +13,7 @@ use super::json_schema;
 use super::pack::{Pack, Schema, Scope, Variant};
 use super::plain::plain;
 use super::rules;
+use super::unknown::{self, UnknownField};
 use crate::diag::{Error, Result, Severity, Span, nearest};
 use crate::gostd::regexp::Cache;
 use crate::yaml::Node;
@@ -174,6 +175,15 @@ impl Schemas {
         }
         let variant = CATALOG.kind(api_version, kind).next()?;
         Some((Origin::Catalog, variant))
+    }
+
+    /// The fields of a Flux object that this version of Flux does not have;
+    /// none for a kind that it does not serve.
+    pub fn unknown_flux_fields(flux: u32, object: &Node) -> Vec<UnknownField> {
+        let text = |name| object.get(name).and_then(Node::text).unwrap_or_default();
+        let variant = FLUX.kind(text("apiVersion"), text("kind")).at(flux);
+        let schema = variant.and_then(|variant| variant.schema);
+        schema.map_or_else(Vec::new, |schema| unknown::fields(schema, object))
     }
 
     /// Where objects of a kind live.

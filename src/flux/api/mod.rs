@@ -12,6 +12,7 @@ use super::FluxVersion;
 use super::fields::Fields;
 use crate::diag::{Finding, Result, Severity, SourceMap, Span};
 use crate::resource::{Gvk, ResId};
+use crate::schema::Schemas;
 use crate::yaml::Node;
 
 pub use helm_release::{
@@ -242,6 +243,44 @@ pub fn is_helm_release(gvk: &Gvk) -> bool {
     &*gvk.group == HELM && &*gvk.kind == "HelmRelease"
 }
 
+/// What is to be told of fields that the object's kind does not have: the API
+/// server drops them, or refuses the object.
+///
+/// `dropped` are those that other versions of Flux have, which is told apart.
+pub fn check_fields(
+    object: &Node,
+    dropped: &[Dropped],
+    flux: FluxVersion,
+    sources: &SourceMap,
+) -> Vec<Finding> {
+    let id = ResId::of(object).to_object_ref();
+    let newer = dropped.iter().map(|(field, span)| {
+        let message = format!("`{field}` does not exist in Flux {flux}");
+        Finding::new("api/unknown-field", Severity::Warning, message)
+            .at(*span, sources)
+            .help("the API server drops it; raise `--flux-version` if yours has it")
+    });
+    let pointer = |field: &str| format!("/{}", field.replace('.', "/"));
+    let unknown = Schemas::unknown_flux_fields(flux.minor(), object)
+        .into_iter()
+        .filter(|field| {
+            !dropped
+                .iter()
+                .any(|(known, _)| pointer(known) == field.path)
+        })
+        .map(|field| {
+            let message = format!("unknown field `{}`", field.name);
+            Finding::new("api/unknown-field", Severity::Warning, message)
+                .at(field.span, sources)
+                .path(field.path)
+                .help(field.help)
+        });
+    newer
+        .chain(unknown)
+        .map(|finding| finding.object(id.clone()))
+        .collect()
+}
+
 /// What is to be told of an object's API version: that it is deprecated, or no
 /// longer served.
 ///
@@ -294,6 +333,15 @@ pub struct SourceRef {
 pub type Dropped = (String, Span);
 
 impl SourceRef {
+    /// Whether an object is the source that is meant.
+    pub fn is_of(&self, object: &Node) -> bool {
+        let id = ResId::of(object);
+        *id.gvk.group == *SOURCE
+            && id.gvk.kind == self.kind
+            && id.name == self.name
+            && id.namespace == self.namespace
+    }
+
     /// Reads `kind`, `name` and `namespace`; `namespace` is that of the object
     /// that refers.
     fn read(fields: &Fields<'_>, namespace: &Arc<str>) -> Result<SourceRef> {

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::artifact::path;
+use crate::artifact::{is_lfs_pointer, path};
 use crate::diag::{Error, Result, Span};
 use crate::kustomize::build::Context;
 use crate::kustomize::file::{GeneratorArgs, Text};
@@ -91,7 +91,7 @@ fn without_quotes(text: &str) -> &str {
     text
 }
 
-fn of_file(source: &Text, loader: &Loader<'_>, context: &Context<'_>) -> Result<Pair> {
+fn of_file(source: &Text, loader: &Loader<'_>, context: &mut Context<'_>) -> Result<Pair> {
     let (key, name) = match source.split_once('=') {
         None => (base(source), &**source),
         Some((_, name)) if name.contains('=') => {
@@ -131,9 +131,18 @@ fn base(text: &str) -> &str {
 
 /// The bytes of a file, as they are or as the caller wants them changed, and
 /// the place of their beginning.
-fn read(name: &Text, loader: &Loader<'_>, context: &Context<'_>) -> Result<(Arc<[u8]>, Span)> {
+fn read(name: &Text, loader: &Loader<'_>, context: &mut Context<'_>) -> Result<(Arc<[u8]>, Span)> {
     let path = loader.file(name)?;
     let raw = loader.files().raw(&path).map_err(|e| e.at(name.span))?;
+    if is_lfs_pointer(&raw.bytes) {
+        context.warn(
+            loader.files(),
+            "file/lfs-pointer",
+            format!("`{name}` is a pointer of Git LFS, and the pointer is what is taken"),
+            name.span,
+            "keep the file in Git itself: Flux's sources do not fetch what Git LFS keeps",
+        );
+    }
     let changed = match context.options.source_transform {
         Some(transform) => transform
             .transform(&path, &raw.bytes)
