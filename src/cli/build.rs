@@ -92,12 +92,13 @@ impl Args {
                 Err(e) => Err(e),
             },
         };
+        let is_written = written.is_ok();
         if let Err(e) = written {
             exit = Exit::Failed;
             findings.push(e.to_finding(&source_map));
         }
         output::findings(&findings.into_sorted(), &source_map);
-        if let Some(folder) = &self.output_dir {
+        if let Some(folder) = self.output_dir.as_ref().filter(|_| is_written) {
             output::stderr(&summary(&clusters, folder));
         }
         Ok(exit)

@@ -251,9 +251,15 @@ impl<'l> Loader<'l> {
             format!("no such file or folder: `{}`", self.files.display(path)),
         )
         .at(name.span);
-        match self.nearest(path) {
-            Some(nearest) => error.help(format!("did you mean `{nearest}`?")),
-            None => error.help("create it, or correct the path"),
+        // A tree that leaves it out says why.
+        let reason = self.files.bytes(path).err();
+        match (
+            reason.as_ref().and_then(Error::help_text),
+            self.nearest(path),
+        ) {
+            (Some(reason), _) => error.help(reason),
+            (None, Some(nearest)) => error.help(format!("did you mean `{nearest}`?")),
+            (None, None) => error.help("create it, or correct the path"),
         }
     }
 
