@@ -24,11 +24,13 @@
 //! - [`pipeline`]: the order of the stages
 //! - [`graph`]: what waits for what
 //! - [`diff`]: what a change does to the clusters
+//! - [`bundle`]: the signed artifact of a release
 //! - [`report`]: findings for people and machines
 //! - [`check`]: rules over what is rendered
 //! - [`cli`]: the command line
 
 pub mod artifact;
+pub mod bundle;
 pub mod cel;
 pub mod check;
 pub mod cli;

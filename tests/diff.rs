@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::program::{Run, run_with};
 
 /// A repository with one cluster, and its first commit.
-struct Fixture {
+pub(crate) struct Fixture {
     folder: tempfile::TempDir,
 }
 
@@ -38,7 +38,7 @@ spec:
 ";
 
 impl Fixture {
-    fn new() -> Fixture {
+    pub(crate) fn new() -> Fixture {
         let fixture = Fixture {
             folder: tempfile::tempdir().unwrap(),
         };
@@ -49,11 +49,11 @@ impl Fixture {
         fixture
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    fn write(&self, path: &str, content: &str) {
+    pub(crate) fn write(&self, path: &str, content: &str) {
         let path = self.path().join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, content).unwrap();
@@ -78,7 +78,7 @@ impl Fixture {
         assert!(status.success(), "git {args:?}");
     }
 
-    fn commit(&self) {
+    pub(crate) fn commit(&self) {
         self.git(&["add", "--all"]);
         self.git(&["commit", "--quiet", "--message", "x"]);
     }

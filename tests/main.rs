@@ -8,6 +8,8 @@
 
 mod bad_repository;
 mod build;
+#[cfg(feature = "verify")]
+mod bundle;
 mod check_schema;
 #[cfg(feature = "git")]
 mod diff;

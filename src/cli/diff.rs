@@ -227,7 +227,7 @@ impl Args {
         for entry in &opened.entries {
             // What is merely noticed on the way is `check`'s to tell.
             let mut told = Findings::new();
-            match self.repository.render(&opened, entry, true, &mut told) {
+            match self.repository.render(&opened, entry, false, &mut told) {
                 Ok((_, cluster)) => rendering.add_cluster(cluster, sources),
                 Err(e) => rendering.add_failed(&entry.name, &e, sources),
             }

@@ -1,4 +1,4 @@
-//! What the terminal is like.
+//! What the environment says: of the terminal, and keys that are handed over in it.
 
 #![expect(
     clippy::disallowed_methods,
@@ -17,4 +17,22 @@ pub(super) fn columns() -> usize {
         Ok(size) if size.ws_col > 0 => usize::from(size.ws_col),
         _ => DEFAULT,
     }
+}
+
+/// The value of a variable, as bytes.
+///
+/// # Errors
+///
+/// `ref/missing` where it is not set.
+#[cfg(feature = "verify")]
+pub(super) fn bytes(name: &str) -> crate::diag::Result<Vec<u8>> {
+    std::env::var_os(name)
+        .map(std::ffi::OsString::into_encoded_bytes)
+        .ok_or_else(|| {
+            crate::diag::Error::new(
+                "ref/missing",
+                format!("the environment has no variable `{name}`"),
+            )
+            .help("export it to the program, with the PEM text as its value")
+        })
 }

@@ -48,6 +48,46 @@ pub(super) fn replace_as(folder: &Path, files: &OutputFiles, format: &str) -> Re
     swap(beside.path(), &absolute).map_err(|e| failed("replace", folder, &e))
 }
 
+/// Writes the files of a bundle: a folder, or a tar archive of it where the
+/// path ends with `.tar`.
+///
+/// # Errors
+///
+/// As [`replace`].
+pub(super) fn write_bundle(path: &Path, files: &OutputFiles) -> Result<()> {
+    if path.extension().is_none_or(|ending| ending != "tar") {
+        return replace(path, files);
+    }
+    let failed = |e: &io::Error| {
+        Error::new(
+            "output/failed",
+            format!("cannot write `{}`: {}", path.display(), e.kind()),
+        )
+    };
+    let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
+    let parent = parent.unwrap_or(Path::new("."));
+    let beside = tempfile::NamedTempFile::new_in(parent).map_err(|e| failed(&e))?;
+    let mut builder = tar::Builder::new(&beside);
+    for (name, content) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        header.set_mtime(0);
+        builder
+            .append_data(&mut header, name, &**content)
+            .map_err(|e| failed(&e))?;
+    }
+    builder.into_inner().map_err(|e| failed(&e))?;
+    // A temporary file is its owner's alone; an output is as others are.
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    beside
+        .as_file()
+        .set_permissions(mode)
+        .map_err(|e| failed(&e))?;
+    beside.persist(path).map_err(|e| failed(&e.error))?;
+    Ok(())
+}
+
 fn write(target: &Path, content: &[u8]) -> io::Result<()> {
     if let Some(parent) = target.parent() {
         fs::create_dir_all(parent)?;
@@ -139,7 +179,13 @@ fn check_ours(folder: &Path, format: &str) -> Result<()> {
     let ours = fs::read(folder.join(INDEX_NAME))
         .ok()
         .and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok())
-        .is_some_and(|index| index.get("format").and_then(|s| s.as_str()) == Some(format));
+        .is_some_and(|index| {
+            let own = index.get("format").and_then(|s| s.as_str());
+            let bundle = index
+                .pointer("/annotations/fluxwright.format")
+                .and_then(|s| s.as_str());
+            own == Some(format) || bundle == Some(format)
+        });
     if ours {
         Ok(())
     } else {

@@ -7,6 +7,7 @@
 #[cfg(not(all(feature = "network", feature = "sops", feature = "verify")))]
 mod absent;
 mod build;
+mod bundle;
 mod check;
 mod completion;
 #[cfg(feature = "sops")]
@@ -22,6 +23,7 @@ mod get;
 mod graph;
 mod inflate;
 mod inputs;
+mod head;
 mod kustomize;
 #[cfg(feature = "network")]
 mod lock;
@@ -63,6 +65,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Build(Box<build::Args>),
+    Bundle(bundle::Args),
     Check(Box<check::Args>),
     Completion(completion::Args),
     #[cfg(feature = "sops")]
@@ -114,6 +117,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let result = match cli.command {
         Command::Build(args) => args.run(),
+        Command::Bundle(args) => args.run(),
         Command::Check(args) => args.run(),
         Command::Completion(args) => args.run(),
         #[cfg(feature = "sops")]

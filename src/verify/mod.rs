@@ -27,6 +27,8 @@ pub mod provenance;
 #[cfg(feature = "verify")]
 mod publickey;
 #[cfg(feature = "verify")]
+pub mod sign;
+#[cfg(feature = "verify")]
 mod ssh;
 
 #[cfg(feature = "verify")]

@@ -568,7 +568,7 @@ fn headers(object: &[u8]) -> impl Iterator<Item = &str> {
 }
 
 /// When a commit was made, in seconds since 1970, as it says itself.
-fn committed_at(commit: &[u8]) -> i64 {
+pub fn committed_at(commit: &[u8]) -> i64 {
     header(commit, "committer")
         .and_then(|who| who.rsplit('>').next())
         .and_then(|rest| rest.split_whitespace().next())

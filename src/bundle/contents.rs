@@ -1,0 +1,117 @@
+//! What a bundle holds.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+use serde_json::json;
+
+use crate::diag::{Finding, ObjectRef};
+use crate::pipeline::cluster::{Cluster, sha256};
+use crate::pipeline::index::{OutputFiles, Versions};
+use crate::yaml::Node;
+
+/// All that goes into a bundle.
+#[derive(Debug)]
+pub struct Contents<'a> {
+    /// The files of the build, its index among them.
+    pub files: &'a OutputFiles,
+    /// The versions that the build took for granted.
+    pub versions: &'a Versions,
+    /// The images that pods run.
+    pub images: Vec<Image>,
+    /// What was found.
+    pub findings: &'a [Finding],
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// Where the content of a bundle comes from.
+#[derive(Clone, Debug, Default)]
+pub struct Origin {
+    /// The address of the repository, as the user gives it.
+    pub source: Option<String>,
+    /// Its revision, as Flux writes it: `sha1:…`.
+    pub revision: Option<String>,
+    /// When the revision was made, in seconds since 1970.
+    pub created: i64,
+    /// The digest of the lockfile, in hexadecimal.
+    pub lock_sha256: Option<String>,
+    /// The version or tag of the bundle.
+    pub tag: String,
+}
+
+/// An image, and who runs it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Image {
+    /// The image as it is written.
+    pub image: String,
+    /// The objects that name it.
+    pub objects: Vec<ObjectRef>,
+}
+
+/// The images of all pods and of whatever else has containers, sorted.
+pub fn images(clusters: &[Cluster]) -> Vec<Image> {
+    let mut found: BTreeMap<String, BTreeSet<ObjectRef>> = BTreeMap::new();
+    for (_, object) in clusters.iter().flat_map(Cluster::objects) {
+        object.node.walk(&mut |node| {
+            for list in ["containers", "initContainers", "ephemeralContainers"] {
+                let containers = node.get(list).map(Node::items).unwrap_or_default();
+                let images = containers
+                    .iter()
+                    .filter(|c| c.get("name").is_some())
+                    .filter_map(|c| c.get("image")?.as_str());
+                for image in images.filter(|image| !image.is_empty()) {
+                    let objects = found.entry(image.to_owned()).or_default();
+                    objects.insert(object.id.to_object_ref());
+                }
+            }
+        });
+    }
+    found
+        .into_iter()
+        .map(|(image, objects)| Image {
+            image,
+            objects: objects.into_iter().collect(),
+        })
+        .collect()
+}
+
+impl Contents<'_> {
+    /// The provenance statement: in-toto, with SLSA's predicate.
+    pub(super) fn provenance(&self, subjects: &[(&str, &[u8])]) -> serde_json::Value {
+        let subjects: Vec<_> = subjects
+            .iter()
+            .map(|(name, content)| json!({"name": name, "digest": {"sha256": &*sha256(content)}}))
+            .collect();
+        let mut dependencies = Vec::new();
+        if let Some(revision) = &self.origin.revision {
+            let commit = revision.rsplit(':').next().unwrap_or(revision);
+            let uri = self.origin.source.as_deref().unwrap_or("git+repository");
+            dependencies.push(json!({"uri": uri, "digest": {"gitCommit": commit}}));
+        }
+        if let Some(digest) = &self.origin.lock_sha256 {
+            dependencies.push(json!({"uri": "fluxwright.lock", "digest": {"sha256": digest}}));
+        }
+        json!({
+            "_type": "https://in-toto.io/Statement/v1",
+            "subject": subjects,
+            "predicateType": "https://slsa.dev/provenance/v1",
+            "predicate": {
+                "buildDefinition": {
+                    "buildType": "urn:fluxwright:bundle:v1",
+                    "externalParameters": {
+                        "fluxVersion": self.versions.flux,
+                        "kubernetesVersion": self.versions.kubernetes,
+                    },
+                    "resolvedDependencies": dependencies,
+                },
+                "runDetails": {
+                    "builder": {
+                        "id": "urn:fluxwright",
+                        "version": {"fluxwright": env!("CARGO_PKG_VERSION")},
+                    },
+                },
+            },
+        })
+    }
+}

@@ -1,0 +1,202 @@
+//! Contents to the files of an OCI image layout.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::contents::Contents;
+use super::{FORMAT, media_type};
+use crate::diag::{Error, Result};
+use crate::gostd::moment::Moment;
+use crate::pipeline::cluster::sha256;
+use crate::pipeline::index::{INDEX_NAME, OutputFiles};
+
+/// The file that says that a folder is a layout.
+pub(super) const LAYOUT_NAME: &str = "oci-layout";
+/// What is in it.
+pub(super) const LAYOUT: &str = "{\"imageLayoutVersion\":\"1.0.0\"}";
+
+/// The annotation with a tag.
+pub(super) const REF_NAME: &str = "org.opencontainers.image.ref.name";
+/// The annotation with a version.
+pub(super) const VERSION: &str = "org.opencontainers.image.version";
+const TITLE: &str = "org.opencontainers.image.title";
+
+/// A bundle as files of a layout.
+#[derive(Clone, Debug)]
+pub struct Bundle {
+    /// The digest of its manifest, `sha256:…`.
+    pub digest: String,
+    /// The files.
+    pub files: OutputFiles,
+}
+
+/// A reference to a blob.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Descriptor {
+    pub(super) media_type: String,
+    pub(super) digest: String,
+    pub(super) size: u64,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) annotations: BTreeMap<String, String>,
+}
+
+/// A manifest, its fields in the order in which they are written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Manifest {
+    pub(super) schema_version: u32,
+    pub(super) media_type: String,
+    pub(super) config: Descriptor,
+    pub(super) layers: Vec<Descriptor>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) annotations: BTreeMap<String, String>,
+}
+
+/// The index of a layout.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Index {
+    pub(super) schema_version: u32,
+    pub(super) media_type: String,
+    pub(super) manifests: Vec<Descriptor>,
+    pub(super) annotations: BTreeMap<String, String>,
+}
+
+/// Text that is the same for the same value.
+pub(super) fn to_json(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).unwrap_or_default()
+}
+
+/// Adds a blob, and refers to it.
+pub(super) fn add_blob(
+    files: &mut OutputFiles,
+    media_type: &str,
+    content: impl Into<Arc<[u8]>>,
+) -> Descriptor {
+    let content = content.into();
+    let digest = sha256(&content);
+    let descriptor = Descriptor {
+        media_type: media_type.to_owned(),
+        digest: format!("sha256:{digest}"),
+        size: content.len() as u64,
+        annotations: BTreeMap::new(),
+    };
+    files.insert(format!("blobs/sha256/{digest}"), content);
+    descriptor
+}
+
+/// A descriptor with one annotation.
+pub(super) fn annotated(mut descriptor: Descriptor, key: &str, value: &str) -> Descriptor {
+    descriptor
+        .annotations
+        .insert(key.to_owned(), value.to_owned());
+    descriptor
+}
+
+/// Makes a bundle.
+///
+/// # Errors
+///
+/// `output/failed` for a path that no archive holds.
+pub fn create(contents: &Contents<'_>) -> Result<Bundle> {
+    let mut files = OutputFiles::new();
+    let archive = archive(contents.files)?;
+    let packed = gzip(&archive)?;
+    let build_index = contents.files.get(INDEX_NAME).cloned().unwrap_or_default();
+    let subjects: [(&str, &[u8]); 2] = [("manifests.tar.gz", &packed), (INDEX_NAME, &build_index)];
+    let provenance = contents.provenance(&subjects);
+    let created = Moment::from_unix(contents.origin.created).to_string();
+    let config = json!({
+        "architecture": "unknown",
+        "config": {},
+        "created": created,
+        "os": "unknown",
+        "rootfs": {"diff_ids": [format!("sha256:{}", sha256(&archive))], "type": "layers"},
+    });
+    let config = add_blob(&mut files, media_type::FLUX_CONFIG, to_json(&config));
+    let mut layers = vec![add_blob(&mut files, media_type::FLUX_CONTENT, packed)];
+    for (kind, title, content) in [
+        (media_type::BUILD_INDEX, INDEX_NAME, build_index.to_vec()),
+        (media_type::IMAGES, "images.json", to_json(&contents.images)),
+        (
+            media_type::FINDINGS,
+            "findings.json",
+            to_json(&contents.findings),
+        ),
+        (
+            media_type::PROVENANCE,
+            "provenance.json",
+            to_json(&provenance),
+        ),
+    ] {
+        layers.push(annotated(add_blob(&mut files, kind, content), TITLE, title));
+    }
+    let mut annotations: BTreeMap<String, String> = BTreeMap::new();
+    let mut annotate = |name: &str, value: &str| {
+        annotations.insert(format!("org.opencontainers.image.{name}"), value.to_owned());
+    };
+    // As `flux push artifact` sets them.
+    annotate("created", &created);
+    if let Some(source) = &contents.origin.source {
+        annotate("source", source);
+    }
+    if let Some(revision) = &contents.origin.revision {
+        annotate("revision", revision);
+    }
+    annotate("version", &contents.origin.tag);
+    let manifest = Manifest {
+        schema_version: 2,
+        media_type: media_type::MANIFEST.to_owned(),
+        config,
+        layers,
+        annotations,
+    };
+    let main = add_blob(&mut files, media_type::MANIFEST, to_json(&manifest));
+    let digest = main.digest.clone();
+    files.insert(LAYOUT_NAME.to_owned(), LAYOUT.as_bytes().into());
+    let main = annotated(main, REF_NAME, &contents.origin.tag);
+    files.insert(INDEX_NAME.to_owned(), to_json(&index(vec![main])).into());
+    Ok(Bundle { digest, files })
+}
+
+/// The index of a layout that lists these manifests.
+pub(super) fn index(manifests: Vec<Descriptor>) -> Index {
+    Index {
+        schema_version: 2,
+        media_type: media_type::INDEX.to_owned(),
+        manifests,
+        annotations: BTreeMap::from([("fluxwright.format".to_owned(), FORMAT.to_owned())]),
+    }
+}
+
+/// The manifests as a tar archive: sorted, with nothing of the machine in it.
+pub(super) fn archive(files: &OutputFiles) -> Result<Vec<u8>> {
+    let failed = |e: std::io::Error| Error::new("output/failed", format!("cannot pack: {e}"));
+    let mut builder = tar::Builder::new(Vec::new());
+    for (path, content) in files.iter().filter(|(path, _)| *path != INDEX_NAME) {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        header.set_mtime(0);
+        header.set_entry_type(tar::EntryType::Regular);
+        builder
+            .append_data(&mut header, path, &**content)
+            .map_err(failed)?;
+    }
+    builder.into_inner().map_err(failed)
+}
+
+fn gzip(content: &[u8]) -> Result<Vec<u8>> {
+    let failed = |e: std::io::Error| Error::new("output/failed", format!("cannot pack: {e}"));
+    let mut encoder = flate2::GzBuilder::new()
+        .mtime(0)
+        .operating_system(255)
+        .write(Vec::new(), flate2::Compression::new(6));
+    encoder.write_all(content).map_err(failed)?;
+    encoder.finish().map_err(failed)
+}

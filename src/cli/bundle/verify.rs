@@ -1,0 +1,82 @@
+//! `fluxwright bundle verify`
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::bundle;
+use crate::cli::output::{self, Exit};
+use crate::cli::read;
+use crate::diag::{Error, Result};
+use crate::verify::cosign::Trust;
+use crate::verify::{KeyFile, MAX_KEY_FILE_BYTES, is_refusal};
+
+/// Prove that a bundle is whole and who signed it
+///
+/// Hashes every byte of it, and looks for a signature by one of the keys. Exits
+/// with 1 where it is damaged, or signed by nobody who is trusted.
+///
+/// Examples:
+///   fluxwright bundle verify bundle --key cosign.pub
+///   fluxwright bundle verify bundle.tar --digest sha256:87c1556f…
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(super) struct Args {
+    /// The folder of the bundle, or its .tar file
+    #[arg(value_name = "BUNDLE")]
+    bundle: PathBuf,
+
+    /// A file with a public key that may sign, in PEM form (repeatable)
+    #[arg(long, value_name = "FILE", required_unless_present = "digest")]
+    key: Vec<PathBuf>,
+
+    /// The digest that it must have, where somebody you trust told you
+    #[arg(long, value_name = "DIGEST")]
+    digest: Option<String>,
+}
+
+impl Args {
+    pub(super) fn run(self) -> io::Result<Exit> {
+        match self.verify() {
+            Ok(lines) => {
+                output::stdout(lines.as_bytes())?;
+                Ok(Exit::Done)
+            }
+            Err(e) => {
+                output::error(&e);
+                let is_no = is_refusal(&e) || e.rule().starts_with("bundle/");
+                Ok(if is_no { Exit::No } else { Exit::Failed })
+            }
+        }
+    }
+
+    fn verify(&self) -> Result<String> {
+        let tree = super::tree(&self.bundle)?;
+        let opened = bundle::open(&*tree)?;
+        if let Some(digest) = &self.digest
+            && *digest != opened.digest
+        {
+            return Err(Error::new(
+                "bundle/digest",
+                format!("its digest is {}, not {digest}", opened.digest),
+            )
+            .help("it is another bundle than the one you were told of"));
+        }
+        let mut lines = format!("whole: {} ({})\n", opened.digest, opened.tag);
+        if !self.key.is_empty() {
+            let files = self.key.iter().map(|path| {
+                Ok(KeyFile {
+                    name: path.display().to_string(),
+                    content: read::file(path, MAX_KEY_FILE_BYTES)?,
+                })
+            });
+            let trust = Trust::keys(&files.collect::<Result<Vec<_>>>()?)?;
+            for proof in bundle::verify(&tree, &trust)? {
+                lines.push_str(&format!(
+                    "verified: {} is signed by {}\n",
+                    proof.subject, proof.signer
+                ));
+            }
+        }
+        Ok(lines)
+    }
+}
