@@ -96,6 +96,7 @@ impl Files {
 
     /// The same files seen through a tree that leaves some of them out; what
     /// has been read of the others is not read again.
+    #[must_use]
     pub fn narrowed(&self, tree: Arc<dyn Tree>) -> Files {
         let mut read = self
             .read
