@@ -174,12 +174,8 @@ fn what_must_not_be_released_is_refused() {
     fixture.write("cluster/new.yaml", "kind: {");
     fixture.commit();
     let run = create();
-    assert_eq!(run.code, Some(2));
-    assert!(
-        run.stderr.contains("error[bundle/incomplete]"),
-        "{}",
-        run.stderr
-    );
+    assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
+    assert!(run.stderr.contains("error[yaml/invalid]"), "{}", run.stderr);
 }
 
 #[test]

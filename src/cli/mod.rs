@@ -21,9 +21,9 @@ mod fetch;
 mod folder;
 mod get;
 mod graph;
+mod head;
 mod inflate;
 mod inputs;
-mod head;
 mod kustomize;
 #[cfg(feature = "network")]
 mod lock;
