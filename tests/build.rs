@@ -103,7 +103,7 @@ fn a_source_that_is_not_at_hand_stops_what_needs_it() {
        |     ^^^^^
        |
        = note: object: HelmRelease/ingress/ingress-nginx
-       = help: give a folder or an archive that stands in: `--local-sources OCIRepository/ingress/ingress-nginx=PATH`
+       = help: pin and fetch it with `fluxwright lock`, or give a folder or an archive that stands in: `--local-sources OCIRepository/ingress/ingress-nginx=PATH`
     error[source/unavailable]: the source `GitRepository/garden/garden` is not at hand
       --> tenants/base/garden/sync.yaml:20:5
        |
@@ -111,7 +111,7 @@ fn a_source_that_is_not_at_hand_stops_what_needs_it() {
        |     ^^^^^
        |
        = note: object: Kustomization/garden/garden
-       = help: give a folder or an archive that stands in: `--local-sources GitRepository/garden/garden=PATH`
+       = help: pin and fetch it with `fluxwright lock`, or give a folder or an archive that stands in: `--local-sources GitRepository/garden/garden=PATH`
 
     2 errors
     ");

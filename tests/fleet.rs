@@ -74,8 +74,8 @@ fn scalars(cluster: &Cluster) -> Vec<(String, Node)> {
 type Place = (String, usize, usize);
 
 /// Where to edit the line that a scalar is said to come from: behind the
-/// scalar's own text where that stands there, else behind the variable or the
-/// last word.
+/// scalar's own text where that stands there, else behind the variable, the
+/// first word of the template's action, or the last word.
 fn place_of(tree: &MemoryTree, file: &str, line: u32, text: &str) -> Place {
     let content = String::from_utf8(tree.read(file).unwrap().to_vec()).unwrap();
     let lines: Vec<&str> = content.lines().collect();
@@ -84,9 +84,12 @@ fn place_of(tree: &MemoryTree, file: &str, line: u32, text: &str) -> Place {
     let column = |line: &str| {
         let own = line.rfind(head).filter(|_| !head.is_empty());
         let variable = line.rfind('}').filter(|_| line.contains("${"));
+        let action = line.rfind("{{").map(|at| word_end(line, at));
         let word = line.rfind(|c: char| c.is_ascii_alphanumeric());
         own.map(|at| at + head.len())
-            .or(variable.or(word).map(|at| at + 1))
+            .or(variable.map(|at| at + 1))
+            .or(action)
+            .or(word.map(|at| at + 1))
             .unwrap_or(line.len())
     };
     // The text of a block scalar begins on the line after its indicator.
@@ -95,6 +98,14 @@ fn place_of(tree: &MemoryTree, file: &str, line: u32, text: &str) -> Place {
         number += 1;
     }
     (file.to_owned(), number, column(lines[number]))
+}
+
+/// Where the first word ends that begins behind a place.
+fn word_end(line: &str, from: usize) -> usize {
+    let is_word = |c: char| c.is_ascii_alphanumeric();
+    let start = line[from..].find(is_word).map_or(from, |at| from + at);
+    let length = line[start..].find(|c| !is_word(c));
+    length.map_or(line.len(), |length| start + length)
 }
 
 fn edited(tree: &MemoryTree, (file, line, column): &Place) -> MemoryTree {
