@@ -2,7 +2,7 @@
 //! that prints, reads the environment, and writes output files.
 //!
 //! Each command is a file with its arguments and a function `run`, and one line
-//! in [`Command`]. Standard output is for data, standard error for talk.
+//! in `Command`. Standard output is for data, standard error for talk.
 
 #[cfg(not(all(feature = "network", feature = "sops", feature = "verify")))]
 mod absent;

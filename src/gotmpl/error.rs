@@ -2,7 +2,7 @@
 //!
 //! A failure keeps what Go puts into its messages as parts: the template, the
 //! place and the expression of every call that was being executed, and the
-//! message at the end. Texts are made from it as Go ([`Failure::to_string`])
+//! message at the end. Texts are made from it as Go (`Failure::to_string`)
 //! and Helm ([`Failure::helm_message`]) word them, and spans for excerpts.
 
 use std::fmt;

@@ -7,13 +7,13 @@
 //!
 //! How a kustomization becomes objects (`target`):
 //!
-//! 1. files and folders under `resources` ([`documents`], and this list again
+//! 1. files and folders under `resources` (`documents`, and this list again
 //!    for each folder),
-//! 2. `configurations` and `crds` ([`config`], [`crds`]), which say where the
+//! 2. `configurations` and `crds` (`config`, `crds`), which say where the
 //!    transformers look,
-//! 3. generators ([`generate`]),
+//! 3. generators (`generate`),
 //! 4. components, which act on what is there so far,
-//! 5. transformers ([`transform`]), in one fixed order,
+//! 5. transformers (`transform`), in one fixed order,
 //! 6. validators.
 //!
 //! At the top, once: hashes in names, references to names that changed, vars,
