@@ -12,6 +12,7 @@ use crate::artifact::{Kind, path};
 use crate::config::Config;
 use crate::diag::{Error, Result, Span};
 use crate::flux::api::{self, SourceRef};
+use crate::flux::generate::FILE_NAMES;
 use crate::resource::{Files, ResId};
 use crate::yaml::Node;
 
@@ -42,7 +43,7 @@ pub fn find(files: &Files, config: &Config) -> Result<Vec<Entry>> {
         let scan = Scan::of(files, "")?;
         let bootstrapped = scan.bootstrapped();
         if bootstrapped.is_empty() {
-            scan.roots()
+            scan.roots(files)
         } else {
             bootstrapped
         }
@@ -139,6 +140,8 @@ struct Found {
 struct Scan {
     kustomizations: Vec<Found>,
     instances: Vec<Found>,
+    /// The kustomization files of kustomize.
+    kustomization_files: Vec<String>,
 }
 
 impl Scan {
@@ -147,6 +150,7 @@ impl Scan {
         let mut scan = Scan {
             kustomizations: Vec::new(),
             instances: Vec::new(),
+            kustomization_files: Vec::new(),
         };
         scan.folder(files, folder)?;
         Ok(scan)
@@ -165,6 +169,9 @@ impl Scan {
             match entry.kind {
                 Kind::Directory => self.folder(files, &at)?,
                 Kind::File => {
+                    if FILE_NAMES.contains(&entry.name.as_str()) {
+                        self.kustomization_files.push(at.clone());
+                    }
                     let yaml = [".yaml", ".yml"].iter().any(|e| entry.name.ends_with(e));
                     if yaml {
                         self.file(files, folder, &at, &entry.name);
@@ -243,24 +250,60 @@ impl Scan {
     }
 
     /// Folders with Kustomizations that no other Kustomization's path reaches.
-    fn roots(&self) -> Vec<Entry> {
-        let folders: BTreeSet<&str> = self
+    /// A folder that a kustomization in another one includes is no root: what
+    /// includes it may be.
+    fn roots(&self, files: &Files) -> Vec<Entry> {
+        let includes = self.includes(files);
+        let mut open: Vec<&str> = self
             .kustomizations
             .iter()
             .map(|f| f.folder.as_str())
             .collect();
-        folders
-            .iter()
-            .filter(|folder| {
-                // A Kustomization that lies outside of what it applies.
-                let reached = self.kustomizations.iter().any(|k| {
-                    let path = sync_path(&k.object, &["spec", "path"]);
-                    !path::is_within(&k.folder, &path) && path::is_within(folder, &path)
-                });
-                !reached
-            })
-            .map(|folder| Entry::plain((*folder).to_owned(), None))
+        let mut seen = BTreeSet::new();
+        let mut roots = BTreeSet::new();
+        while let Some(folder) = open.pop() {
+            // A Kustomization that lies outside of what it applies.
+            let reached = self.kustomizations.iter().any(|k| {
+                let path = sync_path(&k.object, &["spec", "path"]);
+                !path::is_within(&k.folder, &path) && path::is_within(folder, &path)
+            });
+            if reached || !seen.insert(folder) {
+                continue;
+            }
+            let by = includes.iter().filter(|(by, what)| {
+                by != folder && (what == folder || path::parent(what) == Some(folder))
+            });
+            let by: Vec<&str> = by.map(|(by, _)| by.as_str()).collect();
+            if by.is_empty() {
+                roots.insert(folder);
+            }
+            open.extend(by);
+        }
+        let roots = roots.into_iter();
+        roots
+            .map(|folder| Entry::plain(folder.to_owned(), None))
             .collect()
+    }
+
+    /// Which folder's kustomization includes which files and folders.
+    fn includes(&self, files: &Files) -> Vec<(String, String)> {
+        let mut includes = Vec::new();
+        for file in &self.kustomization_files {
+            let folder = path::parent(file).unwrap_or_default();
+            // What cannot be read is the build's to tell.
+            let Ok(documents) = files.documents(file) else {
+                continue;
+            };
+            let fields = ["resources", "bases", "components"];
+            let listed = documents.iter().flat_map(|document| {
+                let lists = fields.iter().filter_map(|field| document.root.get(field));
+                lists.flat_map(|list| list.target().items())
+            });
+            let texts = listed.filter_map(|item| item.target().text());
+            let paths = texts.filter_map(|text| path::join(folder, text));
+            includes.extend(paths.map(|what| (folder.to_owned(), what)));
+        }
+        includes
     }
 }
 
@@ -422,6 +465,25 @@ mod tests {
             names(&files, ""),
             [("flux".into(), "kubernetes/flux".into())]
         );
+    }
+
+    #[test]
+    fn what_a_kustomization_includes_is_no_root() {
+        let tenants = kustomization("tenants", "./tenants/prod");
+        let team = kustomization("team", "./");
+        let files = files(&[
+            ("clusters/prod/tenants.yaml", &tenants),
+            ("tenants/base/team/sync.yaml", &team),
+            (
+                "tenants/base/team/kustomization.yaml",
+                "resources: [sync.yaml]\n",
+            ),
+            (
+                "tenants/prod/kustomization.yaml",
+                "resources: [../base/team]\n",
+            ),
+        ]);
+        assert_eq!(names(&files, ""), [("prod".into(), "clusters/prod".into())]);
     }
 
     #[test]
