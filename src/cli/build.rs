@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::folder;
 use super::output::{self, Exit};
-use super::settings::{Repository, RepositoryArgs};
+use super::settings::{Extent, Repository, RepositoryArgs};
 use crate::diag::{Findings, Result, SourceMap};
 use crate::pipeline::cluster::{Cluster, Unit, UnitKind};
 use crate::pipeline::index::{self, Versions};
@@ -112,10 +112,14 @@ impl Args {
         let repository = self.repository.open(source_map)?;
         let mut clusters = Vec::new();
         let mut flux_versions = Vec::new();
+        let extent = Extent {
+            keep_going: false,
+            skip_releases: self.kind == Some(KindArg::Kustomization),
+        };
         for entry in &repository.entries {
             let (flux, mut cluster) =
                 self.repository
-                    .render(&repository, entry, false, findings)?;
+                    .render(&repository, entry, extent, findings)?;
             flux_versions.push(flux.to_string());
             cluster.units.retain(|unit| self.wants(unit));
             clusters.push(cluster);

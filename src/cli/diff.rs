@@ -8,7 +8,7 @@ use clap::ValueEnum;
 
 use super::fail_on::FailOn;
 use super::output::{self, Exit};
-use super::settings::{RepositoryArgs, open_source};
+use super::settings::{Extent, RepositoryArgs, open_source};
 use super::{environment, read};
 use crate::artifact::{DiskTree, Tree};
 use crate::diag::{Error, Findings, Result, SourceMap};
@@ -227,7 +227,10 @@ impl Args {
         for entry in &opened.entries {
             // What is merely noticed on the way is `check`'s to tell.
             let mut told = Findings::new();
-            match self.repository.render(&opened, entry, false, &mut told) {
+            match self
+                .repository
+                .render(&opened, entry, Extent::default(), &mut told)
+            {
                 Ok((_, cluster)) => rendering.add_cluster(cluster, sources),
                 Err(e) => rendering.add_failed(&entry.name, &e, sources),
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::ValueEnum;
 
 use super::output::{self, Exit};
-use super::settings::RepositoryArgs;
+use super::settings::{Extent, RepositoryArgs};
 use crate::diag::{Findings, Result, SourceMap};
 use crate::graph::Graph;
 use crate::report::graph;
@@ -80,9 +80,9 @@ impl Args {
         for entry in &repository.entries {
             // What could not be rendered is `check`'s to tell.
             let mut told = Findings::new();
-            let (_, cluster) = self
-                .repository
-                .render(&repository, entry, true, &mut told)?;
+            let (_, cluster) =
+                self.repository
+                    .render(&repository, entry, Extent::WHOLE, &mut told)?;
             graphs.push((entry.name.clone(), Graph::of(&cluster)));
         }
         Ok(graphs)

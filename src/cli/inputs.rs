@@ -33,7 +33,7 @@ mod fetching {
 
     use indicatif::{ProgressBar, ProgressStyle};
 
-    use crate::cli::settings::{Repository, RepositoryArgs};
+    use crate::cli::settings::{Extent, Repository, RepositoryArgs};
     use crate::config::Config;
     use crate::diag::{Error, Findings, Result};
     use crate::pipeline::Sources;
@@ -119,7 +119,7 @@ mod fetching {
         let mut clusters = Vec::new();
         let mut findings = Findings::new();
         for entry in &repository.entries {
-            let (_, cluster) = args.render(repository, entry, true, &mut findings)?;
+            let (_, cluster) = args.render(repository, entry, Extent::WHOLE, &mut findings)?;
             for source in cluster.sources() {
                 if !repository.sources.local.contains_key(&source.id) {
                     // What is missing is noted there.

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::output::{self, Exit};
-use super::settings::RepositoryArgs;
+use super::settings::{Extent, RepositoryArgs};
 use crate::check::{Repository, View, needed};
 use crate::diag::{Error, Findings, Result, SourceMap};
 use crate::rbac::Subject;
@@ -71,7 +71,10 @@ impl Args {
             });
         let mut clusters = Vec::new();
         for entry in &opened.entries {
-            clusters.push(self.repository.render(&opened, entry, false, told)?);
+            clusters.push(
+                self.repository
+                    .render(&opened, entry, Extent::default(), told)?,
+            );
         }
         let failed = clusters.iter().any(|(_, cluster)| {
             let mut units = cluster.units.iter();

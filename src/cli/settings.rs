@@ -140,6 +140,23 @@ pub(super) struct Repository {
     pub(super) secrets: Arc<Secrets>,
 }
 
+/// How far rendering goes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Extent {
+    /// As [`render::Options::keep_going`].
+    pub(super) keep_going: bool,
+    /// As [`render::Options::skip_releases`].
+    pub(super) skip_releases: bool,
+}
+
+impl Extent {
+    /// All of it, past what a controller would stop at.
+    pub(super) const WHOLE: Extent = Extent {
+        keep_going: true,
+        skip_releases: false,
+    };
+}
+
 impl RepositoryArgs {
     /// Opens the repository.
     ///
@@ -389,7 +406,7 @@ impl RepositoryArgs {
     }
 
     /// Renders what an entry point leads to, as the version of Flux in it does;
-    /// with `keep_going`, as [`render::Options::keep_going`].
+    /// as far as `extent` says.
     ///
     /// # Errors
     ///
@@ -398,14 +415,15 @@ impl RepositoryArgs {
         &self,
         repository: &Repository,
         entry: &Entry,
-        keep_going: bool,
+        extent: Extent,
         findings: &mut Findings,
     ) -> Result<(FluxVersion, Cluster)> {
         let flux = self.flux_version(repository, entry, findings)?;
         let options = render::Options {
             flux,
             strict: self.strict(flux),
-            keep_going,
+            keep_going: extent.keep_going,
+            skip_releases: extent.skip_releases,
             substitutes: self.substitutes(&repository.config, entry)?,
             replacements: self.replacements(&repository.source_map)?,
             capabilities: self.capabilities(repository)?,

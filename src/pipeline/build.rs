@@ -156,7 +156,9 @@ fn cluster(
         graph.seed(object);
     }
     graph.run();
-    graph.run_releases();
+    if !options.skip_releases {
+        graph.run_releases();
+    }
     Ok(graph.finish(findings))
 }
 

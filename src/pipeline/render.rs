@@ -37,6 +37,8 @@ pub struct Options {
     pub keep_going: bool,
     /// Values of variables that only the cluster knows.
     pub substitutes: BTreeMap<String, String>,
+    /// Whether HelmReleases are left alone.
+    pub skip_releases: bool,
     /// Kustomizations that take the place of those of the same name in the
     /// repository.
     pub replacements: Vec<Node>,
@@ -60,6 +62,7 @@ impl Options {
             strict: true,
             keep_going: false,
             substitutes: BTreeMap::new(),
+            skip_releases: false,
             replacements: Vec::new(),
             custom_stage_kinds: Vec::new(),
             capabilities: Arc::default(),

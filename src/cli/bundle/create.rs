@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::bundle::{self, Bundle, Contents, Origin};
 use crate::cli::output::{self, Exit};
-use crate::cli::settings::{Repository, RepositoryArgs};
+use crate::cli::settings::{Extent, Repository, RepositoryArgs};
 use crate::cli::{folder, head};
 use crate::diag::{Error, Finding, Findings, Result, Severity, SourceMap};
 use crate::pipeline::cluster::{Cluster, SourceOrigin, sha256};
@@ -88,7 +88,9 @@ impl Args {
         let mut clusters = Vec::new();
         let mut flux_versions = Vec::new();
         for entry in &opened.entries {
-            let (flux, cluster) = self.repository.render(&opened, entry, false, told)?;
+            let (flux, cluster) =
+                self.repository
+                    .render(&opened, entry, Extent::default(), told)?;
             flux_versions.push(flux.to_string());
             clusters.push(cluster);
         }

@@ -10,7 +10,7 @@ use clap::Subcommand;
 
 use super::fail_on::FailOn;
 use super::output::{self, Exit, Format};
-use super::settings::RepositoryArgs;
+use super::settings::{Extent, RepositoryArgs};
 use crate::check::settings::Settings;
 use crate::check::{Repository, View, run};
 use crate::diag::{Error, Finding, Findings, Result, Severity, SourceMap};
@@ -105,7 +105,10 @@ impl Args {
         let mut told = Findings::new();
         let mut rendered = Vec::new();
         for entry in &opened.entries {
-            match self.repository.render(&opened, entry, true, &mut told) {
+            match self
+                .repository
+                .render(&opened, entry, Extent::WHOLE, &mut told)
+            {
                 Ok(cluster) => rendered.push(cluster),
                 // The other clusters can be looked at all the same.
                 Err(e) => told.push(e.to_finding(source_map)),
