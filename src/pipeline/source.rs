@@ -5,7 +5,7 @@
 //! not at hand, and stops only what needs it.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::release::Charts;
 use crate::artifact::ignore::{IgnoringTree, Matcher};
@@ -110,6 +110,9 @@ pub struct Sources {
     declared: BTreeMap<SourceRef, Result<Source>>,
     /// The charts that were loaded from these.
     pub(super) charts: Arc<Charts>,
+    /// The repository as its own source makes it, by the rules of that source:
+    /// made once for all clusters.
+    artifacts: Arc<Mutex<BTreeMap<Option<String>, Arc<Files>>>>,
 }
 
 impl Sources {
@@ -122,6 +125,7 @@ impl Sources {
             locked: None,
             declared: BTreeMap::new(),
             charts: Arc::default(),
+            artifacts: Arc::default(),
         }
     }
 
@@ -203,10 +207,23 @@ impl Sources {
         let rules = own
             .and_then(|object| object.at_path(&["spec", "ignore"]))
             .and_then(Node::text);
-        let tree = self.repository.tree().clone();
-        let matcher = Matcher::for_artifact(&*tree, rules)?;
-        let tree = IgnoringTree::new(tree, matcher);
-        self.repository = Arc::new(self.repository.narrowed(Arc::new(tree)));
+        let key = rules.map(str::to_owned);
+        let lock = || {
+            self.artifacts
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        };
+        let known = lock().get(&key).cloned();
+        let artifact = if let Some(artifact) = known {
+            artifact
+        } else {
+            let tree = self.repository.tree().clone();
+            let matcher = Matcher::for_artifact(&*tree, rules)?;
+            let tree = IgnoringTree::new(tree, matcher);
+            let artifact = Arc::new(self.repository.narrowed(Arc::new(tree)));
+            lock().entry(key).or_insert(artifact).clone()
+        };
+        self.repository = artifact;
         Ok(())
     }
 
