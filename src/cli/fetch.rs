@@ -137,7 +137,7 @@ fn contents(settled: &Settled) -> Result<OutputFiles> {
     for (key, filled) in settled.locked.inputs() {
         let source = match &key {
             Key::Source(request) | Key::Chart(request, _) => sources.get(request),
-            Key::Remote(_) => None,
+            Key::Remote(_) | Key::Signatures { .. } => None,
         };
         let parts = settled.locked.parts(source, &filled)?;
         let is_artifact = parts.len() > 1;
@@ -146,6 +146,12 @@ fn contents(settled: &Settled) -> Result<OutputFiles> {
                 continue;
             }
             let content = settled.locked.content_of(*digest)?;
+            if matches!(key, Key::Signatures { .. }) {
+                let name = format!("signatures/{}", digest.hex());
+                files.insert(name.clone(), content);
+                index.content.insert(digest.to_string(), Place::File(name));
+                continue;
+            }
             let is_last = i + 1 == parts.len();
             let name = unused(&files, &place(&key, &filled));
             let readable = (!is_artifact).then(|| vendor::readable(&content)).flatten();
@@ -185,7 +191,7 @@ fn place(key: &Key, filled: &Filled) -> String {
         (Key::Chart(_, chart), Filled::Chart(pin)) => {
             format!("charts/{}-{}", safe(&chart.name), safe(&pin.version))
         }
-        (Key::Source(request) | Key::Chart(request, _), _) => {
+        (Key::Source(request) | Key::Chart(request, _) | Key::Signatures { request, .. }, _) => {
             let source = &request.source;
             format!(
                 "sources/{}/{}/{}",

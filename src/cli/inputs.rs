@@ -38,8 +38,7 @@ mod fetching {
     use crate::diag::{Error, Findings, Result};
     use crate::pipeline::Sources;
     use crate::pipeline::cluster::Cluster;
-    use crate::source::{Entries, Key, Locked, Order, Settings, fetch};
-    use crate::yaml::Node;
+    use crate::source::{Entries, Key, Locked, Order, Settings, entries_of, fetch};
 
     /// How often a repository is rendered before it is given up: as deep as
     /// sources may stand in what other sources hold.
@@ -188,32 +187,6 @@ mod fetching {
             }
         }
         Ok(settings)
-    }
-
-    /// The entries of a Secret; none where they are encrypted.
-    fn entries_of(secret: &Node) -> Option<Entries> {
-        use base64::Engine as _;
-        if secret.get("sops").is_some() {
-            return None;
-        }
-        let mut entries = Entries::new();
-        let fields = |key: &str| {
-            let map = secret.get(key).map(Node::target);
-            map.map(|m| m.entries().to_vec()).unwrap_or_default()
-        };
-        for entry in fields("data") {
-            let name = entry.key.text()?.to_owned();
-            let text: String = entry.value.text()?.split_whitespace().collect();
-            let value = base64::engine::general_purpose::STANDARD
-                .decode(text)
-                .ok()?;
-            entries.insert(name, value);
-        }
-        for entry in fields("stringData") {
-            let name = entry.key.text()?.to_owned();
-            entries.insert(name, entry.value.text()?.as_bytes().to_vec());
-        }
-        Some(entries)
     }
 
     /// A value that the configuration refers to.

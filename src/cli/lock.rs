@@ -9,14 +9,17 @@ use super::folder;
 use super::inputs::{self, Settled, settle};
 use super::output::{self, Exit};
 use super::settings::{Repository, RepositoryArgs};
-use crate::diag::{Error, Findings, Result, Severity, SourceMap, nearest};
+use crate::diag::{Error, Finding, Findings, Result, Severity, SourceMap, nearest};
+use crate::flux::api::SourceRef;
 use crate::lock::{self, Change, FILE_NAME, Lockfile, compare};
 
 /// Pin every source to a revision and a digest, in fluxwright.lock
 ///
 /// Renders the repository, fetches what it asks for into the store, and goes on
 /// until nothing new turns up. What is locked stays as it is, what is missing is
-/// added, what nobody asks for any more goes. Prints what moved.
+/// added, what nobody asks for any more goes. Signatures that sources, charts or
+/// .fluxwright.yaml ask for are verified, and who signed is written down; where
+/// one is not enough, nothing is written. Prints what moved.
 ///
 /// Examples:
 ///   fluxwright lock                                    # add what is missing
@@ -88,7 +91,7 @@ impl Args {
         let settled = settle(&self.repository, &mut repository, locked, &|_| !self.check)?;
         let old = old.unwrap_or_default();
         if self.check {
-            return Ok(check(&old, &settled));
+            return Ok(check(&old, &settled, source_map));
         }
         write(&repository, &old, settled)
     }
@@ -108,6 +111,11 @@ fn write(
         }
         return Ok((Vec::new(), findings, Exit::Failed));
     }
+    let findings = with_refusals(&settled, sources);
+    if findings.as_slice().iter().any(is_refusal) {
+        // What nobody may use is not locked.
+        return Ok((Vec::new(), findings, Exit::No));
+    }
     let new = settled.locked.used();
     let changes = compare(old, &new);
     let path = repository.root.join(FILE_NAME);
@@ -119,8 +127,8 @@ fn write(
         folder::replace_file(&path, text.as_bytes())?;
     }
     // What does not render may ask for more than is known.
-    let findings = only_errors(settled.findings);
-    let exit = if findings.is_empty() {
+    let is_error = |f: &Finding| f.severity == Severity::Error;
+    let exit = if !findings.as_slice().iter().any(is_error) {
         Exit::Done
     } else {
         Exit::Failed
@@ -129,8 +137,14 @@ fn write(
 }
 
 /// What a lockfile lacks, and what it holds for nothing.
-fn check(old: &Lockfile, settled: &Settled) -> (Vec<Change>, Findings, Exit) {
-    let errors = only_errors(settled.findings.clone());
+fn check(old: &Lockfile, settled: &Settled, sources: &SourceMap) -> (Vec<Change>, Findings, Exit) {
+    let found = with_refusals(settled, sources);
+    let mut errors = Findings::new();
+    for finding in found.as_slice() {
+        if finding.severity == Severity::Error {
+            errors.push(finding.clone());
+        }
+    }
     let new = settled.locked.used();
     let changes: Vec<Change> = if errors.is_empty() {
         compare(old, &new)
@@ -142,24 +156,43 @@ fn check(old: &Lockfile, settled: &Settled) -> (Vec<Change>, Findings, Exit) {
         matches!(
             &*f.rule,
             "lock/missing" | "lock/stale" | "source/unavailable"
-        )
+        ) || f.rule.starts_with("trust/")
     });
     let exit = match (errors.is_empty() && changes.is_empty(), is_answer) {
         (true, _) => Exit::Done,
         (false, true) => Exit::No,
         (false, false) => Exit::Failed,
     };
-    (changes, errors, exit)
+    (changes, found, exit)
 }
 
-fn only_errors(findings: Findings) -> Findings {
-    let mut errors = Findings::new();
-    for finding in findings.into_sorted() {
-        if finding.severity == Severity::Error {
-            errors.push(finding);
+/// The errors of rendering, what was taken unverified, and the sources that are
+/// not signed as they must be, used or not.
+fn with_refusals(settled: &Settled, sources: &SourceMap) -> Findings {
+    let mut found = Findings::new();
+    for finding in settled.findings.as_slice() {
+        if finding.severity == Severity::Error || &*finding.rule == "trust/skipped" {
+            found.push(finding.clone());
         }
     }
-    errors
+    for cluster in &settled.clusters {
+        let uses = |source: &SourceRef| {
+            let mut units = cluster.units.iter().filter_map(|unit| unit.source.as_ref());
+            units.any(|used| used.source == *source)
+        };
+        for (source, refusal) in &cluster.unverified {
+            // Who uses it has told so.
+            if !uses(source) {
+                found.push(refusal.to_finding(sources));
+            }
+        }
+    }
+    found
+}
+
+/// Whether a finding says that something is not signed as it must be.
+fn is_refusal(finding: &Finding) -> bool {
+    finding.severity == Severity::Error && finding.rule.starts_with("trust/")
 }
 
 /// A lockfile without what is to be updated.

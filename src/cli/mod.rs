@@ -39,6 +39,7 @@ mod secrets;
 mod settings;
 mod store;
 mod template;
+mod trust;
 #[cfg(feature = "verify")]
 mod verify;
 

@@ -7,11 +7,9 @@
 
 use std::io::Read as _;
 use std::path::Path;
-#[cfg(feature = "verify")]
 use std::time::SystemTime;
 
 use crate::diag::{Error, Result};
-#[cfg(feature = "verify")]
 use crate::gostd::moment::Moment;
 
 /// The content of a file, or of a pipe such as `<(gpg --export --armor ID)`.
@@ -88,13 +86,11 @@ fn text(content: Vec<u8>, name: &str) -> Result<String> {
 
 /// The point in time that questions of validity are asked for: what `--now`
 /// says, else the machine's clock.
-#[cfg(feature = "verify")]
 pub(super) fn now(argument: Option<Moment>) -> Moment {
     argument.unwrap_or_else(|| Moment::from(SystemTime::now()))
 }
 
 /// Reads the value of `--now`.
-#[cfg(feature = "verify")]
 pub(super) fn moment(text: &str) -> std::result::Result<Moment, String> {
     Moment::parse(text)
         .or_else(|| text.parse().ok().map(Moment::from_unix))

@@ -12,6 +12,7 @@ use super::progress::Bar;
 #[cfg(feature = "sops")]
 use super::secrets::SecretArgs;
 use super::store::StoreArgs;
+use super::trust::TrustArgs;
 use crate::artifact::{DiskTree, Kind, Tree};
 use crate::config::{self, Config};
 use crate::diag::{Error, Finding, Findings, Result, Severity, SourceMap, Span};
@@ -46,6 +47,9 @@ pub(super) struct RepositoryArgs {
     /// Folders and archives that stand in for sources; not verified
     #[arg(long, value_name = "KIND/NAMESPACE/NAME=PATH", value_delimiter = ',')]
     local_sources: Vec<String>,
+
+    #[command(flatten)]
+    trust: TrustArgs,
 
     /// A file with Flux Kustomizations that take the place of those of the same name (repeatable)
     #[arg(long, value_name = "FILE")]
@@ -233,12 +237,14 @@ impl RepositoryArgs {
         config: &Config,
     ) -> Result<Locked> {
         let folder = config.vendor.as_deref().unwrap_or(vendor::FOLDER);
-        Ok(Locked::new(
+        let locked = Locked::new(
             lockfile,
             self.store.open()?,
             Vendored::open(repository.tree().clone(), folder)?,
             repository.sources().clone(),
-        ))
+        );
+        let (root, _) = self.locate()?;
+        Ok(locked.with_policy(Arc::new(self.trust.policy(repository, config, &root)?)))
     }
 
     /// The root, and the folder in it that was named.
@@ -326,15 +332,7 @@ impl RepositoryArgs {
                 .help("as in `GitRepository/flux-system/flux-system=.`")
             };
             let (reference, path) = argument.split_once('=').ok_or_else(wrong)?;
-            let parts: Vec<&str> = reference.split('/').collect();
-            let [kind, namespace, name] = parts[..] else {
-                return Err(wrong());
-            };
-            let source = SourceRef {
-                kind: kind.into(),
-                namespace: namespace.into(),
-                name: name.into(),
-            };
+            let source = source_ref(reference).ok_or_else(wrong)?;
             let local = open_source(path, source_map)
                 .map_err(|e| e.context(format!("the local source `{reference}`")))?;
             sources.insert(source, local);
@@ -502,6 +500,19 @@ impl RepositoryArgs {
             Err(_) => work(),
         }
     }
+}
+
+/// Reads KIND/NAMESPACE/NAME.
+pub(super) fn source_ref(text: &str) -> Option<SourceRef> {
+    let parts: Vec<&str> = text.split('/').collect();
+    let [kind, namespace, name] = parts[..] else {
+        return None;
+    };
+    Some(SourceRef {
+        kind: kind.into(),
+        namespace: namespace.into(),
+        name: name.into(),
+    })
 }
 
 /// Refuses a cluster some of whose sources are not locked.

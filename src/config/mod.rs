@@ -3,11 +3,15 @@
 //! In: the text of the file. Out: [`Config`], every key known and of its kind.
 //! Its JSON schema is `schemas/fluxwright/config.json`.
 
+mod trust;
+
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
 use crate::diag::{Error, FileId, Result, Severity, Span, nearest};
+
+pub use trust::{Bundles, Identity, KeysOf, SourceTrust, Trust};
 
 /// The name of the file, at the root of the repository.
 pub const FILE_NAME: &str = ".fluxwright.yaml";
@@ -33,6 +37,11 @@ pub struct Config {
     pub mirrors: BTreeMap<String, String>,
     /// Credentials that are not in the repository, by reference.
     pub credentials: Vec<Credential>,
+    /// Public keys that stand in for Secrets which are not in the repository
+    /// in clear.
+    pub keys: Vec<KeysOf>,
+    /// Who must have signed what.
+    pub trust: Trust,
     /// The folder that `vendor` fills.
     pub vendor: Option<String>,
     /// How bad the findings of a rule, or of a family of rules, are.

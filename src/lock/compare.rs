@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::Lockfile;
+use crate::artifact::Digest;
 
 /// An input whose revision moved, came or went.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,6 +52,7 @@ pub fn compare(old: &Lockfile, new: &Lockfile) -> Vec<Change> {
 /// Revision and digest of each input by its name.
 fn revisions(lockfile: &Lockfile) -> BTreeMap<String, (String, String)> {
     let mut found = BTreeMap::new();
+    let mut signers = BTreeMap::new();
     for (request, locked) in &lockfile.sources {
         let several = lockfile.named(&request.source).count() > 1;
         let mut name = request.source.to_string();
@@ -60,19 +62,30 @@ fn revisions(lockfile: &Lockfile) -> BTreeMap<String, (String, String)> {
                 .collect();
             let _ = write!(name, " ({})", reference.join(", "));
         }
+        let mut note_signed = |name: &str, of: &Digest| {
+            let signed = locked.signed.get(of).filter(|s| !s.verified.is_empty());
+            if let Some(signed) = signed {
+                let proof: Vec<String> = signed.signatures.iter().map(Digest::to_string).collect();
+                signers.insert(
+                    format!("{name}, signed by"),
+                    (signed.verified.join("; "), proof.join(" ")),
+                );
+            }
+        };
         if let Some(pin) = &locked.pin {
+            note_signed(&name, &pin.digest);
             found.insert(name.clone(), (pin.revision.clone(), pin.digest.to_string()));
         }
         for (chart, pin) in &locked.charts {
-            found.insert(
-                format!("{name} {} {}", chart.name, chart.range),
-                (pin.version.clone(), pin.digest.to_string()),
-            );
+            let name = format!("{name} {} {}", chart.name, chart.range);
+            note_signed(&name, &pin.digest);
+            found.insert(name, (pin.version.clone(), pin.digest.to_string()));
         }
     }
     for (url, pin) in &lockfile.remotes {
         found.insert(url.clone(), (pin.revision.clone(), pin.digest.to_string()));
     }
+    found.append(&mut signers);
     found
 }
 

@@ -61,6 +61,17 @@ pub struct Locked {
     pub pin: Option<Pin>,
     /// The charts that are taken from a Helm repository.
     pub charts: BTreeMap<ChartRequest, ChartPin>,
+    /// What is signed, by the digest of its pin, and by whom.
+    pub signed: BTreeMap<Digest, Signed>,
+}
+
+/// Who signed something, and what proves it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Signed {
+    /// What lies beside the content and proves it: manifests of signatures or
+    /// a provenance file, by digest, in the order in which they were found. A
+    /// commit holds its signature itself.
+    pub signatures: Vec<Digest>,
     /// Who signed it, as `verify` names them; sorted.
     pub verified: Vec<String>,
 }
@@ -98,9 +109,11 @@ impl Lockfile {
     pub fn digests(&self) -> impl Iterator<Item = Digest> {
         let pins = self.sources.values().filter_map(|s| s.pin.as_ref());
         let charts = self.sources.values().flat_map(|s| s.charts.values());
+        let signed = self.sources.values().flat_map(|s| s.signed.values());
         pins.chain(self.remotes.values())
             .map(|pin| pin.digest)
             .chain(charts.map(|chart| chart.digest))
+            .chain(signed.flat_map(|s| s.signatures.iter().copied()))
     }
 
     /// Everything that is locked for sources of this name, whatever they ask

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{ChartPin, ChartRequest, FILE_NAME, Locked, Lockfile, Pin, Request, VERSION};
+use super::{ChartPin, ChartRequest, FILE_NAME, Locked, Lockfile, Pin, Request, Signed, VERSION};
 use crate::artifact::Digest;
 use crate::diag::{Error, FileId, Result, Span, nearest};
 use crate::flux::api::SourceRef;
@@ -93,7 +93,14 @@ fn source(block: &Node) -> Result<(Request, Locked)> {
     known(
         block,
         &[
-            "name", "url", "ref", "revision", "digest", "charts", "verified",
+            "name",
+            "url",
+            "ref",
+            "revision",
+            "digest",
+            "charts",
+            "signatures",
+            "verified",
         ],
     )?;
     let mut reference = BTreeMap::new();
@@ -114,7 +121,17 @@ fn source(block: &Node) -> Result<(Request, Locked)> {
         ..Locked::default()
     };
     for chart in list(block, "charts")? {
-        known(chart, &["chart", "range", "version", "digest"])?;
+        known(
+            chart,
+            &[
+                "chart",
+                "range",
+                "version",
+                "digest",
+                "signatures",
+                "verified",
+            ],
+        )?;
         let request = ChartRequest {
             name: text_of(chart, "chart")?,
             range: text_of(chart, "range")?,
@@ -126,14 +143,33 @@ fn source(block: &Node) -> Result<(Request, Locked)> {
             version: text_of(chart, "version")?,
             digest: digest(chart)?,
         };
+        if let Some(signed) = signed(chart)? {
+            locked.signed.insert(pin.digest, signed);
+        }
         locked.charts.insert(request, pin);
     }
-    for signer in list(block, "verified")? {
-        locked.verified.push(string(signer, "verified")?);
+    if let Some(signed) = signed(block)?
+        && let Some(pin) = &locked.pin
+    {
+        locked.signed.insert(pin.digest, signed);
     }
-    locked.verified.sort();
-    locked.verified.dedup();
     Ok((request, locked))
+}
+
+/// Who signed what a block is about; none where it does not say.
+fn signed(block: &Node) -> Result<Option<Signed>> {
+    let mut signed = Signed::default();
+    for node in list(block, "signatures")? {
+        let text = string(node, "signatures")?;
+        let digest = Digest::parse(&text).map_err(|e| invalid(e.message()).at(node.span()))?;
+        signed.signatures.push(digest);
+    }
+    for signer in list(block, "verified")? {
+        signed.verified.push(string(signer, "verified")?);
+    }
+    signed.verified.sort();
+    signed.verified.dedup();
+    Ok((signed != Signed::default()).then_some(signed))
 }
 
 fn source_ref(block: &Node) -> Result<SourceRef> {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::Request;
-use crate::flux::api::{Source, SourceSpec};
+use super::{ChartRequest, Request};
+use crate::flux::api::{ChartSpec, Source, SourceSpec};
 
 impl Request {
     /// The request of a source: what decides its content, and nothing else.
@@ -41,6 +41,16 @@ impl Request {
             source: source.id.clone(),
             url: without_password(&source.url),
             reference,
+        }
+    }
+}
+
+impl ChartRequest {
+    /// The request of a chart.
+    pub fn of(spec: &ChartSpec) -> ChartRequest {
+        ChartRequest {
+            name: spec.chart.text().unwrap_or_default().to_owned(),
+            range: spec.version.to_string(),
         }
     }
 }

@@ -37,7 +37,11 @@ fn pinned(revision: &str) -> Locked {
 fn sample() -> Lockfile {
     let mut lockfile = Lockfile::default();
     let mut app = pinned("main@sha1:6e8a");
-    app.verified = vec!["OpenPGP key 0A (Alice <alice@example.org>)".into()];
+    let signed = Signed {
+        signatures: Vec::new(),
+        verified: vec!["OpenPGP key 0A (Alice <alice@example.org>)".into()],
+    };
+    app.signed.insert(digest("main@sha1:6e8a"), signed);
     lockfile
         .sources
         .insert(request("GitRepository", "app", &[("branch", "main")]), app);
@@ -52,6 +56,11 @@ fn sample() -> Lockfile {
             digest: digest("web"),
         },
     );
+    let signed = Signed {
+        signatures: vec![digest("signature")],
+        verified: vec!["key SHA256:0b".into()],
+    };
+    charts.signed.insert(digest("web"), signed);
     lockfile
         .sources
         .insert(request("HelmRepository", "charts", &[]), charts);
@@ -106,7 +115,7 @@ fn what_was_written_is_read() {
     let lockfile = sample();
     assert_eq!(parse(&lockfile.to_text()).unwrap(), lockfile);
     assert_eq!(parse("").unwrap(), Lockfile::default());
-    assert_eq!(lockfile.digests().count(), 3);
+    assert_eq!(lockfile.digests().count(), 4);
 }
 
 #[track_caller]
@@ -223,6 +232,7 @@ fn lockfiles() -> impl Strategy<Value = Lockfile> {
             let mut asked = request("GitRepository", &name, &[("branch", &value)]);
             asked.url = url.clone();
             let mut locked = pinned(&revision);
+            let locked_revision = revision.clone();
             locked.charts.insert(
                 ChartRequest {
                     name: value.clone(),
@@ -233,7 +243,11 @@ fn lockfiles() -> impl Strategy<Value = Lockfile> {
                     digest: Digest::of(&seed),
                 },
             );
-            locked.verified = vec![value];
+            let signed = Signed {
+                signatures: vec![Digest::of(&seed)],
+                verified: vec![value],
+            };
+            locked.signed.insert(digest(&locked_revision), signed);
             lockfile.sources.insert(asked, locked);
             lockfile.remotes.insert(
                 url,

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Lockfile, Pin, VERSION};
+use super::{Lockfile, Pin, Signed, VERSION};
 
 const TITLE: &str =
     "# Every input of this repository, by digest. Written by `fluxwright lock`: commit it,
@@ -28,6 +28,7 @@ impl Lockfile {
             }
             if let Some(pin) = &locked.pin {
                 write_pin(&mut out, pin);
+                write_signed(&mut out, locked.signed.get(&pin.digest), "  ");
             }
             if !locked.charts.is_empty() {
                 out.push_str("  charts:\n");
@@ -37,12 +38,7 @@ impl Lockfile {
                 line(&mut out, "    range", &chart.range);
                 line(&mut out, "    version", &pin.version);
                 line(&mut out, "    digest", &pin.digest.to_string());
-            }
-            if !locked.verified.is_empty() {
-                out.push_str("  verified:\n");
-            }
-            for signer in &locked.verified {
-                let _ = writeln!(out, "  - {}", scalar(signer));
+                write_signed(&mut out, locked.signed.get(&pin.digest), "    ");
             }
         }
         if !self.remotes.is_empty() {
@@ -62,6 +58,24 @@ fn write_pin(out: &mut String, pin: &Pin) {
         line(out, "  revision", &pin.revision);
     }
     line(out, "  digest", &pin.digest.to_string());
+}
+
+fn write_signed(out: &mut String, signed: Option<&Signed>, indent: &str) {
+    let Some(signed) = signed else { return };
+    let mut list = |key: &str, items: Vec<String>| {
+        if !items.is_empty() {
+            let _ = writeln!(out, "{indent}{key}:");
+        }
+        for item in items {
+            let _ = writeln!(out, "{indent}- {item}");
+        }
+    };
+    let signatures = signed.signatures.iter().map(ToString::to_string);
+    list("signatures", signatures.collect());
+    list(
+        "verified",
+        signed.verified.iter().map(|s| scalar(s)).collect(),
+    );
 }
 
 fn line(out: &mut String, key: &str, value: &str) {

@@ -26,7 +26,9 @@ use super::{Entry, Sources};
 use crate::artifact::path;
 use crate::diag::{Error, Findings, Result};
 use crate::flux::api::{self, HelmRelease, Kustomization, SourceRef};
+use crate::lock::ChartRequest;
 use crate::resource::{Gvk, ResId};
+use crate::source::trust::Verdict;
 use crate::yaml::{Node, Value, decode, resolve::Version};
 
 /// A Kustomization or HelmRelease by namespace and name.
@@ -90,6 +92,7 @@ struct Release {
     spec: Result<HelmRelease>,
     parent: Option<Owner>,
     source: Option<SourceRef>,
+    chart: Option<ChartRequest>,
     done: Option<Result<release::Rendered>>,
 }
 
@@ -100,6 +103,7 @@ impl Release {
             object,
             parent,
             source: None,
+            chart: None,
             done: None,
         }
     }
@@ -136,6 +140,7 @@ fn cluster(
 ) -> Result<Cluster> {
     let seen = render::entry_objects(entry, sources, options, findings)?;
     let mut sources = sources.clone();
+    sources.verdicts = Arc::default();
     if sources.own.is_none() {
         sources.own = entry.source.clone().or_else(|| own_source(&seen, &sources));
     }
@@ -539,6 +544,7 @@ impl Graph<'_> {
             release.done = Some(match &release.spec {
                 Ok(spec) => {
                     release.source = Some(release::source_of(spec, &objects));
+                    release.chart = release::chart_request(spec, &objects);
                     release::render(&release.object, spec, &context)
                 }
                 Err(e) => Err(e.clone()),
@@ -576,21 +582,30 @@ impl Graph<'_> {
     fn finish(mut self, findings: &mut Findings) -> Cluster {
         self.drop_orphans();
         self.fail_cycles();
+        let unverified = self.sources.unverified();
         let mut units = Vec::new();
         for (_, task) in std::mem::take(&mut self.tasks) {
+            let spec = task.spec.ok();
+            let refusal = spec.as_ref().and_then(|s| unverified.get(&s.source));
             let outcome = task
                 .done
                 .unwrap_or_else(|| Err(incomplete()))
+                .and_then(|rendered| match refusal {
+                    // However it was rendered.
+                    Some(refusal) => Err(refusal.clone()),
+                    None => Ok(rendered),
+                })
                 .and_then(|rendered| {
                     findings.extend(about(&task.object, rendered.findings));
                     render::in_order(rendered.objects, self.options)
                 });
-            let spec = task.spec.ok();
             let fields = spec.as_ref().map(|s| s.dropped.as_slice());
             self.tell(&task.object, fields, outcome.as_ref().err(), findings);
             units.push(Unit {
                 kind: UnitKind::Kustomization,
-                source: spec.as_ref().map(|s| self.source_use(s.source.clone())),
+                source: spec
+                    .as_ref()
+                    .map(|s| self.source_use(s.source.clone(), None)),
                 suspended: spec.as_ref().is_some_and(|s| s.suspend),
                 remote: spec.as_ref().is_some_and(|s| s.remote),
                 parent: task.parent.map(to_id),
@@ -612,7 +627,8 @@ impl Graph<'_> {
             self.tell(&release.object, fields, outcome.as_ref().err(), findings);
             units.push(Unit {
                 kind: UnitKind::HelmRelease,
-                source: release.source.map(|source| self.source_use(source)),
+                source: (release.source)
+                    .map(|source| self.source_use(source, release.chart.as_ref())),
                 suspended: spec.as_ref().is_some_and(|s| s.suspend),
                 remote: spec.as_ref().is_some_and(|s| s.remote),
                 parent: release.parent.map(to_id),
@@ -633,11 +649,14 @@ impl Graph<'_> {
             .map(Object::new)
             .filter(|o| !applied.contains(&o.id))
             .collect();
+        let sources = &self.options.source_map;
+        self.sources.tell_unverified(sources, findings);
         Cluster {
             entry: self.entry.clone(),
             own: self.sources.own,
             units,
             bootstrap,
+            unverified,
         }
     }
 
@@ -740,7 +759,7 @@ impl Graph<'_> {
         }
     }
 
-    fn source_use(&self, source: SourceRef) -> SourceUse {
+    fn source_use(&self, source: SourceRef, chart: Option<&ChartRequest>) -> SourceUse {
         let origin = if let Some(local) = self.sources.local.get(&source) {
             SourceOrigin::Local {
                 path: local.path.clone(),
@@ -755,7 +774,16 @@ impl Graph<'_> {
         } else {
             SourceOrigin::Unavailable
         };
-        SourceUse { source, origin }
+        let verdict = [chart, None]
+            .into_iter()
+            .map(|chart| self.sources.verdict(&source, chart))
+            .find(|verdict| *verdict != Verdict::Unasked)
+            .unwrap_or(Verdict::Unasked);
+        SourceUse {
+            source,
+            origin,
+            verdict,
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use crate::artifact::Digest;
 use crate::diag::{Error, Result};
 use crate::flux::api::{Source, SourceRef};
 use crate::resource::ResId;
+use crate::source::trust::Verdict;
 use crate::yaml::{Node, emit};
 
 use super::Entry;
@@ -116,6 +117,8 @@ pub struct SourceUse {
     pub source: SourceRef,
     /// How it is at hand.
     pub origin: SourceOrigin,
+    /// What was found of its signature, or of that of the chart in it.
+    pub verdict: Verdict,
 }
 
 /// How a source is at hand.
@@ -152,6 +155,8 @@ pub struct Cluster {
     /// Objects of the entry folder that no Kustomization applies: applied by
     /// hand, at bootstrap.
     pub bootstrap: Vec<Object>,
+    /// Sources that are not signed as they must be, used or not.
+    pub unverified: BTreeMap<SourceRef, Error>,
 }
 
 impl Cluster {

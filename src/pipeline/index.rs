@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::cluster::{Cluster, Object, SourceOrigin, Unit, sha256};
 use crate::diag::{Error, Location, ObjectRef, Result, SourceMap};
 use crate::resource::ResId;
+use crate::source::trust::Verdict;
 
 /// The name of the index.
 pub const INDEX_NAME: &str = "index.json";
@@ -63,6 +64,7 @@ struct IndexFile<'a> {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct IndexSource<'a> {
     kind: &'a str,
     namespace: &'a str,
@@ -72,6 +74,8 @@ struct IndexSource<'a> {
     digest: Option<String>,
     /// Who signed it, as far as that was proven.
     verified: Option<String>,
+    /// Whether it must be signed, and nobody looked: the user said so.
+    verification_skipped: bool,
     /// The path that `--local-sources` gave for it.
     local: Option<&'a str>,
 }
@@ -144,7 +148,11 @@ pub fn output_files(
                                 SourceOrigin::Locked { digest, .. } => Some(digest.to_string()),
                                 _ => None,
                             },
-                            verified: None,
+                            verified: match &s.verdict {
+                                Verdict::Signed(signers) => Some(signers.join("; ")),
+                                Verdict::Unasked | Verdict::Skipped => None,
+                            },
+                            verification_skipped: s.verdict == Verdict::Skipped,
                             local: match &s.origin {
                                 SourceOrigin::Local { path } => Some(path),
                                 _ => None,

@@ -17,6 +17,7 @@ mod release;
 pub mod render;
 pub mod secrets;
 mod source;
+mod trust;
 mod variables;
 
 pub use entry::Entry;

@@ -16,6 +16,7 @@ use crate::kustomize::{Remote, RemoteContent, Text};
 use crate::lock::Pin;
 use crate::resource::Files;
 use crate::source::Locked;
+use crate::source::trust::{self, Verdict};
 use crate::yaml::Node;
 
 /// A source that the user gives: the user's own word, not verified.
@@ -107,7 +108,11 @@ pub struct Sources {
     pub locked: Option<Arc<Locked>>,
     /// The sources that the cluster's objects declare, as far as they are
     /// known.
-    declared: BTreeMap<SourceRef, Result<Source>>,
+    pub(super) declared: BTreeMap<SourceRef, Result<Source>>,
+    /// The cluster's Secrets, as far as they are known.
+    pub(super) secrets: BTreeMap<(Arc<str>, Arc<str>), trust::Secret>,
+    /// What was found of the signatures of its sources and charts.
+    pub(super) verdicts: Arc<Mutex<BTreeMap<String, Verdict>>>,
     /// The charts that were loaded from these.
     pub(super) charts: Arc<Charts>,
     /// The repository as its own source makes it, by the rules of that source:
@@ -124,6 +129,8 @@ impl Sources {
             local: BTreeMap::new(),
             locked: None,
             declared: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            verdicts: Arc::default(),
             charts: Arc::default(),
             artifacts: Arc::default(),
         }
@@ -141,6 +148,7 @@ impl Sources {
         if self.is_own(source) {
             return Ok(self.repository.clone());
         }
+        self.verify(source).map_err(|e| e.at(span))?;
         let (locked, declared) = self.locked(source, span)?;
         let others = |other: &SourceRef| self.declared.get(other)?.as_ref().ok().cloned();
         locked.tree(declared, &others).map_err(|e| e.at(span))
@@ -175,8 +183,10 @@ impl Sources {
         }
     }
 
-    /// Takes up a source that an object declares.
+    /// Takes up a source that an object declares, and a Secret, which may hold
+    /// keys.
     pub(super) fn declare(&mut self, object: &Node) {
+        self.declare_secret(object);
         let declared = match Source::read(object) {
             Ok(None) => return,
             Ok(Some(source)) => Ok(source),
@@ -190,7 +200,7 @@ impl Sources {
         self.locked.is_none()
             || self.local.contains_key(source)
             || self.is_own(source)
-            || self.declared.contains_key(source)
+            || (self.declared.contains_key(source) && self.knows_keys(source))
     }
 
     /// Makes the repository the artifact that its own source makes of it: what

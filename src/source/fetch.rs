@@ -9,10 +9,11 @@ use std::sync::{Mutex, PoisonError};
 
 use super::http::Http;
 use super::{Credentials, Filled, Key, Order, Settings, bucket, git, helm, locked, oci};
+use crate::artifact::Digest;
 use crate::diag::{Error, Result, Span};
 use crate::flux::api::{Source, SourceSpec};
 use crate::kustomize::RepoSpec;
-use crate::lock::{Pin, without_password};
+use crate::lock::{ChartRequest, Pin, without_password};
 use crate::store::Store;
 
 /// How many servers are waited for at once.
@@ -25,7 +26,7 @@ const MAX_FILE_BYTES: u64 = 64 << 20;
 #[derive(Debug)]
 pub(super) struct Resolved {
     pub(super) revision: String,
-    pub(super) digest: crate::artifact::Digest,
+    pub(super) digest: Digest,
 }
 
 impl Resolved {
@@ -215,12 +216,12 @@ fn about(error: Error, key: &Key, span: Span) -> Error {
 /// Refuses what is not what was locked.
 fn as_locked(filled: Filled, locked: Option<&Filled>) -> Result<Filled> {
     match locked {
-        Some(locked) if locked.digest() != filled.digest() => Err(Error::new(
+        Some(locked) if locked.digests() != filled.digests() => Err(Error::new(
             "store/digest",
             format!(
                 "what was fetched has the digest {}, and {} is locked",
-                filled.digest(),
-                locked.digest()
+                shown(&filled),
+                shown(locked)
             ),
         )
         .help(
@@ -231,6 +232,11 @@ fn as_locked(filled: Filled, locked: Option<&Filled>) -> Result<Filled> {
         Some(locked) => Ok(locked.clone()),
         None => Ok(filled),
     }
+}
+
+fn shown(filled: &Filled) -> String {
+    let digests: Vec<String> = filled.digests().iter().map(ToString::to_string).collect();
+    digests.join(", ")
 }
 
 /// How a source is reached: with what its Secrets hold.
@@ -280,6 +286,16 @@ fn one(key: &Key, order: &Order, settings: &Settings, store: &Store) -> Result<(
             let (name, resolved) = remote(address, pin, settings, store)?;
             return Ok((Key::Remote(name), Filled::Pin(resolved.into_pin())));
         }
+        (
+            Key::Signatures {
+                chart, version, of, ..
+            },
+            Some(source),
+        ) => {
+            let access = access(source, settings, store)?;
+            let found = signatures(&access, source, order, chart.as_ref(), (version, *of))?;
+            return Ok((key.clone(), Filled::Signatures(found)));
+        }
         (_, Some(source)) => {
             let access = access(source, settings, store)?;
             let revision = pin.map(|pin| pin.revision.as_str());
@@ -298,6 +314,30 @@ fn one(key: &Key, order: &Order, settings: &Settings, store: &Store) -> Result<(
         (_, None) => return Err(Error::new("ref/missing", "it belongs to no source")),
     };
     Ok((key.clone(), Filled::Pin(resolved.into_pin())))
+}
+
+/// What proves who signed something; empty where nothing does.
+fn signatures(
+    access: &Access<'_>,
+    source: &Source,
+    order: &Order,
+    chart: Option<&ChartRequest>,
+    (version, of): (&str, Digest),
+) -> Result<Vec<Digest>> {
+    let locked = match &order.pin {
+        Some(Filled::Signatures(locked)) => Some(locked.as_slice()),
+        _ => None,
+    };
+    match (&source.spec, chart) {
+        (SourceSpec::Oci(_), _) => oci::signatures(access, source, None, of, locked),
+        (SourceSpec::Helm(helm), Some(chart)) if helm.is_oci => {
+            oci::signatures(access, source, Some(&chart.name), of, locked)
+        }
+        (SourceSpec::Helm(helm), Some(chart)) => {
+            helm::provenance(access, source, helm, chart, version)
+        }
+        _ => Ok(Vec::new()),
+    }
 }
 
 /// A repository, or a file, that a kustomization names by its address; what it

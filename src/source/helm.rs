@@ -23,6 +23,9 @@ use crate::yaml::{self, Node};
 /// line by line.
 const MAX_INDEX_BYTES: u64 = 256 << 20;
 
+/// The largest provenance file that is taken, in bytes.
+const MAX_PROVENANCE_BYTES: u64 = 4 << 20;
+
 /// A chart that is asked for, and what it came to when it was locked.
 pub(super) type Asked = (ChartRequest, Option<ChartPin>);
 
@@ -67,6 +70,34 @@ pub(super) fn resolve(
             })
         })
         .collect()
+}
+
+/// The provenance file of a chart, in the store; empty where there is none.
+///
+/// Compat: helm's chart_downloader.go: it lies beside the archive, under its
+/// address with `.prov` behind it.
+pub(super) fn provenance(
+    access: &Access<'_>,
+    source: &Source,
+    helm: &HelmSpec,
+    chart: &ChartRequest,
+    version: &str,
+) -> Result<Vec<Digest>> {
+    let base = access.address(source.url.trim_end_matches('/'));
+    let http = Http::new(&base, &access.credentials, helm.pass_credentials)?;
+    let index = Index::read(&http, &base, &[(chart.clone(), None)])?;
+    let address = index.version(chart, version)?.address(&base)?;
+    let (path, query) = address.split_once('?').unwrap_or((&address, ""));
+    let mut url = format!("{path}.prov");
+    if !query.is_empty() {
+        url.push('?');
+        url.push_str(query);
+    }
+    match http.read(&access.address(&url), MAX_PROVENANCE_BYTES) {
+        Ok(content) => Ok(vec![access.store.put(&content)?]),
+        Err(e) if e.rule() == "source/missing" => Ok(Vec::new()),
+        Err(e) => Err(e),
+    }
 }
 
 fn from_registry(

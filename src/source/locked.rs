@@ -5,9 +5,10 @@
 //! hand an error, and an [`Order`] that says what would help. Opens no
 //! connection.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::trust::Policy;
 use super::vendor::Vendored;
 use super::view::{self, Layer};
 use super::{Filled, Key, Order};
@@ -34,10 +35,15 @@ pub struct Locked {
     source_map: Arc<SourceMap>,
     /// What was tried and failed.
     failed: BTreeMap<Key, Error>,
+    /// Signatures that were looked for and are not there.
+    found_none: BTreeSet<Key>,
     orders: Mutex<BTreeMap<Key, Order>>,
     /// Inputs that were asked for: what the lockfile must hold.
     used: Mutex<BTreeMap<Key, Filled>>,
     trees: Mutex<BTreeMap<String, Arc<Files>>>,
+    policy: Arc<Policy>,
+    /// Who signed what, by the digest of it.
+    signers: Mutex<BTreeMap<(Request, Digest), Vec<String>>>,
 }
 
 impl Locked {
@@ -55,10 +61,38 @@ impl Locked {
             vendored,
             source_map,
             failed: BTreeMap::new(),
+            found_none: BTreeSet::new(),
             orders: Mutex::default(),
             used: Mutex::default(),
             trees: Mutex::default(),
+            policy: Arc::default(),
+            signers: Mutex::default(),
         }
+    }
+
+    /// The same inputs, held to what the user asks for.
+    #[must_use]
+    pub fn with_policy(self, policy: Arc<Policy>) -> Locked {
+        Locked { policy, ..self }
+    }
+
+    /// Who must have signed what.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    pub(super) fn lockfile(&self) -> &Lockfile {
+        &self.lockfile
+    }
+
+    /// Remembers who signed something.
+    pub(super) fn note_signers(&self, request: Request, digest: Digest, signers: &[String]) {
+        lock(&self.signers).insert((request, digest), signers.to_vec());
+    }
+
+    /// Whether an order came to nothing.
+    pub(super) fn looked_for(&self, key: &Key) -> bool {
+        self.found_none.contains(key)
     }
 
     /// The store.
@@ -78,26 +112,29 @@ impl Locked {
     /// Takes up what an order came to.
     pub fn fill(&mut self, key: Key, result: Result<Filled>) {
         match result {
-            Ok(filled) => set(&mut self.lockfile, &key, filled),
+            Ok(filled) => {
+                set(&mut self.lockfile, &key, filled.clone());
+                if filled.digests().is_empty() {
+                    self.found_none.insert(key);
+                }
+            }
             Err(e) => {
                 self.failed.insert(key, e);
             }
         }
     }
 
-    /// The lockfile that holds what was asked for so far, and nothing else;
-    /// who signed what stays.
+    /// The lockfile that holds what was asked for so far, and nothing else.
     pub fn used(&self) -> Lockfile {
         let mut lockfile = Lockfile::default();
         let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         for (key, filled) in used.iter() {
             set(&mut lockfile, key, filled.clone());
         }
-        for (request, locked) in &mut lockfile.sources {
-            if let Some(old) = self.lockfile.sources.get(request)
-                && old.pin == locked.pin
-            {
-                locked.verified.clone_from(&old.verified);
+        for ((request, digest), signers) in lock(&self.signers).iter() {
+            if let Some(locked) = lockfile.sources.get_mut(request) {
+                let signed = locked.signed.entry(*digest).or_default();
+                signed.verified.clone_from(signers);
             }
         }
         lockfile
@@ -306,12 +343,20 @@ impl Locked {
     ///
     /// As [`Locked::tree`].
     pub fn parts(&self, source: Option<&Source>, filled: &Filled) -> Result<Vec<Digest>> {
+        let of = match filled {
+            Filled::Pin(pin) => pin.digest,
+            Filled::Chart(pin) => pin.digest,
+            Filled::Signatures(signatures) => {
+                let read = |digest| self.read(digest);
+                return view::with_layers(&read, signatures);
+            }
+        };
         let choice = match source.map(|s| &s.spec) {
             Some(SourceSpec::Oci(spec)) => Layer::Of(spec),
             Some(SourceSpec::Helm(helm)) if helm.is_oci => Layer::Chart,
-            _ => return Ok(vec![filled.digest()]),
+            _ => return Ok(vec![of]),
         };
-        view::parts(&|digest| self.read(digest), filled.digest(), &choice)
+        view::parts(&|digest| self.read(digest), of, &choice)
     }
 
     /// Content by its digest.
@@ -380,7 +425,7 @@ impl Locked {
 
     /// Content by its digest, from the repository or the store; none where it
     /// is in neither.
-    fn read(&self, digest: Digest) -> Result<Option<Arc<[u8]>>> {
+    pub(super) fn read(&self, digest: Digest) -> Result<Option<Arc<[u8]>>> {
         if let Some(vendored) = &self.vendored
             && let Some(content) = vendored.read(digest)?
         {
@@ -393,7 +438,7 @@ impl Locked {
         }
     }
 
-    fn note_use(&self, key: Key, filled: Filled) {
+    pub(super) fn note_use(&self, key: Key, filled: Filled) {
         lock(&self.used).insert(key, filled);
     }
 
@@ -406,7 +451,7 @@ impl Locked {
         lock(&self.orders).insert(key.clone(), order);
         let source = match key {
             Key::Source(request) | Key::Chart(request, _) => Some(&request.source),
-            Key::Remote(_) => None,
+            Key::Remote(_) | Key::Signatures { .. } => None,
         };
         if !self.has_lockfile {
             return Error::new("source/unavailable", format!("`{key}` is not at hand"))
@@ -435,8 +480,21 @@ impl Locked {
             .help("run `fluxwright lock`")
     }
 
+    /// Why signatures that the lockfile does not name cannot be looked at.
+    pub(super) fn unlocked_signatures(&self, key: &Key, order: Order) -> Error {
+        if let Some(failed) = self.failed.get(key) {
+            return failed.clone();
+        }
+        lock(&self.orders).insert(key.clone(), order);
+        Error::new(
+            "lock/missing",
+            format!("it must be signed, and {FILE_NAME} names no signatures of it"),
+        )
+        .help("run `fluxwright lock`")
+    }
+
     /// Why an input that is pinned cannot be had.
-    fn unfetched(&self, key: &Key, order: Order) -> Error {
+    pub(super) fn unfetched(&self, key: &Key, order: Order) -> Error {
         if let Some(failed) = self.failed.get(key) {
             return failed.clone().at(order.span);
         }
@@ -511,6 +569,10 @@ fn set(lockfile: &mut Lockfile, key: &Key, filled: Filled) {
         }
         (Key::Remote(address), Filled::Pin(pin)) => {
             lockfile.remotes.insert(address.clone(), pin);
+        }
+        (Key::Signatures { request, of, .. }, Filled::Signatures(signatures)) => {
+            let source = lockfile.sources.entry(request.clone()).or_default();
+            source.signed.entry(*of).or_default().signatures = signatures;
         }
         // An order is filled by what it asks for.
         _ => {}

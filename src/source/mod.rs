@@ -14,6 +14,8 @@
 pub mod locked;
 mod oci_manifest;
 mod settings;
+mod signed;
+pub mod trust;
 pub mod vendor;
 mod view;
 
@@ -40,7 +42,7 @@ pub use credentials::Credentials;
 #[cfg(feature = "network")]
 use fetch::{Access, Resolved};
 pub use locked::Locked;
-pub use settings::{Entries, Settings};
+pub use settings::{Entries, Settings, entries_of};
 
 /// What an input is known by.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,6 +53,17 @@ pub enum Key {
     Chart(Request, ChartRequest),
     /// A remote resource of a kustomization, by its address.
     Remote(String),
+    /// What proves who signed something, where it lies beside it.
+    Signatures {
+        /// The source that has it.
+        request: Request,
+        /// The chart that is signed, where it is one.
+        chart: Option<ChartRequest>,
+        /// The revision of what is signed, or a chart's version.
+        version: String,
+        /// The digest of what is signed.
+        of: Digest,
+    },
 }
 
 /// An input that is not at hand.
@@ -71,14 +84,17 @@ pub enum Filled {
     Pin(Pin),
     /// A chart.
     Chart(ChartPin),
+    /// Manifests of signatures, or a provenance file.
+    Signatures(Vec<Digest>),
 }
 
 impl Filled {
-    /// The digest of what the store holds.
-    pub fn digest(&self) -> Digest {
+    /// The digests of what the store holds.
+    pub fn digests(&self) -> Vec<Digest> {
         match self {
-            Filled::Pin(pin) => pin.digest,
-            Filled::Chart(pin) => pin.digest,
+            Filled::Pin(pin) => vec![pin.digest],
+            Filled::Chart(pin) => vec![pin.digest],
+            Filled::Signatures(digests) => digests.clone(),
         }
     }
 }
@@ -90,6 +106,10 @@ impl std::fmt::Display for Key {
             Key::Chart(request, chart) => {
                 write!(f, "{} {} {}", request.source, chart.name, chart.range)
             }
+            Key::Signatures { request, chart, .. } => match chart {
+                Some(chart) => write!(f, "signatures of {} {}", request.source, chart.name),
+                None => write!(f, "signatures of {}", request.source),
+            },
             Key::Remote(address) => f.write_str(&crate::lock::without_password(address)),
         }
     }

@@ -26,6 +26,12 @@ use crate::store::Store;
 /// The largest layer that is taken, in bytes.
 const MAX_LAYER_BYTES: u64 = 1 << 30;
 
+/// The largest bundle or signed payload that is taken, in bytes.
+const MAX_SIGNATURE_BYTES: u64 = 16 << 20;
+
+/// How many signatures of one artifact are looked at.
+const MAX_SIGNATURES: usize = 64;
+
 /// How many tags are asked for at once.
 const TAGS_AT_ONCE: usize = 1000;
 
@@ -61,6 +67,48 @@ pub(super) fn resolve(
         },
         digest,
     })
+}
+
+/// The manifests of an artifact's signatures, with their layers in the store;
+/// empty where there are none. `locked` are those that were found before: then
+/// no others count.
+///
+/// Compat: sigstore's bundles are found by the registry's list of referrers, or
+/// by the tag that stands in for it; only where there is none, the tag
+/// `sha256-….sig` is looked at.
+pub(super) fn signatures(
+    access: &Access<'_>,
+    source: &Source,
+    chart: Option<&str>,
+    of: Digest,
+    locked: Option<&[Digest]>,
+) -> Result<Vec<Digest>> {
+    let url = match chart {
+        Some(chart) => format!("{}/{chart}", source.url.trim_end_matches('/')),
+        None => source.url.to_string(),
+    };
+    let registry = Registry::connect(access, &url, source.insecure)?;
+    if let Some(locked) = locked {
+        for digest in locked {
+            registry.signature(access.store, &digest.to_string(), Some(*digest))?;
+        }
+        return Ok(locked.to_vec());
+    }
+    let mut found = Vec::new();
+    for referrer in registry.referrers(of)? {
+        registry.signature(access.store, &referrer.to_string(), Some(referrer))?;
+        if oci_manifest::is_bundle(&access.store.read(referrer)?) {
+            found.push(referrer);
+        }
+    }
+    if found.is_empty() {
+        match registry.signature(access.store, &format!("sha256-{}.sig", of.hex()), None) {
+            Ok(signature) => found.push(signature),
+            Err(e) if e.rule() == "source/missing" => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(found)
 }
 
 /// The tag that a reference chooses, and what to ask for.
@@ -270,6 +318,64 @@ impl Registry {
             "oci/invalid",
             "an OCI index leads to another index",
         ))
+    }
+
+    /// Brings the manifest of a signature into the store, and all its layers.
+    fn signature(
+        &self,
+        store: &Store,
+        reference: &str,
+        expected: Option<Digest>,
+    ) -> Result<Digest> {
+        let digest = self.manifest(store, reference, expected)?;
+        let manifest = oci_manifest::read(&store.read(digest)?)
+            .map_err(|e| e.context(self.display.clone()))?;
+        if let Manifest::Layers(layers) = manifest {
+            for layer in &layers {
+                if layer.size_bytes > MAX_SIGNATURE_BYTES {
+                    return Err(Error::new(
+                        "source/too-large",
+                        format!("a signature has {} MiB", layer.size_bytes >> 20),
+                    ));
+                }
+                self.blob(store, layer)?;
+            }
+        }
+        Ok(digest)
+    }
+
+    /// What refers to an artifact and may be a bundle, in the registry's order.
+    fn referrers(&self, of: Digest) -> Result<Vec<Digest>> {
+        let image = self.reference(&of.to_string());
+        let listed = retrying(|| {
+            let login = self
+                .client
+                .store_auth_if_needed(image.resolve_registry(), &self.login);
+            self.runtime.block_on(login);
+            let list = self.client.pull_referrers(&image, None);
+            self.runtime.block_on(list).map_err(|e| self.failure(&e))
+        });
+        let listed = match listed {
+            Ok(listed) => listed.manifests,
+            Err(e) if e.rule() == "source/missing" => return Ok(Vec::new()),
+            Err(e) => return Err(e),
+        };
+        let mut found = Vec::new();
+        for entry in listed {
+            // Registries that copy no type leave it open.
+            let may_be = (entry.artifact_type.as_deref()).is_none_or(oci_manifest::is_bundle_type);
+            if may_be {
+                found.push(Digest::parse(&entry.digest)?);
+            }
+        }
+        if found.len() > MAX_SIGNATURES {
+            return Err(Error::new(
+                "source/too-large",
+                format!("{} signatures refer to the artifact", found.len()),
+            )
+            .help("remove those that nobody needs"));
+        }
+        Ok(found)
     }
 
     fn manifest(&self, store: &Store, reference: &str, expected: Option<Digest>) -> Result<Digest> {

@@ -63,6 +63,25 @@ pub(super) fn read(bytes: &[u8]) -> Result<Manifest> {
     Ok(Manifest::Layers(layers.collect::<Result<_>>()?))
 }
 
+/// Whether a manifest is that of a Sigstore bundle.
+pub(super) fn is_bundle(bytes: &[u8]) -> bool {
+    let Ok(manifest) = serde_json::from_slice::<serde_json::Value>(bytes) else {
+        return false;
+    };
+    let layers = manifest.get("layers").and_then(|v| v.as_array());
+    let layers = layers.into_iter().flatten();
+    let types = layers.filter_map(|layer| layer.get("mediaType"));
+    types
+        .chain(manifest.get("artifactType"))
+        .filter_map(|kind| kind.as_str())
+        .any(is_bundle_type)
+}
+
+/// Whether a media type is that of a Sigstore bundle.
+pub(super) fn is_bundle_type(media_type: &str) -> bool {
+    media_type.starts_with("application/vnd.dev.sigstore.bundle")
+}
+
 /// The layer that an OCIRepository takes.
 ///
 /// Compat: source-controller `ocirepository_controller.go` `selectLayer`.

@@ -4,9 +4,36 @@
 use std::collections::BTreeMap;
 
 use super::Credentials;
+use crate::yaml::Node;
 
 /// The entries of a Secret.
 pub type Entries = BTreeMap<String, Vec<u8>>;
+
+/// The entries of a Secret; none where they are encrypted or cannot be read.
+pub fn entries_of(secret: &Node) -> Option<Entries> {
+    use base64::Engine as _;
+    if secret.get("sops").is_some() {
+        return None;
+    }
+    let mut entries = Entries::new();
+    let fields = |key: &str| {
+        let map = secret.get(key).map(Node::target);
+        map.map(|m| m.entries().to_vec()).unwrap_or_default()
+    };
+    for entry in fields("data") {
+        let name = entry.key.text()?.to_owned();
+        let text: String = entry.value.text()?.split_whitespace().collect();
+        let value = base64::engine::general_purpose::STANDARD
+            .decode(text)
+            .ok()?;
+        entries.insert(name, value);
+    }
+    for entry in fields("stringData") {
+        let name = entry.key.text()?.to_owned();
+        entries.insert(name, entry.value.text()?.as_bytes().to_vec());
+    }
+    Some(entries)
+}
 
 /// Mirrors and credentials.
 #[derive(Clone, Default)]

@@ -139,6 +139,22 @@ pub(super) fn parts(read: &Read<'_>, manifest: Digest, choice: &Layer<'_>) -> Re
     ))
 }
 
+/// Manifests, each with all its layers behind it; what is no manifest stands
+/// alone. Empty where something is not at hand.
+pub(super) fn with_layers(read: &Read<'_>, manifests: &[Digest]) -> Result<Vec<Digest>> {
+    let mut parts = Vec::new();
+    for digest in manifests {
+        let Some(content) = read(*digest)? else {
+            return Ok(Vec::new());
+        };
+        parts.push(*digest);
+        if let Ok(Manifest::Layers(layers)) = oci_manifest::read(&content) {
+            parts.extend(layers.iter().map(|layer| layer.digest));
+        }
+    }
+    Ok(parts)
+}
+
 /// Which layer is meant.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Layer<'a> {

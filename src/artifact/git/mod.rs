@@ -10,6 +10,7 @@
 //! their git folder, which skips the search for one, its owner and settings.
 
 mod bundle;
+mod objects;
 mod tree;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use crate::artifact::{DiskTree, Tree as _};
 use crate::diag::{Error, Result};
 use crate::gostd::semver;
 
+pub use objects::{Packed, check_files, name_of};
 pub use tree::{CommitEntry, CommitEntryKind, GitTree};
 
 /// The name of an object: the hash of what it is.
@@ -34,6 +36,27 @@ impl std::fmt::Display for ObjectId {
 impl std::fmt::Debug for ObjectId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+impl ObjectId {
+    /// Reads a whole name.
+    fn parse(hex: &str, format: git2::ObjectFormat) -> Option<ObjectId> {
+        let length = match format {
+            git2::ObjectFormat::Sha256 => 64,
+            git2::ObjectFormat::Sha1 => 40,
+        };
+        if hex.len() != length || !hex.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return None;
+        }
+        git2::Oid::from_str_ext(hex, format).ok().map(ObjectId)
+    }
+
+    /// The name of an object with these bytes.
+    fn of(kind: git2::ObjectType, content: &[u8], format: git2::ObjectFormat) -> Option<ObjectId> {
+        git2::Oid::hash_object_ext(kind, content, format)
+            .ok()
+            .map(ObjectId)
     }
 }
 
@@ -425,9 +448,7 @@ impl GitRepository {
     /// The name that a file of this content has.
     pub fn name_of(&self, content: &[u8]) -> Option<ObjectId> {
         let format = self.repository.object_format();
-        git2::Oid::hash_object_ext(git2::ObjectType::Blob, content, format)
-            .ok()
-            .map(ObjectId)
+        ObjectId::of(git2::ObjectType::Blob, content, format)
     }
 
     /// Whether a commit is another or in its history.
@@ -500,12 +521,7 @@ impl GitRepository {
     }
 
     fn parse_id(&self, hex: &str) -> Option<ObjectId> {
-        let format = self.repository.object_format();
-        let length = if self.is_sha256() { 64 } else { 40 };
-        if hex.len() != length || !hex.bytes().all(|b| b.is_ascii_hexdigit()) {
-            return None;
-        }
-        git2::Oid::from_str_ext(hex, format).ok().map(ObjectId)
+        ObjectId::parse(hex, self.repository.object_format())
     }
 
     fn no_reference(&self, name: &str) -> Error {

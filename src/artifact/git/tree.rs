@@ -180,7 +180,7 @@ fn walk(
 
 /// What an entry of a tree is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mode {
+pub(super) enum Mode {
     Folder,
     File,
     Link,
@@ -188,10 +188,10 @@ enum Mode {
 }
 
 /// An entry of a tree.
-struct TreeEntry {
-    name: String,
-    mode: Mode,
-    id: ObjectId,
+pub(super) struct TreeEntry {
+    pub(super) name: String,
+    pub(super) mode: Mode,
+    pub(super) id: ObjectId,
 }
 
 /// What a commit holds at a path.
@@ -249,7 +249,7 @@ impl GitRepository {
     }
 
     /// The tree of a commit.
-    fn tree_of(&self, commit: ObjectId) -> Result<ObjectId> {
+    pub(super) fn tree_of(&self, commit: ObjectId) -> Result<ObjectId> {
         let (kind, content) = self.read(commit)?;
         let tree = (kind == ObjectKind::Commit)
             .then(|| super::header(&content, "tree"))
@@ -258,43 +258,59 @@ impl GitRepository {
             .ok_or_else(|| unreadable(format!("commit {commit} has no tree")))
     }
 
-    /// The entries of a tree: mode, blank, name, NUL and the bytes of the
-    /// name, for each.
+    /// The entries of a tree.
     fn entries(&self, tree: ObjectId) -> Result<Vec<TreeEntry>> {
-        let broken = || unreadable(format!("tree {tree} is damaged"));
         let (kind, content) = self.read(tree)?;
         if kind != ObjectKind::Tree {
-            return Err(broken());
+            return Err(damaged(tree));
         }
-        let length = if self.is_sha256() { 32 } else { 20 };
-        let mut rest = content.as_slice();
-        let mut entries = Vec::new();
-        while !rest.is_empty() {
-            let blank = memchr::memchr(b' ', rest).ok_or_else(broken)?;
-            let nul = memchr::memchr(0, rest)
-                .filter(|n| *n > blank)
-                .ok_or_else(broken)?;
-            let (head, behind) = rest.split_at(nul);
-            let id = behind.get(1..=length).ok_or_else(broken)?;
-            let (mode, name) = head.split_at(blank);
-            let name = std::str::from_utf8(name.get(1..).unwrap_or_default()).map_err(|_| {
-                unreadable(format!("tree {tree} holds a file whose name is not UTF-8"))
-                    .help("rename it")
-            })?;
-            entries.push(TreeEntry {
-                name: name.to_owned(),
-                mode: match mode {
-                    b"40000" => Mode::Folder,
-                    b"120000" => Mode::Link,
-                    b"160000" => Mode::Submodule,
-                    _ => Mode::File,
-                },
-                id: self.parse_id(&hex::encode(id)).ok_or_else(broken)?,
-            });
-            rest = behind.get(length + 1..).unwrap_or_default();
-        }
-        Ok(entries)
+        entries(tree, &content, self.repository.object_format())
     }
+}
+
+fn damaged(tree: ObjectId) -> Error {
+    unreadable(format!("tree {tree} is damaged"))
+}
+
+/// The entries of a tree: mode, blank, name, NUL and the bytes of the name, for
+/// each.
+pub(super) fn entries(
+    tree: ObjectId,
+    content: &[u8],
+    format: git2::ObjectFormat,
+) -> Result<Vec<TreeEntry>> {
+    let broken = || damaged(tree);
+    let length = match format {
+        git2::ObjectFormat::Sha256 => 32,
+        git2::ObjectFormat::Sha1 => 20,
+    };
+    let mut rest = content;
+    let mut entries = Vec::new();
+    while !rest.is_empty() {
+        let blank = memchr::memchr(b' ', rest).ok_or_else(broken)?;
+        let nul = memchr::memchr(0, rest)
+            .filter(|n| *n > blank)
+            .ok_or_else(broken)?;
+        let (head, behind) = rest.split_at(nul);
+        let id = behind.get(1..=length).ok_or_else(broken)?;
+        let (mode, name) = head.split_at(blank);
+        let name = std::str::from_utf8(name.get(1..).unwrap_or_default()).map_err(|_| {
+            unreadable(format!("tree {tree} holds a file whose name is not UTF-8"))
+                .help("rename it")
+        })?;
+        entries.push(TreeEntry {
+            name: name.to_owned(),
+            mode: match mode {
+                b"40000" => Mode::Folder,
+                b"120000" => Mode::Link,
+                b"160000" => Mode::Submodule,
+                _ => Mode::File,
+            },
+            id: ObjectId::parse(&hex::encode(id), format).ok_or_else(broken)?,
+        });
+        rest = behind.get(length + 1..).unwrap_or_default();
+    }
+    Ok(entries)
 }
 
 impl Tree for GitTree {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use super::kustomization::{Image, Patch, patches};
-use super::{Dropped, SourceRef};
+use super::{Dropped, SourceRef, Verification};
 use crate::diag::{Error, Result, Span};
 use crate::flux::FluxVersion;
 use crate::flux::fields::Fields;
@@ -91,6 +91,8 @@ pub struct ChartSpec {
     pub values_files: Vec<Node>,
     /// `ignoreMissingValuesFiles`.
     pub ignores_missing_values_files: bool,
+    /// `verify`: who must have signed it.
+    pub verify: Option<Result<Verification>>,
 }
 
 /// An entry of `valuesFrom`.
@@ -288,6 +290,7 @@ impl ChartSpec {
             source_span: source.node().span(),
             values_files: spec.strings("valuesFiles")?.into_iter().cloned().collect(),
             ignores_missing_values_files: spec.bool("ignoreMissingValuesFiles")?,
+            verify: Verification::read(spec),
             chart,
         })
     }

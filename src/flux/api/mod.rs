@@ -5,6 +5,7 @@
 mod helm_release;
 mod kustomization;
 mod source;
+mod verification;
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ pub use kustomization::{
 };
 
 pub use source::{BucketSpec, GitSpec, HelmSpec, Include, OciSpec, Source, SourceSpec, is_source};
+pub use verification::Verification;
 
 /// The group of Kustomizations.
 pub const KUSTOMIZE: &str = "kustomize.toolkit.fluxcd.io";

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::SourceRef;
+use super::{SourceRef, Verification};
 use crate::diag::{Error, Result, Span};
 use crate::flux::fields::Fields;
 use crate::resource::{Gvk, ResId};
@@ -33,6 +33,8 @@ pub struct Source {
     pub insecure: bool,
     /// `spec.ignore`.
     pub ignore: Option<Arc<str>>,
+    /// `spec.verify`: who must have signed it.
+    pub verify: Option<Result<Verification>>,
     /// What is particular to its kind.
     pub spec: SourceSpec,
 }
@@ -61,6 +63,19 @@ pub struct GitSpec {
     pub include: Vec<Include>,
     /// `spec.sparseCheckout`: folders; none for the whole tree.
     pub sparse_checkout: Vec<Arc<str>>,
+}
+
+impl GitSpec {
+    /// Whether the reference names a tag.
+    pub fn is_tag(&self) -> bool {
+        match (self.reference.get("commit"), self.reference.get("name")) {
+            (Some(_), _) => false,
+            (None, Some(name)) => name.starts_with("refs/tags/"),
+            (None, None) => {
+                self.reference.contains_key("semver") || self.reference.contains_key("tag")
+            }
+        }
+    }
 }
 
 /// An entry of `spec.include`: files of another GitRepository.
@@ -178,6 +193,7 @@ impl Source {
                 provider
             },
             insecure: spec.bool("insecure")?,
+            verify: Verification::read(&spec),
             ignore: spec.string("ignore")?.and_then(Node::shared_text).cloned(),
             spec: match &*id.kind {
                 "GitRepository" => SourceSpec::Git(git(&spec)?),

@@ -89,6 +89,8 @@ impl Charts {
         context: &Context<'_>,
     ) -> Result<Arc<Chart>> {
         let sources = &context.options.source_map;
+        // Before what another cluster may have loaded, with other keys.
+        context.sources.verify(source).map_err(|e| e.at(span))?;
         self.once(context.sources.key_of(source), || {
             let Some(local) = context.sources.local.get(source) else {
                 return locked_layer(source, span, context);
@@ -110,6 +112,9 @@ impl Charts {
 
     fn of_spec(&self, spec: &ChartSpec, context: &Context<'_>) -> Result<Arc<Chart>> {
         let is_repository = &*spec.source.kind == "HelmRepository";
+        context
+            .sources
+            .verify_chart(spec, &ChartRequest::of(spec))?;
         let chart = if is_repository {
             self.of_repository(spec, context)?
         } else {
@@ -188,10 +193,7 @@ impl Charts {
     /// The chart that the lockfile pins for a range.
     fn of_locked_repository(&self, spec: &ChartSpec, context: &Context<'_>) -> Result<Arc<Chart>> {
         let (locked, declared) = context.sources.locked(&spec.source, spec.source_span)?;
-        let request = ChartRequest {
-            name: spec.chart.text().unwrap_or_default().to_owned(),
-            range: spec.version.to_string(),
-        };
+        let request = ChartRequest::of(spec);
         let (archive, pin) = locked.chart(declared, &request, spec.chart.span())?;
         // By content: two clusters may have sources of one name.
         self.once(pin.digest.to_string(), || {

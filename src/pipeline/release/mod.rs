@@ -23,6 +23,7 @@ use crate::flux::api::{
 };
 use crate::helm::{self, ReleaseOptions, RenderOptions, order};
 use crate::kustomize::{Step, post_render};
+use crate::lock::ChartRequest;
 use crate::resource::ResId;
 use crate::yaml::{Entry, Node, secret};
 
@@ -95,6 +96,17 @@ pub(super) fn source_of(release: &HelmRelease, objects: &Objects<'_>) -> SourceR
         ChartOrigin::Template(spec) => spec.source.clone(),
         ChartOrigin::Reference { source, .. } => {
             charts::helm_chart(source, objects).map_or(source.clone(), |spec| spec.source)
+        }
+    }
+}
+
+/// The chart that a release takes from a repository of charts; none where it
+/// takes it otherwise.
+pub(super) fn chart_request(release: &HelmRelease, objects: &Objects<'_>) -> Option<ChartRequest> {
+    match &release.chart {
+        ChartOrigin::Template(spec) => Some(ChartRequest::of(spec)),
+        ChartOrigin::Reference { source, .. } => {
+            charts::helm_chart(source, objects).map(|spec| ChartRequest::of(&spec))
         }
     }
 }

@@ -3,8 +3,8 @@
 //! In: a GitRepository's address and reference, or a remote base of a
 //! kustomization. Out: a pin, and in the store the tree of its commit. Beside
 //! the files, where no commit can have any, lie the objects that name them:
-//! `.git/commit` and, where a tag led there, `.git/tag`, so that signatures can
-//! be verified later and offline.
+//! `.git/commit`, `.git/trees` and, where a tag led there, `.git/tag`, so that
+//! signatures can be verified later and offline.
 //!
 //! One commit is fetched, without its history. libgit2 reads and checks what
 //! comes; its own transports are not used: they need OpenSSL and unsafe code,
@@ -21,7 +21,9 @@ use std::collections::BTreeMap;
 
 use self::server::{Server, Wanted};
 use super::{Access, Resolved};
-use crate::artifact::git::{CommitEntry, CommitEntryKind, GitRepository, ObjectId, Reference};
+use crate::artifact::git::{
+    CommitEntry, CommitEntryKind, GitRepository, ObjectId, Packed, Reference,
+};
 use crate::artifact::{MemoryTree, pack, path};
 use crate::diag::{Error, Result};
 use crate::flux::api::GitSpec;
@@ -42,15 +44,22 @@ pub(super) fn resolve(
     let mut server = Server::connect(&url, &access.credentials)?;
     let target = match revision {
         None => choose(&mut server, &git.reference)?,
-        Some(revision) => pinned(&mut server, &git.reference, revision)?,
+        Some(revision) => pinned(&mut server, git, revision)?,
     };
     let (repository, commit) = target.fetch(&mut server, &url)?;
     let mut tree = MemoryTree::new("");
     checkout(&repository, commit, "", Links::Omitted, &mut tree)?;
     add_objects(&repository, commit, target.tag.as_deref(), &mut tree)?;
+    let mut packed = BTreeMap::new();
+    repository.pack_trees(commit, false, &mut packed)?;
     if git.recurse_submodules {
-        submodules(access, &repository, commit, (&url, "", 0), &mut tree)?;
+        let place = (url.as_str(), "", 0);
+        submodules(access, &repository, commit, place, &mut tree, &mut packed)?;
     }
+    tree.insert(
+        ".git/trees",
+        packed.into_values().collect::<Vec<_>>().concat(),
+    );
     Ok(Resolved {
         revision: target.revision(&server, commit),
         digest: access.store.put(&pack::pack(&tree)?)?,
@@ -75,7 +84,15 @@ pub(super) fn resolve_base(
     let mut tree = MemoryTree::new("");
     // Kustomize clones, and a clone has links.
     checkout(&repository, commit, "", Links::Followed, &mut tree)?;
-    submodules(access, &repository, commit, (&url, "", 0), &mut tree)?;
+    let place = (url.as_str(), "", 0);
+    submodules(
+        access,
+        &repository,
+        commit,
+        place,
+        &mut tree,
+        &mut BTreeMap::new(),
+    )?;
     Ok(Resolved {
         revision: target.revision(&server, commit),
         digest: access.store.put(&pack::pack(&tree)?)?,
@@ -202,22 +219,13 @@ fn choose(server: &mut Server, reference: &BTreeMap<String, String>) -> Result<T
 }
 
 /// What a reference named when it was locked.
-fn pinned(
-    server: &mut Server,
-    reference: &BTreeMap<String, String>,
-    revision: &str,
-) -> Result<Target> {
+fn pinned(server: &mut Server, git: &GitSpec, revision: &str) -> Result<Target> {
     let (label, commit) = match revision.rsplit_once('@') {
         Some((label, commit)) => (label, commit),
         None => ("", revision),
     };
     let commit = commit.split_once(':').map_or(commit, |(_, hex)| hex);
-    let by_tag = match (reference.get("commit"), reference.get("name")) {
-        (Some(_), _) => false,
-        (None, Some(name)) => name.starts_with("refs/tags/"),
-        (None, None) => reference.contains_key("semver") || reference.contains_key("tag"),
-    };
-    if by_tag {
+    if git.is_tag() {
         // With the tag itself, as it was when it was locked.
         return Target::named(server, &format!("refs/tags/{label}"));
     }
@@ -402,7 +410,7 @@ fn add_objects(
     Ok(())
 }
 
-/// Adds the files of submodules; `place` is the repository's address, its
+/// Adds the files of submodules, and their trees; `place` is the repository's address, its
 /// folder in the tree, and how deep it lies.
 fn submodules(
     access: &Access<'_>,
@@ -410,6 +418,7 @@ fn submodules(
     commit: ObjectId,
     place: (&str, &str, usize),
     tree: &mut MemoryTree,
+    packed: &mut Packed,
 ) -> Result<()> {
     let (url, folder, depth) = place;
     let entries = repository.commit_entries(commit)?;
@@ -450,13 +459,9 @@ fn submodules(
         let (module, commit) = target.fetch(&mut server, &address).map_err(context)?;
         let folder = path::join(folder, &link.path).unwrap_or_default();
         checkout(&module, commit, &folder, Links::Omitted, tree)?;
-        submodules(
-            access,
-            &module,
-            commit,
-            (&address, &folder, depth + 1),
-            tree,
-        )?;
+        module.pack_trees(commit, true, packed)?;
+        let place = (address.as_str(), folder.as_str(), depth + 1);
+        submodules(access, &module, commit, place, tree, packed)?;
     }
     Ok(())
 }
