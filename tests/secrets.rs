@@ -26,7 +26,7 @@ fn key() -> String {
 }
 
 /// Every file below a folder, with what is in it.
-fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+pub(crate) fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -78,7 +78,7 @@ const CANARIES: [&str; 18] = [
 
 /// Searches for canaries in every form that a program might print.
 #[track_caller]
-fn assert_no_canary(what: &str, content: &[u8]) {
+pub(crate) fn assert_no_canary(what: &str, content: &[u8]) {
     let content = unpacked(content);
     for canary in CANARIES {
         let mut forms = vec![

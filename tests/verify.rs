@@ -250,3 +250,61 @@ fn chart_provenance() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+#[test]
+fn the_largest_keyrings_are_refused_and_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("all.asc");
+    // A hundred megabytes, of which none is on the disk.
+    let file = std::fs::File::create(&path).unwrap();
+    file.set_len(100 << 20).unwrap();
+    let ring = path.to_str().unwrap();
+    let bundle = self::folder().join("git/cases.bundle");
+    let archive = folder.path().join("web-1.0.0.tgz");
+    std::fs::write(&archive, "archive").unwrap();
+    std::fs::write(folder.path().join("web-1.0.0.tgz.prov"), "text").unwrap();
+    let archive = archive.to_str().unwrap();
+    for args in [
+        &[
+            "verify",
+            "git",
+            bundle.to_str().unwrap(),
+            "--branch",
+            "pgp/ed25519",
+            "--key",
+            ring,
+        ][..],
+        &["verify", "chart", archive, "--keyring", ring],
+        &[
+            "verify",
+            "oci",
+            folder.path().to_str().unwrap(),
+            "--key",
+            ring,
+        ],
+    ] {
+        let run = crate::program::run(args, "");
+        assert_eq!(run.code, Some(2), "{args:?}: {}", run.stderr);
+        let said = "it is larger than 16 MiB";
+        assert!(run.stderr.contains(said), "{args:?}: {}", run.stderr);
+    }
+    // As an entry of a Secret, it is one of several that could not be read.
+    let big = KeyFile {
+        name: "all.asc".to_owned(),
+        content: vec![b'x'; 17 << 20],
+    };
+    let repository = GitRepository::open(&bundle).unwrap();
+    let reference = Reference {
+        branch: Some("pgp/ed25519".to_owned()),
+        ..Reference::default()
+    };
+    let checkout = repository.checkout(&reference).unwrap();
+    let now = Moment::parse("2026-01-01T00:00:00Z").unwrap();
+    let keys = Keys::read([&big]);
+    let refusal = verify(&repository, &checkout, Mode::Head, &keys, now).unwrap_err();
+    assert_eq!(refusal.rule(), "trust/key-file");
+    assert!(
+        refusal.message().contains("key file `all.asc` has 17 MiB"),
+        "{refusal}"
+    );
+}

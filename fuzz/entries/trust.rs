@@ -2,9 +2,11 @@
 //! targets and by the tests that replay their inputs. Nothing panics, and
 //! nothing that was made up is verified or decrypted by accident.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fluxwright::artifact::MemoryTree;
+use fluxwright::artifact::git::check_files;
 use fluxwright::diag::{Error, FileId};
 use fluxwright::gostd::moment::Moment;
 use fluxwright::sops::{self, Decryptor, Format};
@@ -56,6 +58,9 @@ pub(crate) fn git(data: &[u8]) {
             }
             Err(e) => check_refusal(&e),
         }
+    }
+    if let Err(e) = check_files(data, data, false, true, &BTreeMap::new()) {
+        assert!(!e.message().is_empty());
     }
     let signed = Signed::of_tag(data);
     assert!(signed.payload.len() <= data.len());

@@ -102,6 +102,10 @@ fn the_text_is_this() {
         range: '>=1.0 <2'
         version: '1.4'
         digest: sha256:4b5e57f6eb2f42b9039b3d1e13929295f231749c510cbe341cd68036d9af97e2
+        signatures:
+        - sha256:1a2fc26dc7ea5a2a4748b7cb2b1ef193d96ab2c99f93092f69e63075b28d1278
+        verified:
+        - 'key SHA256:0b'
 
     remotes:
 

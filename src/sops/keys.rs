@@ -147,9 +147,10 @@ impl Keys {
     /// has a passphrase.
     pub fn add_openpgp(&mut self, name: &str, content: &[u8]) -> Result<()> {
         const HELP: &str = "export it: `gpg --export-secret-keys --armor ID`";
-        let refused = |why: &str| {
-            Err(Error::new("sops/key-file", format!("key file `{name}` {why}")).help(HELP))
+        let refused_with = |why: &str, help: &str| {
+            Err(Error::new("sops/key-file", format!("key file `{name}` {why}")).help(help))
         };
+        let refused = |why: &str| refused_with(why, HELP);
         let mut found = Vec::new();
         let mut has_locked = false;
         let mut has_public = false;
@@ -171,7 +172,11 @@ impl Keys {
         }
         if found.is_empty() {
             return if has_locked {
-                refused("holds a secret key with a passphrase, which cannot be asked for here")
+                refused_with(
+                    "holds a secret key with a passphrase, which cannot be asked for here",
+                    "take the passphrase off a copy (`gpg --edit-key ID passwd` with another \
+                     GNUPGHOME), and export that: `gpg --export-secret-keys --armor ID`",
+                )
             } else if has_public {
                 refused("holds a public key alone; decryption takes the secret one")
             } else {

@@ -103,10 +103,14 @@ impl Locked {
             ));
         };
         let mut proofs = Vec::new();
-        for Demand { span, what } in demands {
-            let met = self
-                .meet(&what, subject, content, now)
-                .map_err(|e| e.at(span))?;
+        for Demand { span, by, what } in demands {
+            let met = self.meet(&what, subject, content, now).map_err(|e| {
+                let e = e.at(span);
+                match by {
+                    Some(by) => e.context(by),
+                    None => e,
+                }
+            })?;
             proofs.extend(met);
         }
         let mut signers: Vec<String> = proofs.iter().map(|p| p.signer.to_string()).collect();

@@ -81,6 +81,8 @@ pub enum Verdict {
 pub(super) struct Demand {
     /// Where it stands.
     pub(super) span: Span,
+    /// Who demands it, where it is not the object itself.
+    pub(super) by: Option<String>,
     /// What is demanded.
     pub(super) what: Wanted,
 }
@@ -177,16 +179,23 @@ impl Policy {
                     .of_object(own, subject, secrets)
                     .map_err(|e| e.at(own.span))?;
                 let span = own.span;
-                demands.push(Demand { span, what });
+                demands.push(Demand {
+                    span,
+                    by: None,
+                    what,
+                });
             }
         }
         for demanded in by_policy {
+            let of = &demanded.of.source;
+            let by = format!("as `trust.sources` in .fluxwright.yaml asks of `{of}`");
+            let what = self
+                .of_policy(demanded, subject)
+                .map_err(|e| e.context(by.clone()))?;
             demands.push(Demand {
                 span: subject.source.span,
-                what: self.of_policy(demanded, subject).map_err(|e| {
-                    let of = &demanded.of.source;
-                    e.context(format!("`trust.sources` in .fluxwright.yaml, for `{of}`"))
-                })?,
+                by: Some(by),
+                what,
             });
         }
         Ok(demands)

@@ -48,29 +48,37 @@ impl AuthorizedKeys {
     /// Compat: fluxcd/pkg/git/signature drops such a file whole.
     pub(super) fn add(&mut self, file: &str, content: &[u8]) -> Result<()> {
         let mut keys = Vec::new();
+        let mut has_certificates = false;
         for (i, line) in content.split(|b| *b == b'\n').enumerate() {
             let line = line.trim_ascii();
             if line.is_empty() || line.starts_with(b"#") {
                 continue;
             }
-            let read = std::str::from_utf8(line).ok().and_then(read_line);
-            let Some((data, comment)) = read else {
-                return Err(refuse(
-                    "trust/key-file",
-                    format!("line {} of `{file}` is no SSH public key", i + 1),
-                    "Flux takes no key of a file with such a line: remove it, or comment it out",
-                ));
-            };
-            keys.push(AuthorizedKey {
-                data,
-                comment,
-                file: file.to_owned(),
-            });
+            match std::str::from_utf8(line).ok().and_then(read_line) {
+                Some(Line::Key(data, comment)) => keys.push(AuthorizedKey {
+                    data,
+                    comment,
+                    file: file.to_owned(),
+                }),
+                Some(Line::Certificate) => has_certificates = true,
+                None => {
+                    return Err(refuse(
+                        "trust/key-file",
+                        format!("line {} of `{file}` is no SSH public key", i + 1),
+                        "Flux takes no key of a file with such a line: remove it, or comment it out",
+                    ));
+                }
+            }
         }
         if keys.is_empty() {
+            let what = if has_certificates {
+                "no keys, but certificates, which are not supported"
+            } else {
+                "no keys"
+            };
             return Err(refuse(
                 "trust/key-file",
-                format!("`{file}` holds no keys"),
+                format!("`{file}` holds {what}"),
                 "write one public key on each line, as in `~/.ssh/id_ed25519.pub`",
             ));
         }
@@ -125,11 +133,29 @@ impl AuthorizedKeys {
     }
 }
 
+/// What a line of `authorized_keys` holds.
+enum Line {
+    /// A key, and the comment behind it.
+    Key(KeyData, String),
+    /// A certificate: a line as good as any, that nobody signs with here.
+    Certificate,
+}
+
+/// What the names of certificates end with.
+const CERTIFICATE: &str = "-cert-v01@openssh.com";
+
+/// The first of the strings that a key or certificate consists of: its kind.
+fn kind_of(blob: &[u8]) -> Option<&str> {
+    let mut reader = blob;
+    let length = usize::decode(&mut reader).ok()?;
+    std::str::from_utf8(reader.get(..length)?).ok()
+}
+
 /// Reads a line of `authorized_keys`: a key, or options and a key.
 ///
 /// Compat: x/crypto/ssh `ParseAuthorizedKey`; the word before the key must
 /// name its kind.
-fn read_line(line: &str) -> Option<(KeyData, String)> {
+fn read_line(line: &str) -> Option<Line> {
     read_key(line).or_else(|| {
         let mut in_quotes = false;
         let mut previous = ' ';
@@ -145,15 +171,18 @@ fn read_line(line: &str) -> Option<(KeyData, String)> {
 }
 
 /// Reads `KIND BASE64 COMMENT`.
-fn read_key(text: &str) -> Option<(KeyData, String)> {
+fn read_key(text: &str) -> Option<Line> {
     let (kind, rest) = text.split_once([' ', '\t'])?;
     let rest = rest.trim_start();
     let (encoded, comment) = rest.split_once([' ', '\t']).unwrap_or((rest, ""));
     let bytes = STANDARD.decode(encoded).ok()?;
+    if kind.ends_with(CERTIFICATE) {
+        return (kind_of(&bytes) == Some(kind)).then_some(Line::Certificate);
+    }
     let mut reader = bytes.as_slice();
     let data = KeyData::decode(&mut reader).ok()?;
     let is_whole = reader.is_empty() && data.algorithm().as_str() == kind;
-    is_whole.then(|| (data, comment.trim().to_owned()))
+    is_whole.then(|| Line::Key(data, comment.trim().to_owned()))
 }
 
 /// Takes off the armor and reads what is in it.
@@ -172,6 +201,17 @@ fn read_signature(armored: &[u8]) -> Result<SshSig> {
     let bytes = STANDARD
         .decode(encoded)
         .map_err(|_| malformed("it is not base64"))?;
+    // Behind the mark and the version lies the key.
+    let key = bytes.get(10..).and_then(|rest| rest.get(4..));
+    if let Some(kind) = key.and_then(kind_of).filter(|k| k.ends_with(CERTIFICATE)) {
+        return Err(refuse(
+            "trust/unsupported",
+            format!(
+                "its SSH signature is made with a certificate (`{kind}`), which is not supported"
+            ),
+            "sign with the key itself: `git config user.signingkey` names `KEY.pub`",
+        ));
+    }
     let mut reader = bytes.as_slice();
     let signature = SshSig::decode(&mut reader).map_err(|e| malformed(&e.to_string()))?;
     if !reader.is_empty() {

@@ -21,6 +21,8 @@ mod offline;
 mod registry;
 mod ssh;
 mod trouble;
+#[cfg(feature = "verify")]
+mod trust;
 
 use std::path::PathBuf;
 

@@ -14,7 +14,7 @@ use super::fleet::{Fleet, config_map, source};
 use super::{free_port, program};
 
 /// A registry; it ends with this.
-struct Registry {
+pub(super) struct Registry {
     child: Child,
     _folder: tempfile::TempDir,
     port: u16,
@@ -29,7 +29,7 @@ impl Drop for Registry {
 }
 
 impl Registry {
-    fn start(program: PathBuf, with_login: bool) -> Registry {
+    pub(super) fn start(program: PathBuf, with_login: bool) -> Registry {
         let folder = tempfile::tempdir().unwrap();
         let port = free_port();
         let root = folder.path().display().to_string();
@@ -66,7 +66,7 @@ impl Registry {
         panic!("docker-registry does not listen");
     }
 
-    fn url(&self) -> String {
+    pub(super) fn url(&self) -> String {
         format!("oci://127.0.0.1:{}", self.port)
     }
 
@@ -90,7 +90,7 @@ impl Registry {
         String::from_utf8_lossy(&answer).into_owned()
     }
 
-    fn push_blob(&self, repository: &str, content: &[u8]) -> Digest {
+    pub(super) fn push_blob(&self, repository: &str, content: &[u8]) -> Digest {
         let digest = Digest::of(content);
         let answer = self.send("POST", &format!("/v2/{repository}/blobs/uploads/"), "", b"");
         let location = answer
@@ -113,7 +113,7 @@ impl Registry {
     }
 
     /// Pushes an artifact of layers; the manifest's digest.
-    fn push(&self, repository: &str, tag: &str, layers: &[(&str, &[u8])]) -> Digest {
+    pub(super) fn push(&self, repository: &str, tag: &str, layers: &[(&str, &[u8])]) -> Digest {
         let config = self.push_blob(repository, b"{}");
         let layers: Vec<String> = layers
             .iter()
@@ -129,10 +129,21 @@ impl Registry {
             r#"{{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{{"mediaType":"application/vnd.cncf.flux.config.v1+json","digest":"{config}","size":2}},"layers":[{}]}}"#,
             layers.join(",")
         );
+        self.push_manifest(repository, tag, OCI_MANIFEST, &manifest)
+    }
+
+    /// Pushes a manifest as it is; its digest.
+    pub(super) fn push_manifest(
+        &self,
+        repository: &str,
+        reference: &str,
+        media_type: &str,
+        manifest: &str,
+    ) -> Digest {
         let answer = self.send(
             "PUT",
-            &format!("/v2/{repository}/manifests/{tag}"),
-            "application/vnd.oci.image.manifest.v1+json",
+            &format!("/v2/{repository}/manifests/{reference}"),
+            media_type,
             manifest.as_bytes(),
         );
         assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
@@ -140,13 +151,15 @@ impl Registry {
     }
 }
 
+pub(super) const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+
 /// A password file that lets alice in with `hunter2`.
 fn password_file() -> String {
     let hash = bcrypt::hash_with_salt("hunter2", 5, [7; 16]).unwrap();
     format!("alice:{}\n", hash.format_for_version(bcrypt::Version::TwoY))
 }
 
-fn layer(files: &[(&str, &str)]) -> Vec<u8> {
+pub(super) fn layer(files: &[(&str, &str)]) -> Vec<u8> {
     let mut tar = tar::Builder::new(Vec::new());
     for (path, content) in files {
         let mut header = tar::Header::new_gnu();
@@ -161,8 +174,8 @@ fn layer(files: &[(&str, &str)]) -> Vec<u8> {
     gzip.finish().unwrap()
 }
 
-const FLUX: &str = "application/vnd.cncf.flux.content.v1.tar+gzip";
-const CHART: &str = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
+pub(super) const FLUX: &str = "application/vnd.cncf.flux.content.v1.tar+gzip";
+pub(super) const CHART: &str = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
 
 fn fleet(registry: &Registry, reference: &str, more: &str) -> Fleet {
     Fleet::of(&source(

@@ -1,12 +1,13 @@
 //! `fluxwright bundle verify`
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::bundle;
 use crate::cli::output::{self, Exit};
 use crate::cli::read;
-use crate::diag::{Error, Result};
+use crate::config::Config;
+use crate::diag::{Error, Result, Span};
 use crate::verify::cosign::Trust;
 use crate::verify::{KeyFile, MAX_KEY_FILE_BYTES, is_refusal};
 
@@ -18,6 +19,7 @@ use crate::verify::{KeyFile, MAX_KEY_FILE_BYTES, is_refusal};
 /// Examples:
 ///   fluxwright bundle verify bundle --key cosign.pub
 ///   fluxwright bundle verify bundle.tar --digest sha256:87c1556f…
+///   fluxwright bundle verify bundle --config .fluxwright.yaml
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Args {
@@ -26,8 +28,12 @@ pub(super) struct Args {
     bundle: PathBuf,
 
     /// A file with a public key that may sign, in PEM form (repeatable)
-    #[arg(long, value_name = "FILE", required_unless_present = "digest")]
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["digest", "config"])]
     key: Vec<PathBuf>,
+
+    /// A .fluxwright.yaml, whose `trust.bundles` names the keys that may sign
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
 
     /// The digest that it must have, where somebody you trust told you
     #[arg(long, value_name = "DIGEST")]
@@ -62,8 +68,9 @@ impl Args {
             .help("it is another bundle than the one you were told of"));
         }
         let mut lines = format!("whole: {} ({})\n", opened.digest, opened.tag);
-        if !self.key.is_empty() {
-            let files = self.key.iter().map(|path| {
+        let keys = self.keys()?;
+        if !keys.is_empty() {
+            let files = keys.iter().map(|path| {
                 Ok(KeyFile {
                     name: path.display().to_string(),
                     content: read::file(path, MAX_KEY_FILE_BYTES)?,
@@ -78,5 +85,26 @@ impl Args {
             }
         }
         Ok(lines)
+    }
+
+    /// The key files of the command line and of the configuration.
+    fn keys(&self) -> Result<Vec<PathBuf>> {
+        const MAX_CONFIG_BYTES: usize = 1 << 20;
+        let mut keys = self.key.clone();
+        if let Some(path) = &self.config {
+            let text = read::text_file(path, MAX_CONFIG_BYTES)?;
+            let config = Config::parse(&text, Span::NONE.file)
+                .map_err(|e| e.context(format!("`{}`", path.display())))?;
+            if config.trust.bundles.keys.is_empty() {
+                return Err(Error::new(
+                    "trust/key-file",
+                    format!("`{}` names no keys that may sign bundles", path.display()),
+                )
+                .help("name them under `trust.bundles.keys`"));
+            }
+            let folder = path.parent().unwrap_or(Path::new(""));
+            keys.extend(config.trust.bundles.keys.iter().map(|key| folder.join(key)));
+        }
+        Ok(keys)
     }
 }

@@ -251,3 +251,89 @@ fn malformed(why: &str) -> Error {
         "sign the artifact again",
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gostd::regexp::Regexp;
+    use crate::verify::KeyFile;
+    use crate::verify::cosign::Identity;
+
+    const BUNDLE: &str =
+        include_str!("../../../testdata/verify/public/sigstore-2.0.0.sigstore.json");
+    const ROOT: &[u8] = include_bytes!("../../../testdata/verify/public/trusted_root.json");
+    const ISSUER: &str = r"^https://token\.actions\.githubusercontent\.com$";
+    const SUBJECT: &str = r"^https://github\.com/sigstore/sigstore-js/\.github/workflows/release\.yml@refs/heads/main$";
+
+    fn trust(subject: &str) -> Trust {
+        let root = KeyFile {
+            name: "trusted_root.json".to_owned(),
+            content: ROOT.to_vec(),
+        };
+        Trust::identities(&root, vec![Identity::new(ISSUER, subject).unwrap()]).unwrap()
+    }
+
+    /// A signature of the public instance: see testdata/verify/SOURCE.
+    #[test]
+    fn a_signature_of_the_public_instance() {
+        let (signer, kind, payload) = open(BUNDLE.as_bytes(), &trust(SUBJECT)).unwrap();
+        assert_eq!(kind, "application/vnd.in-toto+json");
+        assert!(payload.windows(20).any(|w| w == b"pkg:npm/sigstore@2.0"));
+        assert!(Regexp::new(SUBJECT).unwrap().is_match(&signer.fingerprint));
+        assert_eq!(
+            signer.issuer.as_deref(),
+            Some("https://token.actions.githubusercontent.com")
+        );
+        // It is about a package, and no artifact.
+        let digest = Digest::of(b"x");
+        let refusal = verify(BUNDLE.as_bytes(), &digest, &trust(SUBJECT)).unwrap_err();
+        assert_eq!(refusal.rule(), "trust/digest");
+    }
+
+    /// A change to what was found in the bundle.
+    type Change = fn(&mut serde_json::Value);
+
+    #[test]
+    fn each_part_of_it_counts() {
+        let other = trust("^https://github\\.com/example/");
+        let refusal = open(BUNDLE.as_bytes(), &other).unwrap_err();
+        assert_eq!(refusal.rule(), "trust/identity");
+        let spoilt: [(&str, Change, &str); 5] = [
+            (
+                "/dsseEnvelope/payload",
+                |v| {
+                    let text = STANDARD.decode(v.as_str().unwrap()).unwrap();
+                    let text = String::from_utf8(text).unwrap().replace("2.0.0", "2.0.1");
+                    *v = STANDARD.encode(text).into();
+                },
+                "trust/log",
+            ),
+            (
+                "/verificationMaterial/tlogEntries/0/integratedTime",
+                |v| *v = "1600000000".into(),
+                "trust/log",
+            ),
+            (
+                "/verificationMaterial/tlogEntries/0/inclusionProof/rootHash",
+                |v| *v = STANDARD.encode([0; 32]).into(),
+                "trust/log",
+            ),
+            (
+                "/verificationMaterial/tlogEntries",
+                |v| *v = serde_json::json!([]),
+                "trust/log",
+            ),
+            (
+                "/dsseEnvelope/signatures/0/sig",
+                |v| *v = STANDARD.encode([0x30, 6, 2, 1, 1, 2, 1, 1]).into(),
+                "trust/log",
+            ),
+        ];
+        for (pointer, change, rule) in spoilt {
+            let mut bundle: serde_json::Value = serde_json::from_str(BUNDLE).unwrap();
+            change(bundle.pointer_mut(pointer).unwrap());
+            let refusal = open(bundle.to_string().as_bytes(), &trust(SUBJECT)).unwrap_err();
+            assert_eq!(refusal.rule(), rule, "{pointer}: {refusal}");
+        }
+    }
+}

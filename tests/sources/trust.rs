@@ -1,0 +1,859 @@
+//! Signatures that sources, charts and `.fluxwright.yaml` demand: verified when
+//! they are locked, and again whenever they are used.
+
+use std::path::Path;
+use std::process::Command;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use fluxwright::artifact::Digest;
+use p256::ecdsa::signature::Signer as _;
+
+use super::charts::{archive, fleet as chart_fleet, index};
+use super::fleet::{Fleet, Repository, config_map, source};
+use super::http::{Answer, Server, git};
+use super::program;
+use super::registry::{CHART, FLUX, OCI_MANIFEST, Registry, layer};
+use crate::program::Run;
+
+/// An SSH key that signs commits.
+struct Author {
+    folder: tempfile::TempDir,
+}
+
+impl Author {
+    fn new() -> Option<Author> {
+        let program = program("ssh-keygen")?;
+        let folder = tempfile::tempdir().unwrap();
+        let made = Command::new(program)
+            .args(["-q", "-t", "ed25519", "-N", "", "-C", "alice", "-f"])
+            .arg(folder.path().join("key"))
+            .status()
+            .unwrap();
+        assert!(made.success());
+        Some(Author { folder })
+    }
+
+    fn public(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("key.pub")).unwrap()
+    }
+
+    /// Signs the newest commit, and a tag `v2.0.0` of it.
+    fn sign(&self, repository: &Repository) {
+        let key = format!(
+            "user.signingkey={}",
+            self.folder.path().join("key.pub").display()
+        );
+        let with = ["-c", "gpg.format=ssh", "-c", &key];
+        let amend = ["commit", "-q", "--amend", "--no-edit", "--gpg-sign"];
+        repository.git(&[&with[..], &amend].concat());
+        let tag = ["tag", "--sign", "--force", "-m", "second", "v2.0.0"];
+        repository.git(&[&with[..], &tag].concat());
+        repository.publish();
+    }
+
+    /// A Secret with the key.
+    fn secret(&self) -> String {
+        secret("alice.sshpub", &self.public())
+    }
+}
+
+fn secret(entry: &str, content: &str) -> String {
+    let content = STANDARD.encode(content);
+    format!(
+        "apiVersion: v1\nkind: Secret\nmetadata:\n  name: keys\n  namespace: flux-system\ndata:\n  \
+         {entry}: {content}\n"
+    )
+}
+
+fn signed_repository(url: &str, reference: &str, mode: &str) -> String {
+    source(
+        "GitRepository",
+        &format!(
+            "  url: {url}/app.git\n  ref: {{{reference}}}\n  verify:\n    mode: {mode}\n    \
+             secretRef: {{name: keys}}\n"
+        ),
+    )
+}
+
+#[track_caller]
+fn refused(run: &Run, code: i32, rule: &str, message: &str) {
+    assert_eq!(run.code, Some(code), "{}{}", run.stdout, run.stderr);
+    assert!(
+        run.stderr.contains(rule) && run.stderr.contains(message),
+        "{}",
+        run.stderr
+    );
+}
+
+/// What the index says of the source `app`.
+fn index_of(fleet: &Fleet, args: &[&str]) -> serde_json::Value {
+    let folder = fleet.root().join("../rendered");
+    let folder = folder.to_str().unwrap();
+    fleet.done(&[&["build", "--output-dir", folder], args].concat());
+    let text = std::fs::read(Path::new(folder).join("index.json")).unwrap();
+    let index: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    let files = index["entries"][0]["files"].as_array().unwrap();
+    let mut sources = files.iter().map(|file| &file["source"]);
+    sources.find(|s| s["name"] == "app").unwrap().clone()
+}
+
+#[test]
+fn a_commit_is_verified_when_it_is_locked_and_when_it_is_used() {
+    let (Some(alice), Some(mallory)) = (Author::new(), Author::new()) else {
+        return;
+    };
+    let app = Repository::new();
+    let server = Server::start(git(app.served()));
+    let fleet = Fleet::of(&signed_repository(&server.address, "branch: main", "HEAD"));
+
+    // Nobody knows the keys.
+    let run = fleet.run(&["lock"]);
+    refused(
+        &run,
+        1,
+        "trust/key-file",
+        "the Secret `flux-system/keys` with the keys is not in the repository",
+    );
+    assert!(run.stderr.contains("`secret: flux-system/keys`"));
+    assert!(!fleet.root().join("fluxwright.lock").exists());
+
+    // The commit is not signed.
+    fleet.write("clusters/prod/keys.yaml", &alice.secret());
+    let run = fleet.run(&["lock"]);
+    refused(&run, 1, "trust/unsigned", "it is not signed");
+    assert!(
+        run.stderr
+            .contains("`GitRepository/flux-system/app`: commit")
+    );
+    assert!(run.stderr.contains("clusters/prod/source.yaml:"));
+    assert!(!fleet.root().join("fluxwright.lock").exists());
+
+    // It is.
+    alice.sign(&app);
+    let locked = fleet.done(&["lock"]);
+    let signed = "GitRepository/flux-system/app, signed by  new: SSH key SHA256:";
+    assert!(locked.stdout.contains(signed), "{}", locked.stdout);
+    let lockfile = fleet.lockfile();
+    assert!(
+        lockfile.contains("  verified:\n  - 'SSH key SHA256:"),
+        "{lockfile}"
+    );
+    assert_eq!(
+        fleet.done(&["lock"]).stdout,
+        "fluxwright.lock is up to date\n"
+    );
+    fleet.done(&["lock", "--check"]);
+    let source = index_of(&fleet, &[]);
+    let verified = source["verified"].as_str().unwrap();
+    assert!(verified.starts_with("SSH key SHA256:"), "{verified}");
+    assert!(verified.ends_with("(alice)"), "{verified}");
+    assert_eq!(source["verificationSkipped"], false);
+
+    // Alice is no longer trusted.
+    fleet.write("clusters/prod/keys.yaml", &mallory.secret());
+    for command in [&["build"][..], &["build", "--only", "flux-system/apps"]] {
+        let run = fleet.run(command);
+        refused(
+            &run,
+            2,
+            "trust/unknown-key",
+            "which is none of the keys given",
+        );
+        assert!(!run.stdout.contains("value: one"), "{}", run.stdout);
+    }
+    refused(
+        &fleet.run(&["lock", "--check"]),
+        1,
+        "trust/unknown-key",
+        "it is signed by SSH key",
+    );
+    assert_eq!(fleet.lockfile(), lockfile);
+}
+
+#[test]
+fn keys_come_with_what_another_kustomization_applies() {
+    let Some(alice) = Author::new() else { return };
+    let app = Repository::new();
+    alice.sign(&app);
+    let server = Server::start(git(app.served()));
+    let fleet = Fleet::of(&signed_repository(&server.address, "branch: main", "HEAD"));
+    fleet.write("infra/keys.yaml", &alice.secret());
+    fleet.write(
+        "clusters/prod/infra.yaml",
+        "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata:\n  name: \
+         zz-infra\n  namespace: flux-system\nspec:\n  interval: 1h\n  prune: true\n  path: \
+         ./infra\n  sourceRef:\n    kind: GitRepository\n    name: flux-system\n",
+    );
+    fleet.done(&["lock"]);
+    assert!(fleet.done(&["build"]).stdout.contains("value: one"));
+}
+
+#[test]
+fn tags_and_ranges_of_versions_have_tags_to_verify() {
+    let Some(alice) = Author::new() else { return };
+    let app = Repository::new();
+    alice.sign(&app);
+    app.git(&["tag", "v3.0.0"]);
+    app.publish();
+    let server = Server::start(git(app.served()));
+    for (reference, mode, refusal) in [
+        ("tag: v2.0.0", "Tag", None),
+        ("tag: v2.0.0", "TagAndHEAD", None),
+        ("semver: 2.x", "TagAndHEAD", None),
+        ("name: refs/tags/v2.0.0", "Tag", None),
+        ("tag: v3.0.0", "HEAD", None),
+        (
+            "tag: v3.0.0",
+            "Tag",
+            Some(("trust/unsigned", "it is a lightweight tag")),
+        ),
+        ("tag: v1.0.0", "Tag", Some(("trust/unsigned", "tag v1.0.0"))),
+        (
+            "branch: main",
+            "Tag",
+            Some(("trust/mode", "the reference names no tag")),
+        ),
+        (
+            "branch: main",
+            "Head",
+            Some(("trust/mode", "unsupported verification mode `Head`")),
+        ),
+    ] {
+        let fleet = Fleet::of(&signed_repository(&server.address, reference, mode));
+        fleet.write("clusters/prod/keys.yaml", &alice.secret());
+        let run = fleet.run(&["lock"]);
+        match refusal {
+            None => {
+                assert_eq!(run.code, Some(0), "{reference} {mode}: {}", run.stderr);
+                // Fetched elsewhere, it holds, too.
+                std::fs::remove_dir_all(fleet.store()).unwrap();
+                fleet.done(&["fetch"]);
+                assert!(fleet.done(&["build"]).stdout.contains("value: one"));
+            }
+            Some((rule, message)) => refused(&run, 1, rule, message),
+        }
+    }
+}
+
+#[test]
+fn policy_asks_for_signatures_and_names_keys() {
+    let Some(alice) = Author::new() else { return };
+    let app = Repository::new();
+    let server = Server::start(git(app.served()));
+    let fleet = Fleet::of(&source(
+        "GitRepository",
+        &format!(
+            "  url: {}/app.git\n  ref: {{branch: main}}\n",
+            server.address
+        ),
+    ));
+    let config = "entries:\n- path: clusters/prod\ntrust:\n  sources:\n  - source: \
+                  GitRepository/flux-system/*\n    keys: [keys/alice.sshpub]\n";
+    fleet.write(".fluxwright.yaml", config);
+    let run = fleet.run(&["lock"]);
+    refused(
+        &run,
+        1,
+        "trust/key-file",
+        "key file `keys/alice.sshpub` cannot be read",
+    );
+    fleet.write("keys/alice.sshpub", &alice.public());
+    let run = fleet.run(&["lock"]);
+    let by = "as `trust.sources` in .fluxwright.yaml asks of `GitRepository/flux-system/*`: commit";
+    refused(&run, 1, "trust/unsigned", by);
+    alice.sign(&app);
+    fleet.done(&["lock"]);
+    let verified = index_of(&fleet, &[])["verified"].clone();
+    assert!(verified.as_str().unwrap().contains("SSH key"), "{verified}");
+
+    // Key files in the place of a Secret.
+    let fleet = Fleet::of(&signed_repository(&server.address, "branch: main", "HEAD"));
+    fleet.write("keys/alice.sshpub", &alice.public());
+    fleet.write(
+        ".fluxwright.yaml",
+        "entries:\n- path: clusters/prod\nkeys:\n- secret: flux-system/keys\n  files: \
+         [keys/alice.sshpub]\n",
+    );
+    fleet.done(&["lock"]);
+    fleet.done(&["build"]);
+}
+
+#[test]
+fn what_is_skipped_is_told_everywhere() {
+    let app = Repository::new();
+    let server = Server::start(git(app.served()));
+    let fleet = Fleet::of(&signed_repository(&server.address, "branch: main", "HEAD"));
+    let skip = ["--insecure-skip-verify", "GitRepository/flux-system/app"];
+    let locked = fleet.done(&[&["lock"][..], &skip].concat());
+    assert!(locked.stderr.contains("trust/skipped"), "{}", locked.stderr);
+    assert!(
+        !fleet.lockfile().contains("verified"),
+        "{}",
+        fleet.lockfile()
+    );
+    let built = fleet.done(&[&["build"][..], &skip].concat());
+    assert!(
+        built.stderr.contains(
+            "`GitRepository/flux-system/app` must be signed, and its signature was not verified"
+        ),
+        "{}",
+        built.stderr
+    );
+    assert_eq!(index_of(&fleet, &skip)["verificationSkipped"], true);
+    let run = fleet.run(&["build"]);
+    refused(&run, 2, "trust/key-file", "`flux-system/keys`");
+    let run = fleet.run(&["build", "--insecure-skip-verify", "app"]);
+    refused(
+        &run,
+        2,
+        "usage/skip-verify",
+        "`app` is not KIND/NAMESPACE/NAME",
+    );
+}
+
+#[test]
+fn files_that_are_not_those_of_the_commit_are_refused() {
+    let Some(alice) = Author::new() else { return };
+    let app = Repository::new();
+    alice.sign(&app);
+    let server = Server::start(git(app.served()));
+    let fleet = Fleet::of(&signed_repository(&server.address, "branch: main", "HEAD"));
+    fleet.write("clusters/prod/keys.yaml", &alice.secret());
+    fleet.done(&["lock"]);
+    // Somebody who may write to the repository alone: other files under a
+    // commit that is signed, with a lockfile that says it is so.
+    fleet.done(&["vendor"]);
+    std::fs::remove_dir_all(fleet.store()).unwrap();
+    assert!(fleet.done(&["build"]).stdout.contains("value: one"));
+    let vendored = "vendor/sources/GitRepository/flux-system/app";
+    let file = format!("{vendored}/deploy/web.yaml");
+    for (path, content, message) in [
+        (
+            &file,
+            config_map("web", "evil"),
+            "`deploy/web.yaml` was changed",
+        ),
+        (
+            &format!("{vendored}/deploy/more.yaml"),
+            config_map("more", "evil"),
+            "there are files that it does not hold",
+        ),
+        (
+            &format!("{vendored}/_git/trees"),
+            String::new(),
+            "is missing",
+        ),
+    ] {
+        let old = std::fs::read(fleet.root().join(path)).ok();
+        fleet.write(path, &content);
+        let changed = repacked(&fleet, vendored);
+        let (lockfile, listed) = (fleet.lockfile(), fleet.read("vendor/index.json"));
+        let locked = lockfile
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("digest: "))
+            .unwrap()
+            .to_owned();
+        fleet.write("fluxwright.lock", &lockfile.replace(&locked, &changed));
+        fleet.write("vendor/index.json", &listed.replace(&locked, &changed));
+        let run = fleet.run(&["build"]);
+        refused(&run, 2, "trust/digest", message);
+        fleet.write("fluxwright.lock", &lockfile);
+        fleet.write("vendor/index.json", &listed);
+        match old {
+            Some(old) => std::fs::write(fleet.root().join(path), old).unwrap(),
+            None => std::fs::remove_file(fleet.root().join(path)).unwrap(),
+        }
+    }
+    assert!(fleet.done(&["build"]).stdout.contains("value: one"));
+}
+
+/// The digest of a vendored folder as it is now.
+fn repacked(fleet: &Fleet, folder: &str) -> String {
+    let mut tree = fluxwright::artifact::MemoryTree::new("");
+    let root = fleet.root().join(folder);
+    let mut open = vec![root.clone()];
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+                continue;
+            }
+            let name = path.strip_prefix(&root).unwrap().to_str().unwrap();
+            let name = name.replacen("_git/", ".git/", 1);
+            tree.insert(name, std::fs::read(&path).unwrap());
+        }
+    }
+    Digest::of(&fluxwright::artifact::pack::pack(&tree).unwrap()).to_string()
+}
+
+/// A key in the form of cosign's.
+struct Cosign(p256::ecdsa::SigningKey);
+
+impl Cosign {
+    fn new(seed: u8) -> Cosign {
+        Cosign(p256::ecdsa::SigningKey::from_bytes(&[seed; 32].into()).unwrap())
+    }
+
+    fn public(&self) -> String {
+        use p256::pkcs8::EncodePublicKey as _;
+        let der = self.0.verifying_key().to_public_key_der().unwrap();
+        format!(
+            "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n",
+            STANDARD.encode(der.as_bytes())
+        )
+    }
+
+    fn sign(&self, message: &[u8]) -> String {
+        let signature: p256::ecdsa::Signature = self.0.sign(message);
+        STANDARD.encode(signature.to_der().as_bytes())
+    }
+
+    /// Signs as cosign did before there were bundles.
+    fn sign_simply(&self, registry: &Registry, repository: &str, digest: Digest) {
+        let payload = format!(
+            r#"{{"critical":{{"identity":{{"docker-reference":"app"}},"image":{{"docker-manifest-digest":"{digest}"}},"type":"cosign container image signature"}},"optional":null}}"#
+        );
+        let signature = self.sign(payload.as_bytes());
+        let blob = registry.push_blob(repository, payload.as_bytes());
+        let config = registry.push_blob(repository, b"{}");
+        let manifest = format!(
+            r#"{{"schemaVersion":2,"mediaType":"{OCI_MANIFEST}","config":{{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"{config}","size":2}},"layers":[{{"mediaType":"application/vnd.dev.cosign.simplesigning.v1+json","digest":"{blob}","size":{},"annotations":{{"dev.cosignproject.cosign/signature":"{signature}"}}}}]}}"#,
+            payload.len()
+        );
+        let tag = format!("sha256-{}.sig", digest.hex());
+        registry.push_manifest(repository, &tag, OCI_MANIFEST, &manifest);
+    }
+
+    /// Signs with a bundle, listed under the tag that stands in for a
+    /// registry's list of referrers.
+    fn sign_by_bundle(&self, registry: &Registry, repository: &str, digest: Digest) {
+        const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
+        let hex = digest.hex();
+        let statement = format!(
+            r#"{{"_type":"https://in-toto.io/Statement/v1","subject":[{{"digest":{{"sha256":"{hex}"}}}}],"predicateType":"https://sigstore.dev/cosign/sign/v1","predicate":{{}}}}"#
+        );
+        let kind = "application/vnd.in-toto+json";
+        let signed = format!(
+            "DSSEv1 {} {kind} {} {statement}",
+            kind.len(),
+            statement.len()
+        );
+        let bundle = format!(
+            r#"{{"mediaType":"{BUNDLE}","verificationMaterial":{{"publicKey":{{"hint":""}}}},"dsseEnvelope":{{"payload":"{}","payloadType":"{kind}","signatures":[{{"sig":"{}"}}]}}}}"#,
+            STANDARD.encode(&statement),
+            self.sign(signed.as_bytes())
+        );
+        let blob = registry.push_blob(repository, bundle.as_bytes());
+        let config = registry.push_blob(repository, b"{}");
+        let manifest = format!(
+            r#"{{"schemaVersion":2,"mediaType":"{OCI_MANIFEST}","artifactType":"{BUNDLE}","config":{{"mediaType":"application/vnd.oci.empty.v1+json","digest":"{config}","size":2}},"layers":[{{"mediaType":"{BUNDLE}","digest":"{blob}","size":{}}}],"subject":{{"mediaType":"{OCI_MANIFEST}","digest":"{digest}","size":1}}}}"#,
+            bundle.len()
+        );
+        let name = Digest::of(manifest.as_bytes()).to_string();
+        registry.push_manifest(repository, &name, OCI_MANIFEST, &manifest);
+        let list = "application/vnd.oci.image.index.v1+json";
+        let index = format!(
+            r#"{{"schemaVersion":2,"mediaType":"{list}","manifests":[{{"mediaType":"{OCI_MANIFEST}","artifactType":"{BUNDLE}","digest":"{name}","size":{}}}]}}"#,
+            manifest.len()
+        );
+        registry.push_manifest(repository, &format!("sha256-{hex}"), list, &index);
+    }
+}
+
+fn signed_artifact(registry: &Registry, verify: &str) -> Fleet {
+    Fleet::of(&source(
+        "OCIRepository",
+        &format!(
+            "  url: {}/app\n  insecure: true\n  ref: {{tag: 1.0.0}}\n  verify:\n{verify}",
+            registry.url()
+        ),
+    ))
+}
+
+const BY_KEY: &str = "    provider: cosign\n    secretRef: {name: keys}\n";
+
+#[test]
+fn artifacts_are_verified_by_both_schemes() {
+    let Some(program) = program("docker-registry") else {
+        return;
+    };
+    let registry = Registry::start(program, false);
+    let content = layer(&[("deploy/web.yaml", &config_map("web", "one"))]);
+    let digest = registry.push("app", "1.0.0", &[(FLUX, &content)]);
+    let (key, other) = (Cosign::new(7), Cosign::new(8));
+
+    let fleet = signed_artifact(&registry, BY_KEY);
+    fleet.write(
+        "clusters/prod/keys.yaml",
+        &secret("cosign.pub", &key.public()),
+    );
+    let run = fleet.run(&["lock"]);
+    refused(
+        &run,
+        1,
+        "trust/unsigned",
+        "it is not signed: no bundle refers to it",
+    );
+    assert!(!fleet.root().join("fluxwright.lock").exists());
+
+    key.sign_simply(&registry, "app", digest);
+    fleet.done(&["lock"]);
+    let lockfile = fleet.lockfile();
+    assert!(
+        lockfile.contains("  signatures:\n  - sha256:"),
+        "{lockfile}"
+    );
+    assert!(
+        lockfile.contains("  verified:\n  - 'key SHA256:"),
+        "{lockfile}"
+    );
+    let built = fleet.done(&["build"]).stdout;
+    assert!(built.contains("value: one"));
+    // Another machine; and without the registry's tag, too.
+    std::fs::remove_dir_all(fleet.store()).unwrap();
+    refused(
+        &fleet.run(&["build"]),
+        2,
+        "store/missing",
+        "was not fetched",
+    );
+    fleet.done(&["fetch"]);
+    assert_eq!(fleet.done(&["build"]).stdout, built);
+    let verified = index_of(&fleet, &[])["verified"].clone();
+    assert!(verified.as_str().unwrap().starts_with("key SHA256:"));
+    fleet.done(&["vendor"]);
+    std::fs::remove_dir_all(fleet.store()).unwrap();
+    assert_eq!(fleet.done(&["build"]).stdout, built);
+
+    // Whoever takes the proof out of the lockfile gains nothing.
+    let without: String = {
+        let mut is_proof = false;
+        let lines = lockfile.lines().filter(|line| {
+            is_proof = *line == "  signatures:"
+                || *line == "  verified:"
+                || (is_proof && line.starts_with("  - "));
+            !is_proof
+        });
+        lines.map(|line| format!("{line}\n")).collect()
+    };
+    fleet.write("fluxwright.lock", &without);
+    refused(
+        &fleet.run(&["build"]),
+        2,
+        "lock/missing",
+        "names no signatures of it",
+    );
+    fleet.write("fluxwright.lock", &lockfile);
+
+    fleet.write(
+        "clusters/prod/keys.yaml",
+        &secret("cosign.pub", &other.public()),
+    );
+    refused(
+        &fleet.run(&["build"]),
+        2,
+        "trust/unknown-key",
+        "it was made by another key than those given",
+    );
+    fleet.write("clusters/prod/keys.yaml", &secret("key", &key.public()));
+    refused(
+        &fleet.run(&["build"]),
+        2,
+        "trust/key-file",
+        "has no entry `*.pub`",
+    );
+
+    // A bundle, where there is one, decides.
+    other.sign_by_bundle(&registry, "app", digest);
+    let fleet = signed_artifact(&registry, BY_KEY);
+    fleet.write(
+        "clusters/prod/keys.yaml",
+        &secret("cosign.pub", &key.public()),
+    );
+    refused(
+        &fleet.run(&["lock"]),
+        1,
+        "trust/unknown-key",
+        "does not match",
+    );
+    fleet.write(
+        "clusters/prod/keys.yaml",
+        &secret("cosign.pub", &other.public()),
+    );
+    fleet.done(&["lock"]);
+    std::fs::remove_dir_all(fleet.store()).unwrap();
+    fleet.done(&["fetch"]);
+    assert_eq!(fleet.done(&["build"]).stdout, built);
+}
+
+#[test]
+fn demands_that_nothing_can_meet_are_refused() {
+    let Some(program) = program("docker-registry") else {
+        return;
+    };
+    let registry = Registry::start(program, false);
+    let content = layer(&[("deploy/web.yaml", &config_map("web", "one"))]);
+    let digest = registry.push("app", "1.0.0", &[(FLUX, &content)]);
+    Cosign::new(7).sign_simply(&registry, "app", digest);
+    for (verify, rule, message) in [
+        (
+            "    provider: notation\n    secretRef: {name: keys}\n",
+            "trust/unsupported",
+            "`provider: notation` is not supported",
+        ),
+        (
+            "    provider: cosgin\n",
+            "trust/unsupported",
+            "the provider `cosgin` is not known",
+        ),
+        (
+            "    provider: cosign\n",
+            "trust/identity",
+            "anybody could have signed it",
+        ),
+        (
+            "    provider: cosign\n    matchOIDCIdentity: [{issuer: ^a$, subject: ^b$}]\n",
+            "trust/root",
+            "no trust root is given",
+        ),
+        (
+            "    provider: cosign\n    matchOIDCIdentity: [{issuer: ^a$, subject: ^b$}]\n    \
+             trustedRootSecretRef: {name: root}\n",
+            "trust/key-file",
+            "`flux-system/root`",
+        ),
+        (
+            "    - provider: cosign\n",
+            "trust/unsupported",
+            "what must be signed cannot be read",
+        ),
+    ] {
+        let fleet = signed_artifact(&registry, verify);
+        let run = fleet.run(&["lock"]);
+        refused(&run, 1, rule, message);
+        assert!(
+            run.stderr.contains("clusters/prod/source.yaml:"),
+            "{}",
+            run.stderr
+        );
+    }
+}
+
+#[test]
+fn charts_in_a_registry_are_verified() {
+    let Some(program) = program("docker-registry") else {
+        return;
+    };
+    let registry = Registry::start(program, false);
+    let digest = registry.push("charts/web", "1.0.0", &[(CHART, &archive("web", "1.0.0"))]);
+    let key = Cosign::new(7);
+    let spec = format!(
+        "  type: oci\n  insecure: true\n  url: {}/charts\n",
+        registry.url()
+    );
+    let fleet = chart_fleet(&spec, "1.x");
+    let release = fleet.read("clusters/prod/release.yaml");
+    let verify =
+        "      verify:\n        provider: cosign\n        secretRef:\n          name: keys\n";
+    fleet.write("clusters/prod/release.yaml", &format!("{release}{verify}"));
+    fleet.write(
+        "clusters/prod/keys.yaml",
+        &secret("cosign.pub", &key.public()),
+    );
+    let run = fleet.run(&["lock"]);
+    refused(
+        &run,
+        1,
+        "trust/unsigned",
+        "`HelmRepository/flux-system/app web`",
+    );
+    assert!(
+        run.stderr.contains("clusters/prod/release.yaml:"),
+        "{}",
+        run.stderr
+    );
+    key.sign_simply(&registry, "charts/web", digest);
+    fleet.done(&["lock"]);
+    let lockfile = fleet.lockfile();
+    assert!(
+        lockfile.contains("    signatures:\n    - sha256:"),
+        "{lockfile}"
+    );
+    let built = fleet.done(&["build"]).stdout;
+    assert!(built.contains("chart: 1.0.0"), "{built}");
+    std::fs::remove_dir_all(fleet.store()).unwrap();
+    fleet.done(&["fetch"]);
+    assert_eq!(fleet.done(&["build"]).stdout, built);
+    fleet.write(
+        "clusters/prod/keys.yaml",
+        &secret("cosign.pub", &Cosign::new(9).public()),
+    );
+    let run = fleet.run(&["build"]);
+    refused(&run, 2, "trust/unknown-key", "does not match");
+    assert!(!run.stdout.contains("chart: 1.0.0"), "{}", run.stdout);
+}
+
+#[test]
+fn provenance_of_charts_is_verified_and_expires() {
+    let Some(gpg) = program("gpg") else { return };
+    let home = tempfile::tempdir().unwrap();
+    let at = home.path();
+    let gpg = |args: &[&str]| {
+        let output = Command::new(&gpg)
+            .args(["--homedir", at.to_str().unwrap(), "--batch", "--quiet"])
+            .args(["--passphrase", "", "--faked-system-time", "20240101T000000"])
+            .args(args)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        output.stdout
+    };
+    gpg(&[
+        "--quick-generate-key",
+        "Alice <alice@example.org>",
+        "ed25519",
+        "sign",
+        "1y",
+    ]);
+    let keyring = gpg(&["--export", "--armor"]);
+    let chart = archive("web", "1.0.0");
+    let text = format!(
+        "name: web\nversion: 1.0.0\n\n...\nfiles:\n  web-1.0.0.tgz: {}\n",
+        Digest::of(&chart)
+    );
+    std::fs::write(at.join("text"), text).unwrap();
+    let file = at.join("text");
+    let provenance = gpg(&["--clear-sign", "--output", "-", file.to_str().unwrap()]);
+    let server = {
+        let chart = chart.clone();
+        Server::start(move |request| match request.path() {
+            "/index.yaml" => Answer::ok(index(&["1.0.0", "1.1.0"])),
+            "/charts/web-1.0.0.tgz" => Answer::ok(chart.clone()),
+            "/charts/web-1.1.0.tgz" => Answer::ok(archive("web", "1.1.0")),
+            "/charts/web-1.0.0.tgz.prov" => Answer::ok(provenance.clone()),
+            _ => Answer::status(404),
+        })
+    };
+    let spec = format!("  url: {}\n", server.address);
+    let config = "entries:\n- path: clusters/prod\ntrust:\n  sources:\n  - source: \
+                  HelmRepository/*/*\n    keys: [keys/alice.asc]\n";
+    let fleet = |range: &str| {
+        let fleet = chart_fleet(&spec, range);
+        fleet.write(".fluxwright.yaml", config);
+        fleet.write("keys/alice.asc", std::str::from_utf8(&keyring).unwrap());
+        fleet
+    };
+    let unsigned = fleet("1.1.0");
+    let run = unsigned.run(&["lock", "--now", "2024-06-01T00:00:00Z"]);
+    refused(&run, 1, "trust/unsigned", "web-1.1.0.tgz.prov");
+
+    let signed = fleet("1.0.0");
+    signed.done(&["lock", "--now", "2024-06-01T00:00:00Z"]);
+    let lockfile = signed.lockfile();
+    assert!(lockfile.contains("    - 'OpenPGP key "), "{lockfile}");
+    signed.done(&["build", "--now", "2024-12-01T00:00:00Z"]);
+    let run = signed.run(&["build", "--now", "2025-06-01T00:00:00Z"]);
+    refused(&run, 2, "trust/expired", "the key expired on 2024-12-31");
+    let source = index_of(&signed, &["--now", "2024-12-01T00:00:00Z"]);
+    assert!(
+        source["verified"]
+            .as_str()
+            .unwrap()
+            .contains("alice@example.org")
+    );
+
+    // `verify` in the release alone cannot be met, since Flux ignores it here.
+    let asked = chart_fleet(&spec, "1.0.0");
+    let release = asked.read("clusters/prod/release.yaml");
+    let verify =
+        "      verify:\n        provider: cosign\n        secretRef:\n          name: keys\n";
+    asked.write("clusters/prod/release.yaml", &format!("{release}{verify}"));
+    refused(
+        &asked.run(&["lock"]),
+        1,
+        "trust/unsupported",
+        "Flux would ignore `verify`",
+    );
+}
+
+/// Decrypted values that reach a chart of a locked repository, and everything
+/// that commands write on the way: store, lockfile, vendored files, bundles.
+#[cfg(feature = "sops")]
+#[test]
+fn decrypted_values_reach_neither_store_nor_lockfile_nor_bundle() {
+    use crate::secrets::{assert_no_canary, files};
+
+    let testdata = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/sops");
+    let server = Server::start(super::charts::serve(&["1.0.0"]));
+    let fleet = chart_fleet(&format!("  url: {}\n", server.address), "1.x");
+    let canary = testdata.join("canary");
+    for (path, content) in files(&canary) {
+        let name = path.strip_prefix(&canary).unwrap().to_str().unwrap();
+        let name = name.replacen("cluster/", "clusters/prod/", 1);
+        fleet.write(&name, std::str::from_utf8(&content).unwrap());
+    }
+    let release = fleet.read("clusters/prod/release.yaml");
+    let values = "  valuesFrom:\n  - kind: Secret\n    name: canary\n    valuesKey: CANARY\n    \
+                  targetPath: value\n";
+    fleet.write("clusters/prod/release.yaml", &format!("{release}{values}"));
+    let key = testdata.join("keys/one.agekey");
+    let key = ["--age-key-file", key.to_str().unwrap()];
+    let folder = |name: &str| fleet.root().join("..").join(name).display().to_string();
+    let (rendered, bundle) = (folder("rendered"), folder("bundle"));
+    for command in [
+        &["lock"][..],
+        &["fetch"],
+        &["build"],
+        &["build"],
+        &["build", "--output-dir", &rendered],
+        &["check", "--output", "json"],
+        &["check", "--fail-on", "never"],
+        &["graph"],
+        &["vendor"],
+    ] {
+        let run = fleet.run(&[command, &key].concat());
+        assert!(
+            matches!(run.code, Some(0 | 1)),
+            "{command:?}: {}",
+            run.stderr
+        );
+        assert_no_canary("standard output", run.stdout.as_bytes());
+        assert_no_canary("standard error", run.stderr.as_bytes());
+    }
+    let (root, store) = (fleet.root(), fleet.store());
+    let create = [
+        "bundle",
+        "create",
+        root.to_str().unwrap(),
+        "--output",
+        &bundle,
+    ];
+    let environment = [("FLUXWRIGHT_STORE", store.to_str().unwrap())];
+    let run = crate::program::run_with(&[&create[..], &key].concat(), "", &environment);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert_no_canary("standard error", run.stderr.as_bytes());
+    let shown = fleet.done(&[&["build"][..], &key, &["--include-secrets"]].concat());
+    assert!(
+        shown.stdout.contains("value: canary-7d1f-value"),
+        "{}",
+        shown.stdout
+    );
+    let made = files(&fleet.root().join(".."));
+    for part in [
+        "store/",
+        "fluxwright.lock",
+        "index.json",
+        "vendor/",
+        "bundle/blobs/",
+    ] {
+        let is_there = |path: &std::path::PathBuf| path.to_str().unwrap().contains(part);
+        assert!(made.iter().any(|(path, _)| is_there(path)), "{part}");
+    }
+    for (path, content) in &made {
+        let name = path.display().to_string();
+        assert_no_canary("the name of a file", name.as_bytes());
+        assert_no_canary(&name, content);
+    }
+}
