@@ -69,14 +69,20 @@ pub static CANDIDATES: &[(&str, Outcome)] = &[
         LeftOut("it takes the network to see"),
     ),
     ("source without verification", LeftOut(NOT_YET)),
-    ("commit or tag without a trusted signature", LeftOut(VERIFY)),
+    (
+        "commit or tag without a trusted signature",
+        Rule("trust/unsigned"),
+    ),
     ("tag verification of a branch", Rule("trust/mode")),
-    ("cosign signature that does not hold", LeftOut(VERIFY)),
+    (
+        "cosign signature that does not hold",
+        Rule("trust/bad-signature"),
+    ),
     (
         "keyless verification of any identity",
         Rule("trust/identity"),
     ),
-    ("Secret of keys without a key", LeftOut(VERIFY)),
+    ("Secret of keys without a key", Rule("trust/key-file")),
     ("remote base in a verified source", Rule("kustomize/remote")),
     ("SSH keys before Flux 2.9", LeftOut(VERIFY)),
     ("source or chart that does not exist", Rule("ref/missing")),

@@ -5,7 +5,7 @@ use super::{Check, Rule};
 use crate::diag::Severity;
 
 /// A rule that reading or rendering tells.
-const fn told(
+pub(super) const fn told(
     id: &'static str,
     severity: Severity,
     title: &'static str,

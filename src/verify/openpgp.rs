@@ -225,7 +225,7 @@ fn check(
     message: &[u8],
     now: Moment,
 ) -> Result<Signer> {
-    let policy = StandardPolicy::at(now.system_time());
+    let policy = policy(now);
     let now_time = now.system_time();
     let cert = &trusted.cert;
     let signer = signer(trusted, &key.key().fingerprint());
@@ -389,6 +389,18 @@ fn unusable(
         ),
         "take a new, whole copy of the key",
     )
+}
+
+/// What is strong enough.
+///
+/// Compat: what the holder of a key says of it himself, its user ids, subkeys and
+/// revocations, may be over SHA-1, as for gpg and Flux: nobody else can make such
+/// a statement without a second preimage. What is signed may not.
+fn policy(now: Moment) -> StandardPolicy<'static> {
+    let mut policy = StandardPolicy::at(now.system_time());
+    let property = HashAlgoSecurity::SecondPreImageResistance;
+    policy.accept_hash_property(HashAlgorithm::SHA1, property);
+    policy
 }
 
 /// A policy that lets old digests and short keys pass.

@@ -857,3 +857,70 @@ fn decrypted_values_reach_neither_store_nor_lockfile_nor_bundle() {
         assert_no_canary(&name, content);
     }
 }
+
+#[test]
+fn old_keys_may_be_bound_by_sha1_and_may_not_sign_so() {
+    let Some(program) = program("gpg") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let gpg = |args: &[&str]| {
+        let output = Command::new(&program)
+            .args([
+                "--homedir",
+                at.to_str().unwrap(),
+                "--batch",
+                "--quiet",
+                "--yes",
+            ])
+            .args(["--passphrase", "", "--cert-digest-algo", "SHA1"])
+            .args(args)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        output.stdout
+    };
+    gpg(&[
+        "--quick-generate-key",
+        "Old <old@example.org>",
+        "rsa2048",
+        "sign",
+        "never",
+    ]);
+    std::fs::write(at.join("ring.gpg"), gpg(&["--export"])).unwrap();
+    std::fs::write(at.join("web-1.0.0.tgz"), "archive").unwrap();
+    let text = format!(
+        "name: web\n\n...\nfiles:\n  web-1.0.0.tgz: {}\n",
+        Digest::of(b"archive")
+    );
+    std::fs::write(at.join("text"), text).unwrap();
+    let path = |name: &str| at.join(name).display().to_string();
+    let (archive, ring) = (path("web-1.0.0.tgz"), path("ring.gpg"));
+    let (text, signed) = (path("text"), path("web-1.0.0.tgz.prov"));
+    let verify = || crate::program::run(&["verify", "chart", &archive, "--keyring", &ring], "");
+    gpg(&[
+        "--digest-algo",
+        "SHA512",
+        "--clear-sign",
+        "--output",
+        &signed,
+        &text,
+    ]);
+    let run = verify();
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(
+        run.stdout.contains("Old <old@example.org>"),
+        "{}",
+        run.stdout
+    );
+    gpg(&[
+        "--digest-algo",
+        "SHA1",
+        "--clear-sign",
+        "--output",
+        &signed,
+        &text,
+    ]);
+    refused(&verify(), 1, "trust/weak", "over a SHA1 digest");
+}

@@ -2,3 +2,4 @@
 
 pub(super) mod identity;
 pub(super) mod mode;
+pub(super) mod proof;
