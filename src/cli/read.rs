@@ -30,7 +30,10 @@ pub(super) fn file(path: &Path, limit: usize) -> Result<Vec<u8>> {
         ),
         kind => unreadable(&kind),
     })?;
-    let mut content = Vec::new();
+    // Room for all of it: growing would leave copies of keys behind.
+    let size = file.metadata().map_or(0, |m| m.len());
+    let room = usize::try_from(size).unwrap_or(limit).min(limit) + 1;
+    let mut content = Vec::with_capacity(room);
     file.take(limit as u64 + 1)
         .read_to_end(&mut content)
         .map_err(|e| unreadable(&e.kind()))?;

@@ -215,12 +215,14 @@ fn changes_are_told() {
     | --- | --- |
     | `Bucket/flux-system/new` | new: `sha256:5` |
     | `GitRepository/flux-system/app` | `main@sha1:6e8a` → `main@sha1:77` |
+    | `GitRepository/flux-system/app, signed by` | gone: `OpenPGP key 0A (Alice <alice@example.org>)` |
     | `https://example.org/a.yaml` | gone: `sha256:ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb` |
     ");
     insta::assert_snapshot!(table(&changes), @"
-    Bucket/flux-system/new         new: sha256:5
-    GitRepository/flux-system/app  main@sha1:6e8a → main@sha1:77
-    https://example.org/a.yaml     gone: sha256:ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb
+    Bucket/flux-system/new                    new: sha256:5
+    GitRepository/flux-system/app             main@sha1:6e8a → main@sha1:77
+    GitRepository/flux-system/app, signed by  gone: OpenPGP key 0A (Alice <alice@example.org>)
+    https://example.org/a.yaml                gone: sha256:ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb
     ");
     assert_eq!(compare(&old, &old), []);
 }

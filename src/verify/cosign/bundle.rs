@@ -314,7 +314,7 @@ mod tests {
                 "trust/log",
             ),
             (
-                "/verificationMaterial/tlogEntries/0/inclusionProof/rootHash",
+                "/verificationMaterial/tlogEntries/0/inclusionProof/hashes/0",
                 |v| *v = STANDARD.encode([0; 32]).into(),
                 "trust/log",
             ),
