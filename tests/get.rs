@@ -66,3 +66,60 @@ fn the_files_that_remain() {
     assert_eq!((missing.code, &*missing.stdout), (Some(2), ""));
     insta::assert_snapshot!(missing.stderr, @"error[ref/missing]: no such file or folder: `/no/such/folder`");
 }
+
+/// What is in the sample fleet.
+fn fleet(args: &[&str]) -> crate::program::Run {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/fleet");
+    run(&[&["get"], args, &[folder]].concat(), "")
+}
+
+#[test]
+fn objects_by_the_words_that_people_use() {
+    let all = fleet(&["all", "--entry", "staging"]);
+    assert_eq!((all.code, &*all.stderr), (Some(0), ""));
+    insta::with_settings!({
+        snapshot_path => "../snapshots/get",
+        prepend_module_to_snapshot => false,
+        omit_expression => true,
+    }, {
+        insta::assert_snapshot!("all", all.stdout);
+    });
+
+    let names = |words| fleet(&[words, "--output", "name"]).stdout;
+    let both = names("ks,hr");
+    assert!(both.contains("Kustomization/") && both.contains("HelmRelease/"));
+    assert_eq!(both, names("Kustomizations,helmrelease"));
+    assert!(names("sources").contains("GitRepository/"));
+    assert!(names("networkpolicies").contains("NetworkPolicy/"));
+}
+
+#[test]
+fn objects_as_they_are_applied() {
+    let yaml = fleet(&["namespaces", "--output", "yaml", "--entry", "staging"]).stdout;
+    let name = fleet(&["ns", "--output", "name", "--entry", "staging"]).stdout;
+    assert!(!name.is_empty());
+    assert_eq!(
+        yaml.matches("\nkind: Namespace\n").count(),
+        name.lines().count()
+    );
+    let json = fleet(&["ns", "--output", "json", "--entry", "staging"]).stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    for value in json.as_array().unwrap() {
+        assert_eq!(value["object"]["kind"], "Namespace");
+        assert!(value["location"]["line"].as_u64().unwrap() > 0);
+    }
+}
+
+#[test]
+fn kinds_that_do_not_exist() {
+    let wrong = fleet(&["deploymint"]);
+    assert_eq!((wrong.code, &*wrong.stdout), (Some(2), ""));
+    insta::assert_snapshot!(wrong.stderr, @"
+    error[ref/missing]: no object has the kind `deploymint`
+     |
+     = help: did you mean `Deployment`?
+    ");
+    // Flux knows the kind, the fleet has none.
+    let none = fleet(&["buckets", "--output", "name"]);
+    assert_eq!((none.code, &*none.stdout, &*none.stderr), (Some(0), "", ""));
+}

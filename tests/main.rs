@@ -18,6 +18,7 @@ mod envsubst;
 mod fleet;
 mod fuzz_corpus;
 mod get;
+mod graph;
 mod kustomize;
 mod layering;
 mod program;

@@ -1,6 +1,7 @@
 //! `fluxwright get WHAT`: what is in a repository, and what a rule chooses.
 
 mod ignored;
+mod objects;
 mod version;
 
 use std::io;
@@ -10,10 +11,24 @@ use clap::Subcommand;
 use super::output::Exit;
 
 /// Show what a repository holds, or what a rule chooses
+///
+/// With kinds: the objects that the repository renders, in all its clusters, who
+/// applies each, from which line, and where it comes from.
+///
+/// Examples:
+///   fluxwright get all                              # Flux's own objects
+///   fluxwright get ks,hr clusters/production        # Kustomizations and HelmReleases
+///   fluxwright get sources --output json
+///   fluxwright get deployments -n apps --output yaml
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(super) struct Args {
     #[command(subcommand)]
-    what: What,
+    what: Option<What>,
+
+    #[command(flatten)]
+    objects: objects::Args,
 }
 
 #[derive(Debug, Subcommand)]
@@ -25,8 +40,9 @@ enum What {
 impl Args {
     pub(super) fn run(self) -> io::Result<Exit> {
         match self.what {
-            What::Ignored(args) => args.run(),
-            What::Version(args) => args.run(),
+            Some(What::Ignored(args)) => args.run(),
+            Some(What::Version(args)) => args.run(),
+            None => self.objects.run(),
         }
     }
 }

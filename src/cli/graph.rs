@@ -9,7 +9,7 @@ use super::output::{self, Exit};
 use super::settings::{Extent, RepositoryArgs};
 use crate::diag::{Findings, Result, SourceMap};
 use crate::graph::Graph;
-use crate::report::graph;
+use crate::report::{self, graph};
 
 /// Show in which order things become ready
 ///
@@ -19,7 +19,8 @@ use crate::report::graph;
 /// Examples:
 ///   fluxwright graph                               # all clusters, as text
 ///   fluxwright graph clusters/production --output mermaid
-///   fluxwright graph --entry production --output dot | dot -Tsvg
+///   fluxwright graph --entry production --output svg > graph.svg
+///   fluxwright graph --entry production --output dot | dot -Tpdf > graph.pdf
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Args {
@@ -39,6 +40,8 @@ enum Format {
     Mermaid,
     /// A directed graph for Graphviz
     Dot,
+    /// A drawing, a column for each wave
+    Svg,
     /// Items, edges and waves of each cluster
     Json,
 }
@@ -53,23 +56,22 @@ impl Args {
                 return Ok(Exit::Failed);
             }
         };
-        let mut out = String::new();
-        let mut values = Vec::new();
-        for (number, (name, found)) in graphs.iter().enumerate() {
-            if number > 0 && !matches!(self.output, Format::Json) {
-                out.push('\n');
+        let each = |print: &dyn Fn(&str, &Graph) -> String| {
+            let parts: Vec<String> = graphs.iter().map(|(name, g)| print(name, g)).collect();
+            parts.join("\n")
+        };
+        let out = match self.output {
+            Format::Text => each(&|name, found| graph::text(name, found, &found.waves())),
+            Format::Mermaid => each(&|_, found| graph::mermaid(found)),
+            Format::Dot => each(&|_, found| graph::dot(found)),
+            Format::Svg => report::svg(graphs.iter().map(|(name, found)| (&**name, found))),
+            Format::Json => {
+                let value =
+                    |(name, found): &(Arc<str>, Graph)| graph::value(name, found, &found.waves());
+                let values: Vec<_> = graphs.iter().map(value).collect();
+                format!("{:#}\n", serde_json::Value::from(values))
             }
-            match self.output {
-                Format::Text => out.push_str(&graph::text(name, found, &found.waves())),
-                Format::Mermaid => out.push_str(&graph::mermaid(found)),
-                Format::Dot => out.push_str(&graph::dot(found)),
-                Format::Json => values.push(graph::value(name, found, &found.waves())),
-            }
-        }
-        if matches!(self.output, Format::Json) {
-            out = serde_json::to_string_pretty(&values).unwrap_or_default();
-            out.push('\n');
-        }
+        };
         output::stdout(out.as_bytes())?;
         Ok(Exit::Done)
     }

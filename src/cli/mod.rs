@@ -79,7 +79,7 @@ enum Command {
     Fetch(Box<fetch::Args>),
     #[cfg(not(feature = "network"))]
     Fetch(absent::Args),
-    Get(get::Args),
+    Get(Box<get::Args>),
     Graph(Box<graph::Args>),
     Kustomize(Box<kustomize::Args>),
     #[cfg(feature = "network")]

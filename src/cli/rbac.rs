@@ -76,13 +76,7 @@ impl Args {
                     .render(&opened, entry, Extent::default(), told)?,
             );
         }
-        let failed = clusters.iter().any(|(_, cluster)| {
-            let mut units = cluster.units.iter();
-            units.any(|unit| {
-                let error = unit.outcome.as_ref().err();
-                error.is_some_and(|e| e.rule() != "source/unavailable")
-            })
-        });
+        let failed = clusters.iter().any(|(_, cluster)| cluster.has_failures());
         let several = opened.entries.len() > 1;
         let repository = Repository {
             sources: opened.sources,

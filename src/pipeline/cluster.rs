@@ -183,6 +183,13 @@ impl Cluster {
         found.into_values().collect()
     }
 
+    /// Whether something in it could not be rendered although its source is at
+    /// hand.
+    pub fn has_failures(&self) -> bool {
+        let mut errors = self.units.iter().filter_map(|u| u.outcome.as_ref().err());
+        errors.any(|e| e.rule() != "source/unavailable")
+    }
+
     /// The objects of all units that could be rendered, with their units.
     pub fn objects(&self) -> impl Iterator<Item = (&Unit, &Object)> {
         self.units.iter().flat_map(|unit| {

@@ -6,7 +6,7 @@ use crate::graph::{Edge, Graph, Moment, Waves, Why};
 
 /// The edges that a reader wants to see: one between two items, and none of an
 /// item to itself.
-fn edges(graph: &Graph) -> Vec<&Edge> {
+pub(super) fn edges(graph: &Graph) -> Vec<&Edge> {
     let mut shown: Vec<&Edge> = Vec::new();
     let mut seen = std::collections::BTreeSet::new();
     // `dependsOn` says more than that one applies the other.
@@ -34,7 +34,8 @@ fn name(graph: &Graph, item: usize) -> String {
     graph.item(item).id.to_object_ref().to_string()
 }
 
-fn word(why: Why) -> &'static str {
+/// Why one waits for another, as Flux's fields are called.
+pub(super) fn word(why: Why) -> &'static str {
     match why {
         Why::Itself => "itself",
         Why::DependsOn => "dependsOn",
