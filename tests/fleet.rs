@@ -13,7 +13,7 @@ use fluxwright::yaml::Node;
 use rayon::prelude::*;
 
 /// The fleet's files, in memory.
-fn fleet() -> MemoryTree {
+pub(crate) fn fleet() -> MemoryTree {
     fn add(from: &DiskTree, folder: &str, to: &mut MemoryTree) {
         for entry in from.list(folder).unwrap() {
             let path = format!("{folder}/{}", entry.name);
@@ -46,7 +46,7 @@ fn built(tree: MemoryTree, folder: &str) -> (Result<Cluster, String>, Arc<Source
 
 /// Every value of what a cluster applies that is a scalar: the unit, the object, the way to
 /// the scalar, and the scalar.
-fn scalars(cluster: &Cluster) -> Vec<(String, Node)> {
+pub(crate) fn scalars(cluster: &Cluster) -> Vec<(String, Node)> {
     fn walk(node: &Node, path: &str, found: &mut Vec<(String, Node)>) {
         if node.is_scalar() {
             found.push((path.to_owned(), node.clone()));

@@ -10,6 +10,7 @@ mod bad_repository;
 mod build;
 #[cfg(feature = "verify")]
 mod bundle;
+mod cache;
 mod check_schema;
 #[cfg(feature = "git")]
 mod diff;
@@ -23,6 +24,8 @@ mod kustomize;
 mod layering;
 mod program;
 mod rbac;
+#[cfg(feature = "git")]
+mod reach;
 mod releases;
 #[cfg(feature = "sops")]
 mod secrets;

@@ -40,6 +40,16 @@ impl Digest {
         Ok(Digest(bytes))
     }
 
+    /// Its 32 bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// The digest with these bytes.
+    pub fn from_bytes(bytes: [u8; 32]) -> Digest {
+        Digest(bytes)
+    }
+
     /// The 64 hexadecimal digits alone.
     pub fn hex(self) -> String {
         hex::encode(self.0)

@@ -6,6 +6,7 @@
 //! without `.` and `..`; the root itself is the empty path.
 
 pub mod archive;
+pub mod bytes;
 mod digest;
 mod disk;
 #[cfg(feature = "git")]
@@ -14,6 +15,7 @@ pub mod ignore;
 mod memory;
 pub mod pack;
 pub mod path;
+mod reads;
 
 use std::sync::Arc;
 
@@ -22,6 +24,7 @@ use crate::diag::Result;
 pub use digest::{Digest, Hasher};
 pub use disk::DiskTree;
 pub use memory::MemoryTree;
+pub use reads::{Reads, Recording, content_digest, digest_of_content};
 
 /// What a path names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

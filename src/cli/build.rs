@@ -4,12 +4,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
+use super::cache::{CacheArgs, Recorder, Texts, may_be_kept, take_up, texts_of};
 use super::folder;
 use super::output::{self, Exit};
 use super::settings::{Extent, Repository, RepositoryArgs};
-use crate::diag::{Findings, Result, SourceMap};
+use crate::artifact::bytes::{Reader, Writer};
+use crate::diag::{Finding, Findings, Result, SourceMap};
 use crate::pipeline::cluster::{Cluster, Unit, UnitKind};
-use crate::pipeline::index::{self, Versions};
+use crate::pipeline::index::{self, OutputFiles, Versions};
 
 /// Render what Flux would apply
 ///
@@ -41,6 +45,9 @@ pub(super) struct Args {
     /// Only Flux objects of this kind
     #[arg(long, value_name = "KIND", ignore_case = true)]
     kind: Option<KindArg>,
+
+    #[command(flatten)]
+    cache: CacheArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -51,14 +58,46 @@ enum KindArg {
     HelmRelease,
 }
 
+/// What a build gave.
+#[derive(Debug, PartialEq)]
+struct Built {
+    /// Whether some of it could not be rendered.
+    has_failed: bool,
+    content: Content,
+    /// What was rendered, by cluster.
+    counts: Vec<Counts>,
+    findings: Vec<Finding>,
+    /// The files that findings point into, as far as they were read.
+    texts: Texts,
+}
+
+/// What is written.
+#[derive(Debug, PartialEq)]
+enum Content {
+    /// To standard output.
+    Stream(Vec<u8>),
+    /// Into a folder.
+    Files(OutputFiles),
+}
+
+/// How much of a cluster was rendered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Counts {
+    name: Arc<str>,
+    kustomizations: usize,
+    releases: usize,
+    objects: usize,
+    failed: usize,
+}
+
 impl Args {
     pub(super) fn run(self) -> io::Result<Exit> {
         let source_map = Arc::new(SourceMap::new());
         let mut findings = Findings::new();
         let result = self
             .repository
-            .with_jobs(|| self.clusters(&source_map, &mut findings));
-        let (repository, clusters) = match result {
+            .with_jobs(|| self.built(&source_map, &mut findings));
+        let built = match result {
             Ok(built) => built,
             Err(e) => {
                 findings.push(e.to_finding(&source_map));
@@ -66,50 +105,96 @@ impl Args {
                 return Ok(Exit::Failed);
             }
         };
-        let failed = clusters
-            .iter()
-            .flat_map(|c| &c.units)
-            .any(|u| u.outcome.is_err());
-        let mut exit = if failed { Exit::Failed } else { Exit::Done };
-        let written = match &self.output_dir {
-            Some(folder) => {
-                let versions = Versions {
-                    flux: repository.1,
-                    kubernetes: repository.0.kubernetes.clone(),
-                };
-                let (files, errors) = index::output_files(&clusters, &versions, &source_map);
-                for e in &errors {
-                    exit = Exit::Failed;
-                    findings.push(e.to_finding(&source_map));
-                }
-                folder::replace(folder, &files)
-            }
-            None => match stream(&clusters) {
-                Ok(text) => {
-                    output::stdout(&text)?;
-                    Ok(())
-                }
-                Err(e) => Err(e),
-            },
+        let mut exit = if built.has_failed {
+            Exit::Failed
+        } else {
+            Exit::Done
         };
-        let is_written = written.is_ok();
-        if let Err(e) = written {
-            exit = Exit::Failed;
-            findings.push(e.to_finding(&source_map));
+        let mut findings = built.findings;
+        let mut summary = None;
+        match (&built.content, &self.output_dir) {
+            (Content::Files(files), Some(folder)) => match folder::replace(folder, files) {
+                Ok(()) => summary = Some(summary_of(&built.counts, folder)),
+                Err(e) => {
+                    exit = Exit::Failed;
+                    let mut all = Findings::new();
+                    findings.push(e.to_finding(&source_map));
+                    findings.into_iter().for_each(|finding| all.push(finding));
+                    findings = all.into_sorted();
+                }
+            },
+            (Content::Stream(text), _) => output::stdout(text)?,
+            (Content::Files(_), None) => {}
         }
-        output::findings(&findings.into_sorted(), &source_map);
-        if let Some(folder) = self.output_dir.as_ref().filter(|_| is_written) {
-            output::stderr(&summary(&clusters, folder));
+        output::findings(&findings, &source_map);
+        if let Some(summary) = summary {
+            output::stderr(&summary);
         }
         Ok(exit)
     }
 
+    /// What a build gives, kept from an earlier one or made now.
+    fn built(&self, source_map: &Arc<SourceMap>, findings: &mut Findings) -> Result<Built> {
+        let arguments = format!(
+            "{:?} {:?} {}",
+            self.only,
+            self.kind,
+            self.output_dir.is_some()
+        );
+        let cache = self.cache.open("build", &self.repository, &arguments);
+        let (root, _) = self.repository.locate()?;
+        let kept = cache.as_ref().and_then(|cache| cache.get(&root));
+        if let Some(built) = kept.and_then(|kept| Built::read(&kept)) {
+            take_up(&built.texts, source_map);
+            return Ok(built);
+        }
+        let recorder = Arc::new(Recorder::default());
+        let repository = match &cache {
+            Some(_) => self.repository.open_watched(source_map, &recorder)?,
+            None => self.repository.open(source_map)?,
+        };
+        let (flux, clusters) = self.clusters(&repository, findings)?;
+        let mut has_failed = clusters
+            .iter()
+            .flat_map(|c| &c.units)
+            .any(|u| u.outcome.is_err());
+        let content = if self.output_dir.is_some() {
+            let versions = Versions {
+                flux,
+                kubernetes: repository.kubernetes.clone(),
+            };
+            let (files, errors) = index::output_files(&clusters, &versions, source_map);
+            has_failed |= !errors.is_empty();
+            for e in &errors {
+                findings.push(e.to_finding(source_map));
+            }
+            Content::Files(files)
+        } else {
+            Content::Stream(stream(&clusters)?)
+        };
+        let findings = std::mem::take(findings).into_sorted();
+        let built = Built {
+            has_failed,
+            content,
+            counts: clusters.iter().map(Counts::of).collect(),
+            texts: texts_of(&findings, source_map),
+            findings,
+        };
+        if let Some(cache) = cache
+            && clusters.iter().all(may_be_kept)
+            && let Some(bytes) = built.write()
+        {
+            cache.put(&recorder, &bytes);
+        }
+        Ok(built)
+    }
+
+    /// The version of Flux, and what it makes of each entry point.
     fn clusters(
         &self,
-        source_map: &Arc<SourceMap>,
+        repository: &Repository,
         findings: &mut Findings,
-    ) -> Result<((Repository, String), Vec<Cluster>)> {
-        let repository = self.repository.open(source_map)?;
+    ) -> Result<(String, Vec<Cluster>)> {
         let mut clusters = Vec::new();
         let mut flux_versions = Vec::new();
         let extent = Extent {
@@ -117,9 +202,9 @@ impl Args {
             skip_releases: self.kind == Some(KindArg::Kustomization),
         };
         for entry in &repository.entries {
-            let (flux, mut cluster) =
-                self.repository
-                    .render(&repository, entry, extent, findings)?;
+            let (flux, mut cluster) = self
+                .repository
+                .render(repository, entry, extent, findings)?;
             flux_versions.push(flux.to_string());
             cluster.units.retain(|unit| self.wants(unit));
             clusters.push(cluster);
@@ -127,7 +212,7 @@ impl Args {
         self.check_only(&clusters)?;
         flux_versions.sort();
         flux_versions.dedup();
-        Ok(((repository, flux_versions.join(", ")), clusters))
+        Ok((flux_versions.join(", "), clusters))
     }
 
     fn wants(&self, unit: &Unit) -> bool {
@@ -158,25 +243,94 @@ impl Args {
     }
 }
 
+impl Counts {
+    fn of(cluster: &Cluster) -> Counts {
+        let of_kind = |kind| cluster.units.iter().filter(move |u| u.kind == kind);
+        Counts {
+            name: cluster.entry.name.clone(),
+            kustomizations: of_kind(UnitKind::Kustomization).count(),
+            releases: of_kind(UnitKind::HelmRelease).count(),
+            objects: cluster.objects().count(),
+            failed: cluster.units.iter().filter(|u| u.outcome.is_err()).count(),
+        }
+    }
+}
+
+/// What is kept of a build, beside the bytes of its files.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    has_failed: bool,
+    counts: Vec<Counts>,
+    findings: Vec<Finding>,
+    texts: Texts,
+    /// The names of the files; none where it is a stream.
+    files: Option<Vec<String>>,
+}
+
+impl Built {
+    fn write(&self) -> Option<Vec<u8>> {
+        let (names, contents): (Option<Vec<String>>, Vec<&[u8]>) = match &self.content {
+            Content::Stream(text) => (None, vec![text]),
+            Content::Files(files) => (
+                Some(files.keys().cloned().collect()),
+                files.values().map(|bytes| &**bytes).collect(),
+            ),
+        };
+        let kept = Kept {
+            has_failed: self.has_failed,
+            counts: self.counts.clone(),
+            findings: self.findings.clone(),
+            texts: self.texts.clone(),
+            files: names,
+        };
+        let mut writer = Writer::default();
+        writer.bytes(&serde_json::to_vec(&kept).ok()?);
+        for content in contents {
+            writer.bytes(content);
+        }
+        Some(writer.finish())
+    }
+
+    fn read(bytes: &[u8]) -> Option<Built> {
+        let mut reader = Reader::new(bytes);
+        let kept: Kept = serde_json::from_slice(reader.bytes()?).ok()?;
+        let content = match kept.files {
+            None => Content::Stream(reader.bytes()?.to_vec()),
+            Some(names) => {
+                let mut files = OutputFiles::new();
+                for name in names {
+                    files.insert(name, reader.bytes()?.into());
+                }
+                Content::Files(files)
+            }
+        };
+        reader.is_empty().then_some(Built {
+            has_failed: kept.has_failed,
+            content,
+            counts: kept.counts,
+            findings: kept.findings,
+            texts: kept.texts,
+        })
+    }
+}
+
 /// What was rendered: a line for each cluster.
-fn summary(clusters: &[Cluster], folder: &Path) -> String {
+fn summary_of(clusters: &[Counts], folder: &Path) -> String {
     let mut lines = Vec::new();
     for cluster in clusters {
-        let of_kind = |kind| cluster.units.iter().filter(move |u| u.kind == kind);
-        let failed = cluster.units.iter().filter(|u| u.outcome.is_err()).count();
         let mut folder = folder.to_owned();
         if clusters.len() > 1 {
-            folder.push(&*cluster.entry.name);
+            folder.push(&*cluster.name);
         }
         let mut line = format!(
             "{}: {}, {}, {}",
-            cluster.entry.name,
-            counted(of_kind(UnitKind::Kustomization).count(), "Kustomization"),
-            counted(of_kind(UnitKind::HelmRelease).count(), "HelmRelease"),
-            counted(cluster.objects().count(), "object"),
+            cluster.name,
+            counted(cluster.kustomizations, "Kustomization"),
+            counted(cluster.releases, "HelmRelease"),
+            counted(cluster.objects, "object"),
         );
-        if failed > 0 {
-            line.push_str(&format!(", {failed} failed"));
+        if cluster.failed > 0 {
+            line.push_str(&format!(", {} failed", cluster.failed));
         }
         line.push_str(&format!(" → {}", folder.display()));
         lines.push(line);

@@ -8,7 +8,7 @@ use clap::ValueEnum;
 
 use super::fail_on::FailOn;
 use super::output::{self, Exit};
-use super::settings::{Extent, RepositoryArgs, open_source};
+use super::settings::{Extent, Repository, RepositoryArgs, open_source};
 use super::{environment, read};
 use crate::artifact::{DiskTree, Tree};
 use crate::diag::{Error, Findings, Result, SourceMap};
@@ -17,8 +17,8 @@ use crate::report::difference::{self as report, Form, Titles};
 
 /// Show what a change does to the clusters, object by object
 ///
-/// Renders the repository as it is and as it was at a base, which is read from
-/// git's objects: the working tree is not touched. Says what the difference
+/// Renders the repository as it is, and what is not the same in a base, which is
+/// read from git's objects: the working tree is not touched. Says what the difference
 /// means, worst first; what a side cannot render is told as that, never as a
 /// deletion. With two paths, compares two folders of manifests, or two folders
 /// that `fluxwright build --output-dir` wrote.
@@ -202,40 +202,33 @@ impl Args {
             }
             None => base_tree(&root, self.base.as_deref())?,
         };
-        let new: Arc<dyn Tree> = Arc::new(DiskTree::open(&root)?);
-        let (old, new) = rayon::join(
-            || self.side(base, true, sources),
-            || self.side(new, false, sources),
-        );
-        Ok(((old?, new?), (name, "the working tree".to_owned())))
+        let new = self.repository.open_new(sources)?;
+        // What the base has in common with it is rendered once.
+        let new_side = self.side(&new, sources);
+        let old_side = match self.repository.open_base(base, &new) {
+            Ok(old) => self.side(&old, sources),
+            // A folder that is new was nothing before.
+            Err(e) if e.rule() == "ref/missing" => Rendering::default(),
+            Err(e) => return Err(e),
+        };
+        Ok(((old_side, new_side), (name, "the working tree".to_owned())))
     }
 
     /// All clusters of one side.
-    fn side(
-        &self,
-        tree: Arc<dyn Tree>,
-        is_base: bool,
-        sources: &Arc<SourceMap>,
-    ) -> Result<Rendering> {
+    fn side(&self, opened: &Repository, sources: &Arc<SourceMap>) -> Rendering {
         let mut rendering = Rendering::default();
-        let opened = match self.repository.open_tree(tree, sources) {
-            Ok(opened) => opened,
-            // A folder that is new was nothing before.
-            Err(e) if is_base && e.rule() == "ref/missing" => return Ok(rendering),
-            Err(e) => return Err(e),
-        };
         for entry in &opened.entries {
             // What is merely noticed on the way is `check`'s to tell.
             let mut told = Findings::new();
             match self
                 .repository
-                .render(&opened, entry, Extent::default(), &mut told)
+                .render(opened, entry, Extent::default(), &mut told)
             {
                 Ok((_, cluster)) => rendering.add_cluster(cluster, sources),
                 Err(e) => rendering.add_failed(&entry.name, &e, sources),
             }
         }
-        Ok(rendering)
+        rendering
     }
 }
 
@@ -256,7 +249,7 @@ fn known_rule(id: &str) -> Result<()> {
 
 /// The root as it was at a revision, and what messages call it.
 #[cfg(feature = "git")]
-fn base_tree(root: &Path, revision: Option<&str>) -> Result<(Arc<dyn Tree>, String)> {
+pub(super) fn base_tree(root: &Path, revision: Option<&str>) -> Result<(Arc<dyn Tree>, String)> {
     use crate::artifact::git::{GitRepository, GitTree};
 
     let top = root.ancestors().find(|folder| folder.join(".git").exists());
@@ -293,7 +286,7 @@ fn base_tree(root: &Path, revision: Option<&str>) -> Result<(Arc<dyn Tree>, Stri
 }
 
 #[cfg(not(feature = "git"))]
-fn base_tree(_root: &Path, _revision: Option<&str>) -> Result<(Arc<dyn Tree>, String)> {
+pub(super) fn base_tree(_root: &Path, _revision: Option<&str>) -> Result<(Arc<dyn Tree>, String)> {
     Err(Error::new(
         "usage/feature",
         "this build of fluxwright lacks the feature `git`",

@@ -8,6 +8,7 @@
 mod absent;
 mod build;
 mod bundle;
+mod cache;
 mod check;
 mod completion;
 #[cfg(feature = "sops")]

@@ -8,6 +8,9 @@ use crate::diag::Result;
 use crate::pipeline::secrets::Secrets;
 use crate::sops::{Keys, MAX_KEY_FILE_BYTES};
 
+/// Variables that name files of keys.
+const FILE_VARIABLES: [&str; 2] = ["SOPS_AGE_KEY_FILE", "SOPS_AGE_SSH_PRIVATE_KEY_FILE"];
+
 /// What a build does with encrypted values.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Secrets")]
@@ -25,6 +28,20 @@ pub(super) struct SecretArgs {
 }
 
 impl SecretArgs {
+    /// Whether keys are given, here or in the environment.
+    pub(super) fn has_keys(&self) -> bool {
+        let KeyArgs {
+            age_key_file,
+            pgp_key,
+        } = &self.keys;
+        let variables = ["SOPS_AGE_KEY"].iter().chain(&FILE_VARIABLES);
+        !age_key_file.is_empty()
+            || !pgp_key.is_empty()
+            || variables
+                .into_iter()
+                .any(|name| environment(name).is_some())
+    }
+
     /// Reads the keys.
     ///
     /// # Errors
@@ -76,7 +93,7 @@ impl KeyArgs {
             let lines = zeroize::Zeroizing::new(lines.join(&b'\n'));
             keys.add_age("SOPS_AGE_KEY", &lines)?;
         }
-        for name in ["SOPS_AGE_KEY_FILE", "SOPS_AGE_SSH_PRIVATE_KEY_FILE"] {
+        for name in FILE_VARIABLES {
             if let Some(path) = environment(name) {
                 add_age_file(&mut keys, &PathBuf::from(path))?;
             }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::cache::{Place, Recorder};
 use super::inputs;
 use super::progress::Bar;
 #[cfg(feature = "sops")]
@@ -22,10 +23,11 @@ use crate::helm::{Capabilities, KubeVersion};
 use crate::lock::Lockfile;
 use crate::pipeline::cluster::Cluster;
 use crate::pipeline::secrets::Secrets;
-use crate::pipeline::{Entry, LocalSource, Progress, Sources, build, entry, render};
+use crate::pipeline::{Entry, LocalSource, Progress, Reuse, Sources, build, entry, render};
 use crate::resource::{Files, Gvk};
 use crate::source::Locked;
 use crate::source::vendor::{self, Vendored};
+use crate::store::Store;
 use crate::yaml::Node;
 
 /// Where the repository is and what the clusters are like.
@@ -142,6 +144,10 @@ pub(super) struct Repository {
     pub(super) kubernetes: String,
     /// What becomes of encrypted values.
     pub(super) secrets: Arc<Secrets>,
+    /// Who remembers what is read.
+    recorder: Option<Arc<Recorder>>,
+    /// What it has in common with another version of it.
+    reuse: Option<Arc<Reuse>>,
 }
 
 /// How far rendering goes.
@@ -173,6 +179,43 @@ impl RepositoryArgs {
         self.open_tree(Arc::new(DiskTree::open(&root)?), source_map)
     }
 
+    /// Opens the repository, and has remembered what is read of it.
+    ///
+    /// # Errors
+    ///
+    /// As [`RepositoryArgs::open`].
+    pub(super) fn open_watched(
+        &self,
+        source_map: &Arc<SourceMap>,
+        recorder: &Arc<Recorder>,
+    ) -> Result<Repository> {
+        let (root, _) = self.locate()?;
+        let tree = recorder.watch(Place::Root, DiskTree::open(&root)?);
+        self.open_parts(tree, source_map, Some(recorder), None)
+    }
+
+    /// Opens the repository as it is, to be compared with another version.
+    ///
+    /// # Errors
+    ///
+    /// As [`RepositoryArgs::open`].
+    pub(super) fn open_new(&self, source_map: &Arc<SourceMap>) -> Result<Repository> {
+        Ok(Repository {
+            reuse: Some(Arc::default()),
+            ..self.open(source_map)?
+        })
+    }
+
+    /// Opens the other version, from a tree of its root: what it has in common
+    /// with `new` is not rendered again.
+    ///
+    /// # Errors
+    ///
+    /// As [`RepositoryArgs::open`].
+    pub(super) fn open_base(&self, tree: Arc<dyn Tree>, new: &Repository) -> Result<Repository> {
+        self.open_parts(tree, &new.source_map, None, Some(new))
+    }
+
     /// Opens another version of the repository, from a tree of its root.
     ///
     /// # Errors
@@ -183,22 +226,40 @@ impl RepositoryArgs {
         tree: Arc<dyn Tree>,
         source_map: &Arc<SourceMap>,
     ) -> Result<Repository> {
+        self.open_parts(tree, source_map, None, None)
+    }
+
+    fn open_parts(
+        &self,
+        tree: Arc<dyn Tree>,
+        source_map: &Arc<SourceMap>,
+        recorder: Option<&Arc<Recorder>>,
+        new: Option<&Repository>,
+    ) -> Result<Repository> {
         let (root, folder) = self.locate()?;
         let repository = Arc::new(Files::new(tree, source_map.clone()));
         let (config, config_span) = read_config(&repository)?;
         let entries = self.entries(&repository, &config, &folder)?;
-        let local = self.local_sources(source_map)?;
         let kubernetes = match (&self.kube_version, &config.kubernetes_version) {
             (Some(version), _) => version.clone(),
             (None, Some(version)) => kube_version(version)
                 .map_err(|e| Error::new("config/invalid", format!("`kubernetesVersion`: {e}")))?,
             (None, None) => KUBERNETES.to_owned(),
         };
-        let mut sources = Sources::new(repository);
-        sources.local = local;
+        let mut sources = match new {
+            Some(new) => new.sources.beside(repository),
+            None => Sources::new(repository),
+        };
+        if new.is_none() {
+            sources.local = self.local_sources(source_map, recorder)?;
+        }
         // Without a lockfile nothing needs a store.
         if let Some(lockfile) = inputs::read_lockfile(&sources.repository)? {
-            let locked = self.locked(Some(lockfile), &sources.repository, &config)?;
+            let mut store = self.store.open()?;
+            if let Some(recorder) = recorder {
+                store = recorder.watch_store(store);
+            }
+            let locked = self.inputs_of(Some(lockfile), store, &sources.repository, &config)?;
             sources.locked = Some(Arc::new(locked));
         } else if self.frozen {
             return Err(Error::new("lock/missing", "there is no fluxwright.lock")
@@ -213,8 +274,30 @@ impl RepositoryArgs {
             config,
             config_span,
             kubernetes,
-            secrets: Arc::new(self.secrets()?),
+            secrets: match new {
+                Some(new) => new.secrets.clone(),
+                None => Arc::new(self.secrets()?),
+            },
+            recorder: recorder.cloned(),
+            reuse: new.and_then(|new| new.reuse.clone()),
         })
+    }
+
+    /// Whether private keys are given, here or in the environment.
+    #[cfg(feature = "sops")]
+    pub(super) fn has_keys(&self) -> bool {
+        self.secrets.has_keys()
+    }
+
+    #[cfg(not(feature = "sops"))]
+    #[expect(clippy::unused_self, reason = "as with it")]
+    pub(super) fn has_keys(&self) -> bool {
+        false
+    }
+
+    /// The store, where there is a place for one.
+    pub(super) fn store(&self) -> Option<Store> {
+        self.store.open().ok()
     }
 
     #[cfg(feature = "sops")]
@@ -236,10 +319,20 @@ impl RepositoryArgs {
         repository: &Files,
         config: &Config,
     ) -> Result<Locked> {
+        self.inputs_of(lockfile, self.store.open()?, repository, config)
+    }
+
+    fn inputs_of(
+        &self,
+        lockfile: Option<Lockfile>,
+        store: Store,
+        repository: &Files,
+        config: &Config,
+    ) -> Result<Locked> {
         let folder = config.vendor.as_deref().unwrap_or(vendor::FOLDER);
         let locked = Locked::new(
             lockfile,
-            self.store.open()?,
+            store,
             Vendored::open(repository.tree().clone(), folder)?,
             repository.sources().clone(),
         );
@@ -321,6 +414,7 @@ impl RepositoryArgs {
     fn local_sources(
         &self,
         source_map: &Arc<SourceMap>,
+        recorder: Option<&Arc<Recorder>>,
     ) -> Result<BTreeMap<SourceRef, LocalSource>> {
         let mut sources = BTreeMap::new();
         for argument in &self.local_sources {
@@ -333,7 +427,7 @@ impl RepositoryArgs {
             };
             let (reference, path) = argument.split_once('=').ok_or_else(wrong)?;
             let source = source_ref(reference).ok_or_else(wrong)?;
-            let local = open_source(path, source_map)
+            let local = open_watched_source(path, source_map, recorder)
                 .map_err(|e| e.context(format!("the local source `{reference}`")))?;
             sources.insert(source, local);
         }
@@ -423,10 +517,11 @@ impl RepositoryArgs {
             keep_going: extent.keep_going,
             skip_releases: extent.skip_releases,
             substitutes: self.substitutes(&repository.config, entry)?,
-            replacements: self.replacements(&repository.source_map)?,
+            replacements: self.replacements(repository)?,
             capabilities: self.capabilities(repository)?,
             secrets: repository.secrets.clone(),
             progress: Bar::new(&entry.name).map(|bar| bar as Arc<dyn Progress>),
+            reuse: repository.reuse.clone(),
             ..render::Options::new(repository.source_map.clone())
         };
         let mut own = Findings::new();
@@ -443,13 +538,15 @@ impl RepositoryArgs {
     }
 
     /// The Kustomizations of `--kustomization-file`.
-    fn replacements(&self, source_map: &Arc<SourceMap>) -> Result<Vec<Node>> {
+    fn replacements(&self, repository: &Repository) -> Result<Vec<Node>> {
         let mut found = Vec::new();
         for path in &self.kustomization_file {
             let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
             let folder = folder.unwrap_or(Path::new("."));
             let tree = DiskTree::open(folder)?.named(folder.display().to_string());
-            let files = Files::new(Arc::new(tree), source_map.clone());
+            let place = Place::Beside(path.display().to_string());
+            let tree = watched(tree, place, repository.recorder.as_ref());
+            let files = Files::new(tree, repository.source_map.clone());
             let name = path
                 .file_name()
                 .and_then(|n| n.to_str())
@@ -549,14 +646,31 @@ fn read_config(files: &Files) -> Result<(Config, Span)> {
 
 /// Opens a folder or an archive.
 pub(super) fn open_source(path: &str, source_map: &Arc<SourceMap>) -> Result<LocalSource> {
+    open_watched_source(path, source_map, None)
+}
+
+fn watched(tree: DiskTree, place: Place, recorder: Option<&Arc<Recorder>>) -> Arc<dyn Tree> {
+    match recorder {
+        Some(recorder) => recorder.watch(place, tree),
+        None => Arc::new(tree),
+    }
+}
+
+fn open_watched_source(
+    path: &str,
+    source_map: &Arc<SourceMap>,
+    recorder: Option<&Arc<Recorder>>,
+) -> Result<LocalSource> {
     let at = Path::new(path);
     if at.is_dir() {
         let tree = DiskTree::open(at)?.named(path);
-        let files = Files::new(Arc::new(tree), source_map.clone());
+        let tree = watched(tree, Place::Folder(path.to_owned()), recorder);
+        let files = Files::new(tree, source_map.clone());
         return Ok(LocalSource::folder(path, Arc::new(files)));
     }
     let folder = at.parent().filter(|p| !p.as_os_str().is_empty());
     let folder = DiskTree::open(folder.unwrap_or(Path::new(".")))?;
+    let folder = watched(folder, Place::Beside(path.to_owned()), recorder);
     let name = at.file_name().and_then(|n| n.to_str()).unwrap_or_default();
     let bytes = folder.read(name).map_err(|_| {
         Error::new(

@@ -35,7 +35,7 @@ enum What {
     },
     /// Remove what was not used for long, or what is too much
     ///
-    /// Nothing is lost that `fluxwright fetch` cannot bring back.
+    /// Nothing is lost that `fluxwright fetch` cannot bring back, or `build` make again.
     Prune {
         #[command(flatten)]
         store: StoreArgs,
@@ -120,7 +120,8 @@ impl Args {
 }
 
 fn list(store: &StoreArgs, format: Format) -> Result<(String, Exit)> {
-    let entries = store.open()?.list()?;
+    let store = store.open()?;
+    let entries = store.list()?;
     let text = match format {
         Format::Json => {
             let list: Vec<_> = entries
@@ -142,7 +143,12 @@ fn list(store: &StoreArgs, format: Format) -> Result<(String, Exit)> {
                 format!("{}  {:>10}  {days:>4} d\n", e.digest, shown(e.size_bytes))
             });
             let lines: String = lines.collect();
-            format!("{lines}{} entries, {}\n", entries.len(), shown(total))
+            let rendered = match store.rendered_size()? {
+                (0, _) => String::new(),
+                (count, size) => format!("{count} results of rendering, {}\n", shown(size)),
+            };
+            let count = entries.len();
+            format!("{lines}{count} entries, {}\n{rendered}", shown(total))
         }
     };
     Ok((text, Exit::Done))
@@ -156,7 +162,7 @@ fn days_unused(entry: &Entry) -> u64 {
 
 fn verify(store: &StoreArgs) -> Result<(String, Exit)> {
     let store = store.open()?;
-    let count = store.list()?.len();
+    let count = store.list()?.len() + store.rendered_size()?.0;
     let errors = store.verify()?;
     if errors.is_empty() {
         return Ok((format!("{count} entries are whole\n"), Exit::Done));

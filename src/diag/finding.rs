@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{SourceMap, Span};
 
 /// How bad a finding is. Ordered: `Info < Warning < Error`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Worth knowing.
@@ -54,7 +54,7 @@ impl std::fmt::Display for ObjectRef {
 }
 
 /// Where a finding is: a file relative to the root, and a place in it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Location {
     /// The path relative to the repository root.
     pub file: Arc<str>,
@@ -79,7 +79,7 @@ impl Location {
 ///
 /// Serialised as the JSON that `--output json` prints; its schema is
 /// `schemas/fluxwright/finding.json`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// The rule id, `family/name`; stable between versions.
     pub rule: Arc<str>,

@@ -43,6 +43,9 @@ pub struct Change {
 /// The order of keys, styles and comments are no differences; `1` and `1.0`
 /// are none, as the API server sees none.
 pub(super) fn changes(old: &Node, new: &Node) -> Vec<Change> {
+    if old.shares_content(new) {
+        return Vec::new();
+    }
     static OPEN_API: OpenApi = OpenApi::new();
     let gvk = Gvk::of(new);
     let schema = OPEN_API.kind(&gvk.api_version(), &gvk.kind);

@@ -362,7 +362,8 @@ impl Graph<'_> {
                 Sourced::new(reference, object)
             })
             .collect();
-        (render::complete(spec, raw, &sourced, self.options), missing)
+        let rendered = render::complete(spec, raw, &sourced, &self.sources, self.options);
+        (rendered, missing)
     }
 
     /// Takes up a Kustomization that `parent` renders.
@@ -587,6 +588,7 @@ impl Graph<'_> {
         for (_, task) in std::mem::take(&mut self.tasks) {
             let spec = task.spec.ok();
             let refusal = spec.as_ref().and_then(|s| unverified.get(&s.source));
+            let mut inputs = None;
             let outcome = task
                 .done
                 .unwrap_or_else(|| Err(incomplete()))
@@ -596,6 +598,7 @@ impl Graph<'_> {
                     None => Ok(rendered),
                 })
                 .and_then(|rendered| {
+                    inputs = rendered.inputs;
                     findings.extend(about(&task.object, rendered.findings));
                     render::in_order(rendered.objects, self.options)
                 });
@@ -612,13 +615,16 @@ impl Graph<'_> {
                 id: ResId::of(&task.object),
                 object: task.object,
                 outcome,
+                inputs,
             });
         }
         for (_, release) in std::mem::take(&mut self.releases) {
+            let mut inputs = None;
             let outcome = release
                 .done
                 .unwrap_or_else(|| Err(incomplete()))
                 .map(|rendered| {
+                    inputs = rendered.inputs;
                     findings.extend(about(&release.object, rendered.findings));
                     rendered.objects
                 });
@@ -635,6 +641,7 @@ impl Graph<'_> {
                 id: ResId::of(&release.object),
                 object: release.object,
                 outcome,
+                inputs,
             });
         }
         let applied: BTreeSet<&ResId> = units

@@ -108,6 +108,12 @@ pub struct Unit {
     pub remote: bool,
     /// What it applies, in the order in which it does, or why it cannot.
     pub outcome: Result<Vec<Object>>,
+    /// A digest of all that it was rendered from, where another version of the
+    /// repository is rendered, too ([`Options::reuse`]): a unit with the same
+    /// digest applies the same.
+    ///
+    /// [`Options::reuse`]: super::render::Options::reuse
+    pub inputs: Option<Digest>,
 }
 
 /// A source as a unit uses it.

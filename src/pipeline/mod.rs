@@ -15,6 +15,7 @@ mod names;
 mod progress;
 mod release;
 pub mod render;
+mod reuse;
 pub mod secrets;
 mod source;
 mod trust;
@@ -22,4 +23,5 @@ mod variables;
 
 pub use entry::Entry;
 pub use progress::Progress;
+pub use reuse::Reuse;
 pub use source::{LocalSource, Sources};

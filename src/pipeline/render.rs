@@ -10,11 +10,12 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::cluster::Object;
+use super::reuse::{self, Reuse, Watch};
 use super::secrets::{self, Secrets};
 use super::variables::{Sourced, is_encrypted};
 use super::{Entry, Progress, Sources, names};
 use crate::artifact::ignore::Matcher;
-use crate::artifact::{Kind, path};
+use crate::artifact::{Digest, Kind, path};
 use crate::diag::{Error, Finding, Findings, Result, Severity, SourceMap, Span, nearest};
 use crate::flux::api::{Kustomization, SubstituteStrategy};
 use crate::flux::ignore::IgnoreRules;
@@ -52,6 +53,8 @@ pub struct Options {
     pub secrets: Arc<Secrets>,
     /// Who is told how far the build is.
     pub progress: Option<Arc<dyn Progress>>,
+    /// What another version of the repository has in common with this one.
+    pub reuse: Option<Arc<Reuse>>,
 }
 
 impl Options {
@@ -69,6 +72,7 @@ impl Options {
             source_map,
             secrets: Arc::default(),
             progress: None,
+            reuse: None,
         }
     }
 
@@ -94,6 +98,8 @@ pub struct Raw {
     pub objects: Vec<Node>,
     /// What was noticed.
     pub findings: Findings,
+    /// A digest of all that they were made from, where that is known.
+    pub inputs: Option<Digest>,
 }
 
 /// What a Kustomization applies, in no particular order.
@@ -103,6 +109,8 @@ pub struct Rendered {
     pub objects: Vec<Node>,
     /// What was noticed.
     pub findings: Findings,
+    /// A digest of all that they were made from, where that is known.
+    pub inputs: Option<Digest>,
 }
 
 /// The folder of `spec.path`, relative to the root of the source.
@@ -122,7 +130,7 @@ pub fn entry_objects(
     let built = kustomize::build(
         files,
         &entry.folder,
-        &kustomize_options(kustomization, sources),
+        &kustomize_options(kustomization, sources, None),
     )
     .map_err(|e| e.context(format!("the entry point `{}`", entry.folder)))?;
     findings.extend(built.findings);
@@ -141,15 +149,20 @@ pub fn entry_objects(
 ///
 /// Compat: fluxcd/pkg `kustomize_generator.go` `Build`: files may come from
 /// anywhere in the source, and the order is that of the kustomization.
-fn kustomize_options(kustomization: Node, sources: &Sources) -> kustomize::Options<'_> {
+fn kustomize_options<'a>(
+    kustomization: Node,
+    sources: &'a Sources,
+    watch: Option<&'a Watch<'_>>,
+) -> kustomize::Options<'a> {
+    let remote = match watch {
+        Some(watch) => watch as &dyn kustomize::Remote,
+        None => sources,
+    };
     kustomize::Options {
         load_restrictions: kustomize::LoadRestrictions::None,
         reorder: kustomize::Reorder::None,
         kustomization: Some(kustomization),
-        remote: sources
-            .locked
-            .as_ref()
-            .map(|_| sources as &dyn kustomize::Remote),
+        remote: sources.locked.as_ref().map(|_| remote),
         ..kustomize::Options::default()
     }
 }
@@ -161,11 +174,21 @@ fn kustomize_options(kustomization: Node, sources: &Sources) -> kustomize::Optio
 /// Where its source is not at hand, its path is not there, or kustomize
 /// refuses.
 pub fn raw(spec: &Kustomization, sources: &Sources, options: &Options) -> Result<Raw> {
-    let mut raw = build(spec, sources, options)?;
+    if let Some(reuse) = &options.reuse
+        && let Some(key) = reuse::key_of_raw(spec, sources, options)
+    {
+        if let Some(known) = reuse.raw(key, sources) {
+            return Ok(known);
+        }
+        let watch = Watch::new(sources);
+        let raw = build(spec, sources, options, Some(&watch))?;
+        return Ok(reuse.keep_raw(key, watch, raw));
+    }
+    let mut raw = build(spec, sources, options, None)?;
     // A Kustomization can hold secrets itself, substituted by its parent.
     if let Some(shadow) = secret::shadowed(&spec.object) {
         let shadow = Kustomization::read(&shadow, options.flux)
-            .and_then(|shadow| build(&shadow, sources, options));
+            .and_then(|shadow| build(&shadow, sources, options, None));
         mark(&mut raw.objects, shadow.map(|shadow| shadow.objects));
     }
     Ok(raw)
@@ -183,8 +206,19 @@ fn mark(objects: &mut [Node], shadows: Result<Vec<Node>>) {
     }
 }
 
-fn build(spec: &Kustomization, sources: &Sources, options: &Options) -> Result<Raw> {
+fn build(
+    spec: &Kustomization,
+    sources: &Sources,
+    options: &Options,
+    watch: Option<&Watch<'_>>,
+) -> Result<Raw> {
     let files = &sources.resolve(&spec.source, spec.source_span)?;
+    let watched = watch.map(|watch| {
+        let (files, recording) = files.watched();
+        watch.source(&spec.source, recording);
+        Arc::new(files)
+    });
+    let files = watched.as_ref().unwrap_or(files);
     let Some(folder) = folder_of(spec) else {
         return Err(Error::new(
             "ref/missing",
@@ -209,7 +243,7 @@ fn build(spec: &Kustomization, sources: &Sources, options: &Options) -> Result<R
         None
     };
     let kustomize = |files: &Files| {
-        let options = kustomize_options(generated.kustomization.clone(), sources);
+        let options = kustomize_options(generated.kustomization.clone(), sources, watch);
         kustomize::build(files, &folder, &options)
     };
     let built = kustomize(unsealed.as_ref().map_or(&**files, |u| &u.files));
@@ -236,6 +270,7 @@ fn build(spec: &Kustomization, sources: &Sources, options: &Options) -> Result<R
     Ok(Raw {
         objects: built.objects,
         findings,
+        inputs: None,
     })
 }
 
@@ -271,6 +306,21 @@ pub fn complete(
     spec: &Kustomization,
     raw: &Raw,
     sourced: &[Sourced],
+    sources: &Sources,
+    options: &Options,
+) -> Result<Rendered> {
+    if let Some(reuse) = &options.reuse
+        && let Some(key) = reuse::key_of_rendered(raw, sourced, sources, options)
+    {
+        return reuse.rendered(key, || completed(spec, raw, sourced, options));
+    }
+    completed(spec, raw, sourced, options)
+}
+
+fn completed(
+    spec: &Kustomization,
+    raw: &Raw,
+    sourced: &[Sourced],
     options: &Options,
 ) -> Result<Rendered> {
     let mut findings = raw.findings.clone();
@@ -291,6 +341,7 @@ pub fn complete(
     Ok(Rendered {
         objects: opened,
         findings,
+        inputs: None,
     })
 }
 

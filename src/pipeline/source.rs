@@ -115,6 +115,8 @@ pub struct Sources {
     pub(super) verdicts: Arc<Mutex<BTreeMap<String, Verdict>>>,
     /// The charts that were loaded from these.
     pub(super) charts: Arc<Charts>,
+    /// Which of several versions of the repository this is.
+    pub(super) version: usize,
     /// The repository as its own source makes it, by the rules of that source:
     /// made once for all clusters.
     artifacts: Arc<Mutex<BTreeMap<Option<String>, Arc<Files>>>>,
@@ -132,7 +134,20 @@ impl Sources {
             secrets: BTreeMap::new(),
             verdicts: Arc::default(),
             charts: Arc::default(),
+            version: 0,
             artifacts: Arc::default(),
+        }
+    }
+
+    /// Another version of the repository, with the same local sources, and
+    /// with the charts that are the same in both.
+    #[must_use]
+    pub fn beside(&self, repository: Arc<Files>) -> Sources {
+        Sources {
+            local: self.local.clone(),
+            charts: self.charts.clone(),
+            version: self.version + 1,
+            ..Sources::new(repository)
         }
     }
 
@@ -175,11 +190,16 @@ impl Sources {
     }
 
     /// What a source is known by in this cluster: its name, and what it is
-    /// locked at.
+    /// locked at; for what need not be the same in every version of the
+    /// repository, that version.
     pub(super) fn key_of(&self, source: &SourceRef) -> String {
+        if self.local.contains_key(source) {
+            return source.to_string();
+        }
+        let version = self.version;
         match self.pin(source) {
-            Some(pin) => format!("{source} {}", pin.digest),
-            None => source.to_string(),
+            Some(pin) => format!("{source} {} {version}", pin.digest),
+            None => format!("{source} {version}"),
         }
     }
 

@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use foldhash::HashMap;
 
-use crate::artifact::{Entry, Kind, Tree, is_lfs_pointer};
+use crate::artifact::{Digest, Entry, Kind, Reads, Recording, Tree};
+use crate::artifact::{content_digest, digest_of_content, is_lfs_pointer};
 use crate::diag::{Error, FileId, Result, SourceMap, Span};
 use crate::yaml::{self, Document};
 
@@ -37,10 +38,14 @@ pub struct Files {
     read: Arc<Mutex<HashMap<String, Arc<File>>>>,
     /// What is read in place of files of the tree.
     replaced: HashMap<String, Arc<File>>,
+    /// Who remembers what is asked; the tree, then.
+    watch: Option<Arc<Recording>>,
 }
 
 #[derive(Debug, Default)]
 struct File {
+    /// The digest of what the tree gave, and whether that was an error.
+    digest: OnceLock<(Digest, bool)>,
     text: OnceLock<Result<Text>>,
     raw: OnceLock<Result<Raw>>,
     documents: OnceLock<Result<Arc<[Document]>>>,
@@ -54,6 +59,64 @@ impl Files {
             sources,
             read: Arc::default(),
             replaced: HashMap::default(),
+            watch: None,
+        }
+    }
+
+    /// The same files, and who remembers what is asked of them: of what was
+    /// read before, too.
+    #[must_use]
+    pub fn watched(&self) -> (Files, Arc<Recording>) {
+        let recording = Arc::new(Recording::new(self.below().clone()));
+        let files = Files {
+            tree: recording.clone(),
+            sources: self.sources.clone(),
+            read: self.read.clone(),
+            replaced: self.replaced.clone(),
+            watch: Some(recording.clone()),
+        };
+        (files, recording)
+    }
+
+    /// Whether what was asked of other files would be answered alike by these.
+    pub fn hold(&self, reads: &Reads) -> bool {
+        reads.hold(&**self.below(), &|path| self.digest(path))
+    }
+
+    /// The digest of what reading a file gives.
+    pub fn digest(&self, path: &str) -> Digest {
+        self.digest_of(path, &self.file(path)).0
+    }
+
+    fn digest_of(&self, path: &str, file: &File) -> (Digest, bool) {
+        *file
+            .digest
+            .get_or_init(|| content_digest(&**self.below(), path))
+    }
+
+    /// The tree that nobody watches.
+    fn below(&self) -> &Arc<dyn Tree> {
+        self.watch
+            .as_ref()
+            .map_or(&self.tree, |watch| watch.below())
+    }
+
+    /// Reads a file for the first time.
+    fn content(&self, path: &str, file: &File) -> Result<Arc<[u8]>> {
+        let below = &**self.below();
+        let content = below.read(path);
+        file.digest
+            .get_or_init(|| digest_of_content(below, path, &content));
+        content
+    }
+
+    /// Tells who watches that a file was read.
+    fn note(&self, path: &str, file: &File) {
+        if let Some(watch) = &self.watch
+            && !self.replaced.contains_key(path)
+        {
+            let (digest, is_error) = self.digest_of(path, file);
+            watch.note_content(path, digest, is_error);
         }
     }
 
@@ -80,6 +143,7 @@ impl Files {
             });
             let raw = Raw { bytes, file };
             let content = File {
+                digest: OnceLock::new(),
                 text: OnceLock::from(text),
                 raw: OnceLock::from(Ok(raw)),
                 documents: OnceLock::new(),
@@ -91,6 +155,7 @@ impl Files {
             sources: self.sources.clone(),
             read: self.read.clone(),
             replaced,
+            watch: self.watch.clone(),
         })
     }
 
@@ -109,6 +174,7 @@ impl Files {
             sources: self.sources.clone(),
             read: Arc::new(Mutex::new(read)),
             replaced: self.replaced.clone(),
+            watch: None,
         }
     }
 
@@ -153,14 +219,17 @@ impl Files {
     /// As [`Tree::read`].
     pub fn raw(&self, path: &str) -> Result<Raw> {
         let file = self.file(path);
-        file.raw
+        let raw = file
+            .raw
             .get_or_init(|| {
-                let bytes = self.tree.read(path)?;
+                let bytes = self.content(path, &file)?;
                 let name = self.tree.display(path);
-                let file = self.sources.add(name, String::from_utf8_lossy(&bytes));
-                Ok(Raw { bytes, file })
+                let id = self.sources.add(name, String::from_utf8_lossy(&bytes));
+                Ok(Raw { bytes, file: id })
             })
-            .clone()
+            .clone();
+        self.note(path, &file);
+        raw
     }
 
     /// The path as users know it.
@@ -176,7 +245,12 @@ impl Files {
     /// file whose content is kept by Git LFS.
     pub fn text(&self, path: &str) -> Result<Text> {
         let file = self.file(path);
-        file.text.get_or_init(|| self.read_text(path)).clone()
+        let text = file
+            .text
+            .get_or_init(|| self.read_text(path, &file))
+            .clone();
+        self.note(path, &file);
+        text
     }
 
     /// The YAML documents of a file.
@@ -186,12 +260,15 @@ impl Files {
     /// As [`Files::text`] and [`yaml::parse`].
     pub fn documents(&self, path: &str) -> Result<Arc<[Document]>> {
         let file = self.file(path);
-        file.documents
+        let documents = file
+            .documents
             .get_or_init(|| {
                 let Text { text, file } = self.text(path)?;
                 Ok(yaml::parse(&text, file)?.into())
             })
-            .clone()
+            .clone();
+        self.note(path, &file);
+        documents
     }
 
     fn file(&self, path: &str) -> Arc<File> {
@@ -205,8 +282,8 @@ impl Files {
         read.entry(path.to_owned()).or_default().clone()
     }
 
-    fn read_text(&self, path: &str) -> Result<Text> {
-        let bytes = self.tree.read(path)?;
+    fn read_text(&self, path: &str, file: &File) -> Result<Text> {
+        let bytes = self.content(path, file)?;
         let name = self.tree.display(path);
         match yaml::text::decode(&bytes) {
             Ok(text) => {
@@ -237,6 +314,27 @@ impl Files {
 mod tests {
     use super::*;
     use crate::artifact::MemoryTree;
+
+    #[test]
+    fn what_is_read_is_remembered_also_where_it_was_read_before() {
+        let tree = |a: &str| {
+            let mut tree = MemoryTree::new("");
+            tree.insert("a.yaml", a.as_bytes());
+            tree.insert("b.yaml", "b: 1\n".as_bytes());
+            let sources = Arc::new(SourceMap::new());
+            Files::new(Arc::new(tree), sources)
+        };
+        let files = tree("a: 1\n");
+        files.documents("a.yaml").unwrap();
+        let (watched, recording) = files.watched();
+        assert!(recording.reads().is_empty());
+        watched.documents("a.yaml").unwrap();
+        assert!(watched.text("c.yaml").is_err());
+        let reads = recording.reads();
+        assert_eq!(reads.len(), 2);
+        assert!(files.hold(&reads) && tree("a: 1\n").hold(&reads));
+        assert!(!tree("a: 2\n").hold(&reads));
+    }
 
     #[test]
     fn replaced_files_are_read_everywhere_at_their_own_places() {

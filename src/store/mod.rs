@@ -18,16 +18,17 @@
 
 mod renders;
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use crate::artifact::{Digest, Hasher, MAX_FILE_BYTES};
 use crate::diag::{Error, Result};
 
-pub use renders::Renders;
+pub use renders::{Rendered, Renders};
 
 /// The largest content that is taken, in bytes.
 pub const MAX_CONTENT_BYTES: u64 = 2 * MAX_FILE_BYTES + (64 << 20);
@@ -42,6 +43,21 @@ const USE_PRECISION: Duration = Duration::from_hours(1);
 #[derive(Clone, Debug)]
 pub struct Store {
     root: PathBuf,
+    uses: Option<Arc<Uses>>,
+}
+
+/// Which content a store was asked for, and whether it had it.
+#[derive(Debug, Default)]
+pub struct Uses(Mutex<BTreeMap<Digest, bool>>);
+
+impl Uses {
+    /// All of it.
+    pub fn all(&self) -> BTreeMap<Digest, bool> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
 }
 
 /// Content of a store.
@@ -76,7 +92,24 @@ pub struct Pruned {
 impl Store {
     /// The store in a folder.
     pub fn new(root: impl Into<PathBuf>) -> Store {
-        Store { root: root.into() }
+        Store {
+            root: root.into(),
+            uses: None,
+        }
+    }
+
+    /// The same store, which notes what it is asked for.
+    #[must_use]
+    pub fn noting(mut self, uses: Arc<Uses>) -> Store {
+        self.uses = Some(uses);
+        self
+    }
+
+    fn note(&self, digest: Digest, is_there: bool) {
+        if let Some(Uses(uses)) = self.uses.as_deref() {
+            let mut uses = uses.lock().unwrap_or_else(PoisonError::into_inner);
+            uses.insert(digest, is_there);
+        }
     }
 
     /// Its folder.
@@ -97,7 +130,9 @@ impl Store {
 
     /// Whether there is content of this digest; it is not read.
     pub fn holds(&self, digest: Digest) -> bool {
-        self.path(digest).is_file()
+        let is_there = self.path(digest).is_file();
+        self.note(digest, is_there);
+        is_there
     }
 
     /// The content of a digest.
@@ -107,6 +142,12 @@ impl Store {
     /// `store/missing` where there is none, `store/damaged` where the file
     /// holds something else, `store/unreadable` for what cannot be read.
     pub fn read(&self, digest: Digest) -> Result<Arc<[u8]>> {
+        let content = self.content(digest);
+        self.note(digest, content.is_ok());
+        content
+    }
+
+    fn content(&self, digest: Digest) -> Result<Arc<[u8]>> {
         let path = self.path(digest);
         let mut file = match File::open(&path) {
             Ok(file) => file,
@@ -137,7 +178,7 @@ impl Store {
     pub fn put(&self, content: &[u8]) -> Result<Digest> {
         let digest = Digest::of(content);
         // What is there and damaged is replaced.
-        if self.read(digest).is_err() {
+        if self.content(digest).is_err() {
             let mut incoming = self.incoming()?;
             incoming
                 .write_all(content)
@@ -192,8 +233,8 @@ impl Store {
         Ok(entries)
     }
 
-    /// The digests whose content is damaged, sorted; each is an error that
-    /// names the file.
+    /// The digests whose content is damaged, sorted, and then the results of
+    /// rendering that are; each is an error that names the file.
     ///
     /// # Errors
     ///
@@ -201,11 +242,43 @@ impl Store {
     pub fn verify(&self) -> Result<Vec<Error>> {
         use rayon::prelude::*;
         let entries = self.list()?;
-        let errors = entries.par_iter().map(|e| self.read(e.digest).err());
-        Ok(errors
+        let errors = entries.par_iter().map(|e| self.content(e.digest).err());
+        let mut errors: Vec<Error> = errors
             .filter(|e| e.as_ref().is_none_or(|e| e.rule() != "store/missing"))
             .flatten()
-            .collect())
+            .collect();
+        let (renders, paths) = (self.renders(), self.rendered()?);
+        let damaged = paths.par_iter().filter(|path| !renders.is_whole(path));
+        errors.par_extend(damaged.map(|path| {
+            Error::new(
+                "store/damaged",
+                format!("`{}` is damaged: a result of rendering", path.display()),
+            )
+            .help("delete it; it is made again when it is needed")
+        }));
+        Ok(errors)
+    }
+
+    /// The results of rendering: how many, and their size in bytes.
+    ///
+    /// # Errors
+    ///
+    /// `store/unreadable`.
+    pub fn rendered_size(&self) -> Result<(usize, u64)> {
+        let files = self.rendered()?.into_iter().filter_map(stat);
+        Ok(files.fold((0, 0), |(count, total), (_, size, _)| {
+            (count + 1, total + size)
+        }))
+    }
+
+    /// The files of results of rendering, sorted.
+    fn rendered(&self) -> Result<Vec<PathBuf>> {
+        let mut files = Vec::new();
+        for folder in self.names(&self.root.join("renders"))? {
+            files.extend(self.names(&folder)?);
+        }
+        files.sort();
+        Ok(files)
     }
 
     /// Takes away what is not to be kept, results of rendering included, and
@@ -222,11 +295,7 @@ impl Store {
             .into_iter()
             .map(|e| (e.used, e.size_bytes, self.path(e.digest)))
             .collect();
-        for folder in self.names(&self.root.join("renders"))? {
-            for file in self.names(&folder)? {
-                files.extend(stat(file));
-            }
-        }
+        files.extend(self.rendered()?.into_iter().filter_map(stat));
         // Last used first.
         files.sort_by(|a, b| (b.0, &a.2).cmp(&(a.0, &b.2)));
         let mut pruned = Pruned::default();

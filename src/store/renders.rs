@@ -1,10 +1,32 @@
 //! Results by the digest of everything that went into them.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::artifact::Digest;
+
+/// The length of the digest that a file begins with.
+const DIGEST_LENGTH: usize = 64;
+
+/// A result that is whole.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Rendered(Vec<u8>);
+
+impl Rendered {
+    fn whole(content: Vec<u8>) -> Option<Rendered> {
+        let (digest, result) = content.split_first_chunk::<DIGEST_LENGTH>()?;
+        (Digest::of(result).hex().as_bytes() == digest).then_some(Rendered(content))
+    }
+}
+
+impl std::ops::Deref for Rendered {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.0.get(DIGEST_LENGTH..).unwrap_or_default()
+    }
+}
 
 /// The cache of rendering.
 ///
@@ -30,17 +52,24 @@ impl Renders {
     }
 
     /// The result of a key; none where there is none that is whole.
-    pub fn get(&self, key: Digest) -> Option<Vec<u8>> {
-        let file = fs::File::open(self.path(key)).ok()?;
+    pub fn get(&self, key: Digest) -> Option<Rendered> {
+        let mut file = fs::File::open(self.path(key)).ok()?;
         let mut content = Vec::new();
-        std::io::Read::read_to_end(&mut &file, &mut content).ok()?;
-        let (digest, result) = content.split_first_chunk::<64>()?;
-        if Digest::of(result).hex().as_bytes() != digest {
-            return None;
-        }
+        file.read_to_end(&mut content).ok()?;
+        let content = Rendered::whole(content)?;
         super::note_use(&file);
-        content.drain(..64);
         Some(content)
+    }
+
+    /// Whether a file holds a whole result.
+    pub(super) fn is_whole(&self, path: &Path) -> bool {
+        fs::read(path).is_ok_and(|content| Rendered::whole(content).is_some())
+    }
+
+    /// Forgets the result of a key.
+    pub fn remove(&self, key: Digest) {
+        // What stays is pruned when nothing has used it for long.
+        let _ = fs::remove_file(self.path(key));
     }
 
     /// Keeps the result of a key.

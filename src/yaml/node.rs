@@ -334,6 +334,16 @@ impl Node {
 
     // What is in it.
 
+    /// Whether it is a collection that shares its content with another one:
+    /// neither was changed since one was copied from the other.
+    pub fn shares_content(&self, other: &Node) -> bool {
+        match (&self.data, &other.data) {
+            (Data::Sequence(a), Data::Sequence(b)) => Arc::ptr_eq(a, b),
+            (Data::Mapping(a), Data::Mapping(b)) => Arc::ptr_eq(a, b),
+            _ => false,
+        }
+    }
+
     /// The text of a scalar of any kind; none for collections.
     pub fn text(&self) -> Option<&str> {
         match &self.data {

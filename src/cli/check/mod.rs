@@ -1,5 +1,6 @@
 //! `fluxwright check`: is it right?
 
+mod reach;
 mod schema;
 
 use std::io;
@@ -7,10 +8,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Subcommand;
+use serde::{Deserialize, Serialize};
 
+use self::reach::Reach;
+use super::cache::{CacheArgs, Recorder, Texts, may_be_kept, take_up, texts_of};
 use super::fail_on::FailOn;
 use super::output::{self, Exit, Format};
-use super::settings::{Extent, RepositoryArgs};
+use super::settings::{Extent, Repository as OpenRepository, RepositoryArgs};
 use crate::check::settings::Settings;
 use crate::check::{Repository, View, run};
 use crate::diag::{Error, Finding, Findings, Result, Severity, SourceMap};
@@ -27,6 +31,7 @@ use crate::schema::KubernetesVersion;
 ///   fluxwright check clusters/production              # one cluster
 ///   fluxwright check --rule rbac --rule tenancy       # two families of rules
 ///   fluxwright check --only flux-system/apps          # one Flux object and what it applies
+///   fluxwright check --changed-from main              # what the change reaches
 ///   fluxwright check schema deployment.yaml           # loose manifests
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment, args_conflicts_with_subcommands = true)]
@@ -46,6 +51,12 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAMESPACE/NAME")]
     only: Vec<String>,
 
+    /// Only findings about what has changed since a commit, tag or branch: Kustomizations and
+    /// HelmReleases that are not rendered from the same inputs as there, what they apply, and
+    /// files with another content. What a change breaks elsewhere is shown without this option
+    #[arg(long, value_name = "REVISION")]
+    changed_from: Option<String>,
+
     /// Which findings make the answer no
     #[arg(long, value_name = "SEVERITY", default_value = "error")]
     fail_on: FailOn,
@@ -53,6 +64,9 @@ pub(super) struct Args {
     /// The form of the findings
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     output: Format,
+
+    #[command(flatten)]
+    cache: CacheArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -61,10 +75,13 @@ enum What {
 }
 
 /// What came of a check.
+#[derive(Serialize, Deserialize)]
 struct Checked {
     findings: Vec<Finding>,
     clusters: usize,
     objects: usize,
+    /// The files that findings point into, where it is kept.
+    texts: Texts,
 }
 
 impl Args {
@@ -86,6 +103,7 @@ impl Args {
                     findings: vec![e.to_finding(&sources)],
                     clusters: 0,
                     objects: 0,
+                    texts: Texts::new(),
                 };
                 self.print(&checked, &sources, start)?;
                 Ok(Exit::Failed)
@@ -93,9 +111,44 @@ impl Args {
         }
     }
 
+    /// What a check gives, kept from an earlier one or made now.
     fn check(&self, source_map: &Arc<SourceMap>) -> Result<Checked> {
-        let opened = self.repository.open(source_map)?;
         let today = super::today();
+        let arguments = format!("{:?} {:?} {today}", self.rule, self.only);
+        let cache = self.cache.open("check", &self.repository, &arguments);
+        // What git has is not among what is remembered.
+        let Some(cache) = cache.filter(|_| self.changed_from.is_none()) else {
+            let opened = match &self.changed_from {
+                Some(_) => self.repository.open_new(source_map)?,
+                None => self.repository.open(source_map)?,
+            };
+            return Ok(self.check_opened(opened, today, source_map)?.0);
+        };
+        let (root, _) = self.repository.locate()?;
+        let kept = cache.get(&root);
+        let kept = kept.and_then(|kept| serde_json::from_slice::<Checked>(&kept).ok());
+        if let Some(checked) = kept {
+            take_up(&checked.texts, source_map);
+            return Ok(checked);
+        }
+        let recorder = Arc::new(Recorder::default());
+        let opened = self.repository.open_watched(source_map, &recorder)?;
+        let (mut checked, may_keep) = self.check_opened(opened, today, source_map)?;
+        checked.texts = texts_of(&checked.findings, source_map);
+        if may_keep && let Ok(bytes) = serde_json::to_vec(&checked) {
+            cache.put(&recorder, &bytes);
+        }
+        Ok(checked)
+    }
+
+    /// What a check of an opened repository gives, and whether that may be
+    /// kept.
+    fn check_opened(
+        &self,
+        opened: OpenRepository,
+        today: String,
+        source_map: &Arc<SourceMap>,
+    ) -> Result<(Checked, bool)> {
         let settings = Settings::new(&opened.config, opened.config_span, &self.rule, &today)?;
         let kubernetes = KubernetesVersion::parse_minor(&opened.kubernetes)
             .map_or_else(KubernetesVersion::default, |minor| {
@@ -114,6 +167,13 @@ impl Args {
                 Err(e) => told.push(e.to_finding(source_map)),
             }
         }
+        let reach = match &self.changed_from {
+            Some(revision) => {
+                let clusters = rendered.iter().map(|(_, cluster)| cluster);
+                Some(Reach::of(&self.repository, &opened, clusters, revision)?)
+            }
+            None => None,
+        };
         let count = opened.entries.len();
         let several = count > 1;
         let repository = Repository {
@@ -133,11 +193,17 @@ impl Args {
             .collect();
         let mut findings = run(&repository, &views, told, &settings);
         self.narrow(&views, &mut findings)?;
-        Ok(Checked {
+        if let Some(reach) = &reach {
+            reach.narrow(&views, &mut findings);
+        }
+        let may_keep = rendered.iter().all(|(_, cluster)| may_be_kept(cluster));
+        let checked = Checked {
             findings,
             clusters: views.len(),
             objects: views.iter().map(|view| view.objects().len()).sum(),
-        })
+            texts: Texts::new(),
+        };
+        Ok((checked, may_keep))
     }
 
     /// Keeps the findings about the Flux objects that were asked for.

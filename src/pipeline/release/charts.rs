@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rayon::prelude::*;
 
 use super::{Context, Objects};
-use crate::artifact::{Kind, path};
+use crate::artifact::{Digest, Hasher, Kind, path};
 use crate::diag::{Error, Result, Span};
 use crate::flux::api::{ChartOrigin, ChartSpec, SourceRef, SourceSpec};
 use crate::gostd::semver::{self, Version};
@@ -19,7 +19,15 @@ use crate::yaml::Map;
 /// The charts that were loaded so far; shared by all threads.
 #[derive(Debug, Default)]
 pub(crate) struct Charts {
-    loaded: Mutex<BTreeMap<String, Result<Arc<Chart>>>>,
+    loaded: Mutex<BTreeMap<String, Result<Loaded>>>,
+}
+
+/// A chart that was loaded.
+#[derive(Clone, Debug)]
+pub(super) struct Loaded {
+    pub(super) chart: Arc<Chart>,
+    /// A digest of all that it was loaded from; none where that is not known.
+    pub(super) identity: Option<Digest>,
 }
 
 impl Charts {
@@ -29,7 +37,7 @@ impl Charts {
     ///
     /// `source/unavailable` where its source is not at hand, `ref/missing` and
     /// `source/version` where that has no such chart, and as [`Chart::load`].
-    pub(super) fn find(&self, origin: &ChartOrigin, context: &Context<'_>) -> Result<Arc<Chart>> {
+    pub(super) fn find(&self, origin: &ChartOrigin, context: &Context<'_>) -> Result<Loaded> {
         match origin {
             ChartOrigin::Template(spec) => self.of_spec(spec, context),
             ChartOrigin::Reference { source, span } if &*source.kind == "HelmChart" => {
@@ -72,31 +80,39 @@ impl Charts {
     ///
     /// Nothing is locked meanwhile: loading uses the thread pool, and a thread
     /// that waits there may be given a release that needs this very chart.
-    fn once(&self, key: String, load: impl FnOnce() -> Result<Arc<Chart>>) -> Result<Arc<Chart>> {
+    fn once(&self, key: String, load: impl FnOnce() -> Result<Loaded>) -> Result<Loaded> {
         let lock = || self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(chart) = lock().get(&key) {
-            return chart.clone();
+        if let Some(loaded) = lock().get(&key) {
+            return loaded.clone();
         }
-        let chart = load();
-        lock().entry(key).or_insert(chart).clone()
+        let loaded = load();
+        lock().entry(key).or_insert(loaded).clone()
+    }
+
+    /// A chart in an archive, whatever it is called.
+    fn of_archive(&self, archive: &[u8], display: &str, context: &Context<'_>) -> Result<Loaded> {
+        // Several sources may hold the same.
+        let digest = Digest::of(archive);
+        self.once(format!("{display} {digest}"), || {
+            let sources = &context.options.source_map;
+            Ok(Loaded {
+                chart: Chart::from_archive(archive, display, sources)?,
+                identity: Some(digest),
+            })
+        })
     }
 
     /// A source that is a chart.
-    fn of_source(
-        &self,
-        source: &SourceRef,
-        span: Span,
-        context: &Context<'_>,
-    ) -> Result<Arc<Chart>> {
+    fn of_source(&self, source: &SourceRef, span: Span, context: &Context<'_>) -> Result<Loaded> {
         let sources = &context.options.source_map;
         // Before what another cluster may have loaded, with other keys.
         context.sources.verify(source).map_err(|e| e.at(span))?;
         self.once(context.sources.key_of(source), || {
             let Some(local) = context.sources.local.get(source) else {
-                return locked_layer(source, span, context);
+                return self.of_locked(source, span, context);
             };
             if let Some(bytes) = local.packed() {
-                return Chart::from_archive(bytes, &local.path, sources);
+                return self.of_archive(bytes, &local.path, context);
             }
             let files = local.files()?;
             let folder = chart_folder(files)?.ok_or_else(|| {
@@ -106,52 +122,63 @@ impl Charts {
                 )
                 .at(span)
             })?;
-            Chart::load(files.tree(), &folder, sources)
+            let chart = Chart::load(files.tree(), &folder, sources)?;
+            Ok(of_files(chart, files, &folder, context))
         })
     }
 
-    fn of_spec(&self, spec: &ChartSpec, context: &Context<'_>) -> Result<Arc<Chart>> {
+    fn of_spec(&self, spec: &ChartSpec, context: &Context<'_>) -> Result<Loaded> {
         let is_repository = &*spec.source.kind == "HelmRepository";
         context
             .sources
             .verify_chart(spec, &ChartRequest::of(spec))?;
-        let chart = if is_repository {
+        let loaded = if is_repository {
             self.of_repository(spec, context)?
         } else {
             self.of_tree(spec, context)?
         };
         if spec.values_files.is_empty() {
-            return Ok(chart);
+            return Ok(loaded);
         }
         let names = spec.values_files.iter().filter_map(|n| n.text());
         let key = format!(
             "{} {} {} {} {:?}",
             context.sources.key_of(&spec.source),
             spec.chart.text().unwrap_or_default(),
-            chart.metadata().version,
+            loaded.chart.metadata().version,
             spec.ignores_missing_values_files,
             names.collect::<Vec<_>>(),
         );
         self.once(key, || {
-            with_values_files(&chart, spec, is_repository, context).map(Arc::new)
+            let chart = with_values_files(&loaded.chart, spec, is_repository, context)?;
+            let identity = match loaded.identity {
+                Some(chart) if is_repository => Some(chart),
+                Some(chart) => Some(with_values_of_source(chart, spec, context)?),
+                None => None,
+            };
+            Ok(Loaded {
+                chart: Arc::new(chart),
+                identity,
+            })
         })
     }
 
     /// A chart at a path in a tree.
-    fn of_tree(&self, spec: &ChartSpec, context: &Context<'_>) -> Result<Arc<Chart>> {
+    fn of_tree(&self, spec: &ChartSpec, context: &Context<'_>) -> Result<Loaded> {
         let name = spec.chart.text().unwrap_or_default();
         let files = context.sources.resolve(&spec.source, spec.source_span)?;
         let key = format!("{} {name}", context.sources.key_of(&spec.source));
         self.once(key, || {
             let folder = path::join("", name.trim_start_matches('/')).unwrap_or_default();
             let sources = &context.options.source_map;
-            Chart::load_with_neighbours(files.tree(), &folder, sources)
-                .map_err(|e| e.at(spec.chart.span()))
+            let chart = Chart::load_with_neighbours(files.tree(), &folder, sources)
+                .map_err(|e| e.at(spec.chart.span()))?;
+            Ok(of_files(chart, &files, &folder, context))
         })
     }
 
     /// The version of a chart that a repository's range asks for.
-    fn of_repository(&self, spec: &ChartSpec, context: &Context<'_>) -> Result<Arc<Chart>> {
+    fn of_repository(&self, spec: &ChartSpec, context: &Context<'_>) -> Result<Loaded> {
         let Some(local) = context.sources.local.get(&spec.source) else {
             return self.of_locked_repository(spec, context);
         };
@@ -184,37 +211,84 @@ impl Charts {
             return Err(error);
         };
         self.once(format!("{} {name} {version}", spec.source), || {
-            Chart::load(files.tree(), file, &context.options.source_map)
+            let chart = Chart::load(files.tree(), file, &context.options.source_map)?;
+            let identity = context.options.reuse.as_ref().map(|_| files.digest(file));
+            Ok(Loaded { chart, identity })
         })
     }
 }
 
 impl Charts {
     /// The chart that the lockfile pins for a range.
-    fn of_locked_repository(&self, spec: &ChartSpec, context: &Context<'_>) -> Result<Arc<Chart>> {
+    fn of_locked_repository(&self, spec: &ChartSpec, context: &Context<'_>) -> Result<Loaded> {
         let (locked, declared) = context.sources.locked(&spec.source, spec.source_span)?;
         let request = ChartRequest::of(spec);
         let (archive, pin) = locked.chart(declared, &request, spec.chart.span())?;
         // By content: two clusters may have sources of one name.
         self.once(pin.digest.to_string(), || {
             let display = format!("{}-{}.tgz", request.name, pin.version);
-            Chart::from_archive(&archive, &display, &context.options.source_map)
+            self.of_archive(&archive, &display, context)
                 .map_err(|e| e.at(spec.chart.span()))
         })
     }
+
+    /// The chart that a locked artifact is, or that its layer holds.
+    fn of_locked(&self, source: &SourceRef, span: Span, context: &Context<'_>) -> Result<Loaded> {
+        let (locked, declared) = context.sources.locked(source, span)?;
+        let sources = &context.options.source_map;
+        if !matches!(declared.spec, SourceSpec::Oci(_)) {
+            let files = context.sources.resolve(source, span)?;
+            let chart = Chart::load(files.tree(), "", sources).map_err(|e| e.at(span))?;
+            return Ok(of_files(chart, &files, "", context));
+        }
+        let (archive, pin) = locked.chart_layer(declared).map_err(|e| e.at(span))?;
+        let display = format!("{source}@{}", pin.revision);
+        self.of_archive(&archive, &display, context)
+            .map_err(|e| e.at(span))
+    }
 }
 
-/// The chart that the layer of an artifact holds.
-fn locked_layer(source: &SourceRef, span: Span, context: &Context<'_>) -> Result<Arc<Chart>> {
-    let (locked, declared) = context.sources.locked(source, span)?;
-    let sources = &context.options.source_map;
-    if !matches!(declared.spec, SourceSpec::Oci(_)) {
-        let files = context.sources.resolve(source, span)?;
-        return Chart::load(files.tree(), "", sources).map_err(|e| e.at(span));
+/// A chart in a folder, with a digest of all that lies there. What lies beside
+/// it, and belongs to it, is not known.
+fn of_files(chart: Arc<Chart>, files: &Files, folder: &str, context: &Context<'_>) -> Loaded {
+    let dependencies = chart.metadata().dependencies.as_deref();
+    let mut dependencies = dependencies.unwrap_or_default().iter();
+    let is_known = context.options.reuse.is_some()
+        && !dependencies.any(|dependency| dependency.repository.starts_with("file:"));
+    let identity = is_known.then(|| digest_of_folder(files, folder)).flatten();
+    Loaded { chart, identity }
+}
+
+/// A digest of all files in a folder; none where links are in it.
+fn digest_of_folder(files: &Files, folder: &str) -> Option<Digest> {
+    let mut hasher = Hasher::default();
+    let mut open = vec![folder.to_owned()];
+    while let Some(at) = open.pop() {
+        for entry in files.list(&at).ok()? {
+            let path = path::join(&at, &entry.name).filter(|_| !entry.is_symlink)?;
+            match entry.kind {
+                Kind::Directory => open.push(path),
+                Kind::File => {
+                    hasher.update(path.as_bytes());
+                    hasher.update(b"\0");
+                    hasher.update(files.digest(&path).as_bytes());
+                }
+            }
+        }
     }
-    let (archive, pin) = locked.chart_layer(declared).map_err(|e| e.at(span))?;
-    let display = format!("{source}@{}", pin.revision);
-    Chart::from_archive(&archive, &display, sources).map_err(|e| e.at(span))
+    Some(hasher.finish())
+}
+
+/// The digest of a chart with those of values files beside it.
+fn with_values_of_source(chart: Digest, spec: &ChartSpec, context: &Context<'_>) -> Result<Digest> {
+    let files = context.sources.resolve(&spec.source, spec.source_span)?;
+    let mut hasher = Hasher::default();
+    hasher.update(chart.as_bytes());
+    for name in spec.values_files.iter().filter_map(|name| name.text()) {
+        let clean = path::join("", name.trim_start_matches('/')).unwrap_or_default();
+        hasher.update(files.digest(&clean).as_bytes());
+    }
+    Ok(hasher.finish())
 }
 
 /// The HelmChart that is referred to.

@@ -16,7 +16,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::render::Options;
+use super::reuse::Inputs;
 use super::{Sources, cluster};
+use crate::artifact::Digest;
 use crate::diag::{Findings, Result, Span};
 use crate::flux::api::{
     ChartOrigin, HelmRelease, Image, Patch, PostRenderStrategy, PostRenderer, SourceRef,
@@ -84,9 +86,12 @@ pub(super) struct Context<'a> {
 }
 
 /// What a release applies, in order.
+#[derive(Clone, Debug)]
 pub(super) struct Rendered {
     pub(super) objects: Vec<cluster::Object>,
     pub(super) findings: Findings,
+    /// A digest of all that they were made from, where that is known.
+    pub(super) inputs: Option<Digest>,
 }
 
 /// The source that a release has its chart from; of a HelmChart, the one that
@@ -122,6 +127,45 @@ pub(super) fn render(
     release: &HelmRelease,
     context: &Context<'_>,
 ) -> Result<Rendered> {
+    if let Some(reuse) = &context.options.reuse
+        && let Some(key) = key_of(object, release, context)
+    {
+        return reuse.release(key, || rendered(object, release, context));
+    }
+    rendered(object, release, context)
+}
+
+/// All that a release depends on; none where secrets are in it, or its chart
+/// is not at hand.
+fn key_of(object: &Node, release: &HelmRelease, context: &Context<'_>) -> Option<Digest> {
+    if secret::has_secret(object) || values::have_secrets(release, context) {
+        return None;
+    }
+    let chart = context.charts.find(&release.chart, context).ok()?;
+    let mut inputs = Inputs::new("release", context.sources, context.options);
+    inputs.text(&chart.identity?.hex());
+    inputs.node(object);
+    let namespace = &release.id.namespace;
+    let values = release.values_from.iter();
+    let values = values.map(|r| context.objects.get(&r.kind, namespace, &r.name));
+    let chart = match &release.chart {
+        ChartOrigin::Reference { source, .. } => {
+            context
+                .objects
+                .get(&source.kind, &source.namespace, &source.name)
+        }
+        ChartOrigin::Template(_) => None,
+    };
+    for object in values.chain([chart]) {
+        inputs.flag(object.is_some());
+        if let Some(object) = object {
+            inputs.node(object);
+        }
+    }
+    Some(inputs.finish())
+}
+
+fn rendered(object: &Node, release: &HelmRelease, context: &Context<'_>) -> Result<Rendered> {
     let mut made = make(release, context)?;
     let shadow = secret::shadowed(object);
     if shadow.is_some() || values::have_secrets(release, context) {
@@ -130,6 +174,7 @@ pub(super) fn render(
     Ok(Rendered {
         objects: in_order(made.definitions, made.objects),
         findings: made.findings,
+        inputs: None,
     })
 }
 
@@ -168,7 +213,7 @@ struct Made {
 fn make(release: &HelmRelease, context: &Context<'_>) -> Result<Made> {
     let sources = &context.options.source_map;
     let mut findings = Findings::new();
-    let chart = context.charts.find(&release.chart, context)?;
+    let chart = context.charts.find(&release.chart, context)?.chart;
     let values = values::compose(release, context, &mut findings)?;
     let options = RenderOptions {
         skip_schema_validation: release.disables_schema,

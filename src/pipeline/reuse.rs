@@ -1,0 +1,312 @@
+//! What builds of two versions of a repository have in common: rendered once.
+//!
+//! In: a Kustomization or HelmRelease with all that its rendering depends on.
+//! Out: a digest of that, and the result of an earlier build in this process
+//! that had the same. So a change is rendered where it reaches, and for the
+//! rest there is proof that it cannot:
+//!
+//! - the object itself, as its parent leaves it, places included, so that
+//!   findings and errors point to where they should,
+//! - what kustomize was told when it read: the content of files, listings,
+//!   paths that are not there, remote resources,
+//! - variables, values, the chart by its content, and every option.
+//!
+//! What has to do with secrets is always rendered anew, and so is what fails.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use foldhash::HashMap;
+
+use super::Sources;
+use super::release;
+use super::render::{Options, Raw, Rendered};
+use super::secrets;
+use super::variables::Sourced;
+use crate::artifact::bytes::Writer;
+use crate::artifact::{Digest, Reads, Recording};
+use crate::diag::{FileId, Result, Span};
+use crate::flux::api::{Kustomization, SourceRef};
+use crate::kustomize::{Remote, RemoteContent, Text};
+use crate::yaml::{Data, Node, secret};
+
+/// Results of builds of several versions of one repository. All of them have
+/// one source map and the same arguments.
+#[derive(Debug, Default)]
+pub struct Reuse {
+    /// What kustomize made, by what is known before; and what it read.
+    raw: Mutex<HashMap<Digest, Vec<(Vec<(Origin, Reads)>, Raw)>>>,
+    rendered: Mutex<HashMap<Digest, Rendered>>,
+    releases: Mutex<HashMap<Digest, release::Rendered>>,
+}
+
+/// Which files were read.
+#[derive(Clone, Debug)]
+enum Origin {
+    Source(SourceRef),
+    Remote(Arc<str>),
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Reuse {
+    /// What kustomize made of a Kustomization whose files are the same.
+    pub(super) fn raw(&self, key: Digest, sources: &Sources) -> Option<Raw> {
+        let known = lock(&self.raw).get(&key).cloned()?;
+        let holds = |(origin, reads): &(Origin, Reads)| {
+            let files = match origin {
+                Origin::Source(source) => sources.resolve(source, Span::NONE).ok(),
+                Origin::Remote(address) => {
+                    let address = Text {
+                        text: address.clone(),
+                        span: Span::NONE,
+                    };
+                    Remote::resolve(sources, &address).ok().map(|r| r.files)
+                }
+            };
+            files.is_some_and(|files| files.hold(reads))
+        };
+        let mut known = known.into_iter();
+        known
+            .find(|(reads, _)| reads.iter().all(holds))
+            .map(|(_, raw)| raw)
+    }
+
+    /// Keeps what kustomize made, and gives it the digest of all that it was
+    /// made from.
+    pub(super) fn keep_raw(&self, key: Digest, watch: Watch<'_>, mut raw: Raw) -> Raw {
+        let seen = watch.seen.into_inner();
+        let seen = seen.unwrap_or_else(PoisonError::into_inner);
+        let reads: Vec<(Origin, Reads)> = seen
+            .into_iter()
+            .map(|(origin, recording)| (origin, recording.reads()))
+            .collect();
+        let mut writer = Writer::default();
+        writer.plain(key.as_bytes());
+        for (origin, reads) in &reads {
+            writer.bytes(format!("{origin:?}").as_bytes());
+            writer.plain(reads.digest().as_bytes());
+        }
+        raw.inputs = Some(Digest::of(&writer.finish()));
+        let mut known = lock(&self.raw);
+        known.entry(key).or_default().push((reads, raw.clone()));
+        raw
+    }
+
+    /// What was rendered of the same inputs before, or what is made now.
+    pub(super) fn rendered(
+        &self,
+        key: Digest,
+        make: impl FnOnce() -> Result<Rendered>,
+    ) -> Result<Rendered> {
+        if let Some(known) = lock(&self.rendered).get(&key) {
+            return Ok(known.clone());
+        }
+        let mut made = make()?;
+        made.inputs = Some(key);
+        lock(&self.rendered).insert(key, made.clone());
+        Ok(made)
+    }
+
+    /// The same for a HelmRelease.
+    pub(super) fn release(
+        &self,
+        key: Digest,
+        make: impl FnOnce() -> Result<release::Rendered>,
+    ) -> Result<release::Rendered> {
+        if let Some(known) = lock(&self.releases).get(&key) {
+            return Ok(known.clone());
+        }
+        let mut made = make()?;
+        made.inputs = Some(key);
+        lock(&self.releases).insert(key, made.clone());
+        Ok(made)
+    }
+}
+
+/// Remembers what the build of a Kustomization reads.
+#[derive(Debug)]
+pub(super) struct Watch<'a> {
+    sources: &'a Sources,
+    seen: Mutex<Vec<(Origin, Arc<Recording>)>>,
+}
+
+impl<'a> Watch<'a> {
+    pub(super) fn new(sources: &'a Sources) -> Watch<'a> {
+        Watch {
+            sources,
+            seen: Mutex::default(),
+        }
+    }
+
+    /// The files of the source come from here.
+    pub(super) fn source(&self, source: &SourceRef, recording: Arc<Recording>) {
+        lock(&self.seen).push((Origin::Source(source.clone()), recording));
+    }
+}
+
+impl Remote for Watch<'_> {
+    fn resolve(&self, address: &Text) -> Result<RemoteContent> {
+        let content = Remote::resolve(self.sources, address)?;
+        let (files, recording) = content.files.watched();
+        lock(&self.seen).push((Origin::Remote(address.text.clone()), recording));
+        Ok(RemoteContent {
+            files: Arc::new(files),
+            ..content
+        })
+    }
+}
+
+/// All that the build of a Kustomization depends on, save for files; none
+/// where secrets are in it.
+pub(super) fn key_of_raw(
+    spec: &Kustomization,
+    sources: &Sources,
+    options: &Options,
+) -> Option<Digest> {
+    if secrets::is_asked_for(spec) || secret::has_secret(&spec.object) {
+        return None;
+    }
+    let mut inputs = Inputs::new("build", sources, options);
+    inputs.node(&spec.object);
+    inputs.text(&spec.source.to_string());
+    inputs.flag(sources.locked.is_some());
+    Some(inputs.finish())
+}
+
+/// All that completing a Kustomization depends on; none where secrets are in
+/// it, or what it was made from is not known.
+pub(super) fn key_of_rendered(
+    raw: &Raw,
+    sourced: &[Sourced],
+    sources: &Sources,
+    options: &Options,
+) -> Option<Digest> {
+    let mut inputs = Inputs::new("complete", sources, options);
+    inputs.text(&raw.inputs?.hex());
+    for source in sourced {
+        inputs.text(&source.reference.kind);
+        inputs.text(&source.reference.name);
+        inputs.flag(source.variables.is_some());
+        for (name, value) in source.variables.iter().flatten() {
+            if secret::has_secret(value) {
+                return None;
+            }
+            inputs.text(name);
+            inputs.node(value);
+        }
+        inputs.text("");
+    }
+    Some(inputs.finish())
+}
+
+/// What something is rendered from, gathered for a digest.
+pub(super) struct Inputs<'a> {
+    writer: Writer,
+    options: &'a Options,
+    /// What stands before the paths of this version of the repository.
+    prefix: String,
+    /// The files that nodes come from, in the order of their appearance.
+    files: HashMap<FileId, usize>,
+}
+
+impl<'a> Inputs<'a> {
+    pub(super) fn new(what: &str, sources: &Sources, options: &'a Options) -> Inputs<'a> {
+        let mut inputs = Inputs {
+            writer: Writer::default(),
+            options,
+            prefix: sources.repository.display(""),
+            files: HashMap::default(),
+        };
+        inputs.text(what);
+        let Options {
+            flux,
+            strict,
+            keep_going,
+            substitutes,
+            custom_stage_kinds,
+            capabilities,
+            ..
+        } = options;
+        inputs.text(&format!(
+            "{flux} {strict} {keep_going} {substitutes:?} {custom_stage_kinds:?} {capabilities:?}"
+        ));
+        inputs
+    }
+
+    pub(super) fn text(&mut self, text: &str) {
+        self.writer.bytes(text.as_bytes());
+    }
+
+    pub(super) fn flag(&mut self, is: bool) {
+        self.writer.number(u64::from(is));
+    }
+
+    /// A node with its places: those of the repository by their paths in it.
+    pub(super) fn node(&mut self, node: &Node) {
+        let flags = [
+            node.is_tagged(),
+            node.is_resolved(),
+            node.is_untagged(),
+            node.is_secret(),
+            node.is_placeholder(),
+        ];
+        let flags = flags.iter().fold(0, |bits, is| bits * 2 + u64::from(*is));
+        self.writer.number(flags);
+        self.writer.number(node.tag() as u64);
+        self.writer.number(node.style() as u64);
+        self.text(node.custom_tag().unwrap_or_default());
+        self.text(node.anchor().unwrap_or_default());
+        match node.comments() {
+            Some(comments) => self.text(&format!("{comments:?}")),
+            None => self.text(""),
+        }
+        self.place(node.span());
+        match node.data() {
+            Data::Scalar(text) => {
+                self.writer.number(0);
+                self.text(text);
+            }
+            Data::Sequence(items) => {
+                self.writer.number(1);
+                self.writer.count(items.len());
+                items.iter().for_each(|item| self.node(item));
+            }
+            Data::Mapping(entries) => {
+                self.writer.number(2);
+                self.writer.count(entries.len());
+                for entry in entries.iter() {
+                    self.node(&entry.key);
+                    self.node(&entry.value);
+                }
+            }
+            Data::Alias(alias) => {
+                self.writer.number(3);
+                self.text(&alias.0);
+                self.node(&alias.1);
+            }
+        }
+    }
+
+    fn place(&mut self, span: Span) {
+        self.writer.number(u64::from(span.line));
+        self.writer.number(u64::from(span.column));
+        let count = self.files.len();
+        let number = *self.files.entry(span.file).or_insert(count);
+        self.writer.count(number);
+        if number < count {
+            return;
+        }
+        let file = self.options.source_map.get(span.file);
+        let path = file.as_ref().map_or("", |file| &*file.path);
+        // As `Tree::display` puts it there.
+        let own = path.strip_prefix(self.prefix.as_str());
+        let own = own.map(|rest| rest.trim_start_matches('/'));
+        self.text(own.unwrap_or(path));
+    }
+
+    pub(super) fn finish(self) -> Digest {
+        Digest::of(&self.writer.finish())
+    }
+}
