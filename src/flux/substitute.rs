@@ -105,14 +105,16 @@ pub struct Substituted {
 /// # Errors
 ///
 /// `subst/invalid` for an expression that is none, `subst/unresolved` for an
-/// unknown variable, both at the scalar that holds them; `yaml/invalid` where
-/// what comes out is no YAML.
+/// unknown variable, both at the scalar that holds them; `subst/invalid` where
+/// what comes out is no YAML, `yaml/invalid` for text that kustomize cannot
+/// read again.
 pub fn substitute(object: &Node, variables: &Variables, strict: bool) -> Result<Substituted> {
-    if is_disabled(object) || !has_dollar(object) {
-        return Ok(Substituted {
-            object: object.clone(),
-            unset: Vec::new(),
-        });
+    if is_disabled(object) {
+        return Ok(unchanged(object));
+    }
+    check_blocks(object, Node::span)?;
+    if !has_dollar(object) {
+        return Ok(unchanged(object));
     }
     let mut result = replace(object, variables, strict)?;
     let has_secret = secret::has_secret(object) || variables.has_secret();
@@ -129,6 +131,29 @@ pub fn substitute(object: &Node, variables: &Variables, strict: bool) -> Result<
         }
     }
     Ok(result)
+}
+
+fn unchanged(object: &Node) -> Substituted {
+    Substituted {
+        object: object.clone(),
+        unset: Vec::new(),
+    }
+}
+
+/// Refuses text that does not come back when kustomize writes and reads it, as
+/// it does behind every substitution.
+///
+/// Compat: `RNode.UnmarshalJSON` of kyaml.
+fn check_blocks(object: &Node, place: impl Fn(&Node) -> Span) -> Result<()> {
+    let mut result = Ok(());
+    object.walk(&mut |node| {
+        if result.is_ok()
+            && let Some(text) = node.text().filter(|text| text.starts_with('\t'))
+        {
+            result = emit::check_block(text, place(node));
+        }
+    });
+    result
 }
 
 fn replace(object: &Node, variables: &Variables, strict: bool) -> Result<Substituted> {
@@ -151,6 +176,7 @@ fn replace(object: &Node, variables: &Variables, strict: bool) -> Result<Substit
         .help("put the expression in quotes, or the value")
     })?;
     let mut fresh = read.unwrap_or_else(|| Node::null(Span::NONE));
+    check_blocks(&fresh, |node| locate_line(object, &text, node.span().line))?;
     let unset = output.uses.iter().filter(|u| !u.is_set && !u.has_default);
     Ok(Substituted {
         unset: unset
@@ -383,6 +409,20 @@ mod tests {
         let secret = |path: &[&str]| result.at_path(path).unwrap().is_secret();
         assert!(secret(&["b", "c"]));
         assert!(!secret(&["b", "d"]) && !secret(&["a"]));
+    }
+
+    #[test]
+    fn text_that_begins_with_a_tab_is_refused() {
+        let check = |object: &str| {
+            substitute(&node(object), &variables(&[("X", "\t")]), false)
+                .map(|_| ())
+                .map_err(|e| (e.rule(), e.span().line))
+        };
+        let refused = Err(("yaml/invalid", 2));
+        assert_eq!(check("a: 1\nb: \"\\tc\\nd\"\n"), refused);
+        assert_eq!(check("a: ${X}\nb: |\n  ${Y:-}\tc\n  d\n"), refused);
+        assert_eq!(check("a: 1\nb: \"\\tc ${X}\"\n"), Ok(()));
+        assert_eq!(check("a: 1\nb: \"c\\n\\td\"\n"), Ok(()));
     }
 
     #[test]

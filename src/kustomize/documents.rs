@@ -76,6 +76,9 @@ struct Chunks {
     pieces: Vec<(usize, usize)>,
 }
 
+/// What may begin each piece, as files that were joined have it.
+const MARK: char = '\u{FEFF}';
+
 fn chunks(text: &str, file: FileId) -> Result<Chunks> {
     let mut pieces = Vec::new();
     let mut start = 0;
@@ -101,8 +104,11 @@ fn chunks(text: &str, file: FileId) -> Result<Chunks> {
         from = start;
     }
     pieces.push((start, text.len()));
-    // Directives and document ends are where the two ways to cut differ.
-    let is_usual = !text.contains("\n...")
+    // Directives, document ends and byte-order marks are where the two ways to
+    // cut differ.
+    let has_mark = |(start, _): &(usize, usize)| text[*start..].starts_with(MARK);
+    let is_usual = !pieces.iter().skip(1).any(has_mark)
+        && !text.contains("\n...")
         && !text.contains("\n%")
         && !text.starts_with("...")
         && !text.starts_with('%');
@@ -120,7 +126,13 @@ impl Chunks {
         for (start, end) in &self.pieces {
             // Empty lines stand for what is before, so that places are right.
             let before = text[..*start].bytes().filter(|b| *b == b'\n').count();
-            let piece = "\n".repeat(before) + &text[*start..*end];
+            let piece = &text[*start..*end];
+            let content = match start {
+                // The mark of the file itself is gone by now.
+                0 => piece,
+                _ => piece.strip_prefix(MARK).unwrap_or(piece),
+            };
+            let piece = "\n".repeat(before) + content;
             documents.extend(yaml::parse_one(&piece, file)?);
         }
         Ok(documents)

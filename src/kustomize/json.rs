@@ -149,29 +149,74 @@ fn twice(key: &Node) -> Error {
 /// An object as kyaml reads it when it has written it itself, which it does on
 /// the way to JSON.
 ///
-/// Compat: all comes back as it was, but for folded text: go-yaml v3 writes a
-/// break before a line that is indented further twice.
+/// Compat: all comes back as it was, but for folded text, as go-yaml v3 writes
+/// a break before a line that is indented further twice, and for nulls that
+/// nothing is written for, in flow style or as a key: it writes `''` there
+/// (`emitterc.go` `yaml_emitter_select_scalar_style`).
 ///
 /// # Errors
 ///
-/// As [`yaml::parse_one`].
+/// As [`yaml::parse_one`] and [`emit::check_block`].
 pub(super) fn written_again(object: &Node) -> Result<Node> {
-    let is_folded = |node: &Node| {
-        node.style() == Style::Folded && node.text().is_some_and(|text| text.contains('\n'))
-    };
-    let mut has_folded = false;
-    object.walk(&mut |node| has_folded |= is_folded(node));
     let mut object = object.clone();
-    if has_folded {
-        let mut result = Ok(());
-        for_each_scalar(&mut object, &mut |node| {
-            if is_folded(node) && result.is_ok() {
-                result = fold_again(node).map(|again| *node = again);
-            }
-        });
-        result?;
+    if is_changed_by_writing(&object, false) {
+        write_again(&mut object, false)?;
     }
     Ok(object)
+}
+
+fn is_changed_by_writing(node: &Node, in_flow: bool) -> bool {
+    let in_flow = in_flow || node.style() == Style::Flow;
+    match node.data() {
+        Data::Scalar(text) if in_flow => text.is_empty() && is_nothing(node),
+        Data::Scalar(text) => {
+            is_folded(node) || text.starts_with('\t') && is_written_as_block(node)
+        }
+        Data::Sequence(items) => items
+            .iter()
+            .any(|item| is_changed_by_writing(item, in_flow)),
+        Data::Mapping(entries) => entries
+            .iter()
+            .any(|entry| is_nothing(&entry.key) || is_changed_by_writing(&entry.value, in_flow)),
+        Data::Alias(_) => false,
+    }
+}
+
+fn write_again(node: &mut Node, in_flow: bool) -> Result<()> {
+    let in_flow = in_flow || node.style() == Style::Flow;
+    if in_flow {
+        if is_nothing(node) {
+            *node = Node::string("", node.span());
+        }
+    } else if is_folded(node) {
+        *node = fold_again(node)?;
+    } else if is_written_as_block(node) {
+        emit::check_block(node.text().unwrap_or_default(), node.span())?;
+    }
+    for item in node.items_mut().into_iter().flatten() {
+        write_again(item, in_flow)?;
+    }
+    for entry in node.entries_mut().into_iter().flatten() {
+        if is_nothing(&entry.key) {
+            entry.key = Node::string("", entry.key.span());
+        }
+        write_again(&mut entry.value, in_flow)?;
+    }
+    Ok(())
+}
+
+fn is_folded(node: &Node) -> bool {
+    node.style() == Style::Folded && node.text().is_some_and(|text| text.contains('\n'))
+}
+
+/// Whether it is a block where it has several lines.
+fn is_written_as_block(node: &Node) -> bool {
+    !matches!(node.style(), Style::SingleQuoted | Style::DoubleQuoted)
+}
+
+/// Whether it is a null of which no character is written.
+fn is_nothing(node: &Node) -> bool {
+    node.is_null() && !node.is_tagged() && node.text() == Some("")
 }
 
 fn fold_again(node: &Node) -> Result<Node> {

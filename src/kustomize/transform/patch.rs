@@ -257,12 +257,16 @@ impl Patches {
             }
             (Ok(strategic), _) if strategic.is_empty() => PatchKind::Nothing,
             (Ok(mut strategic), _) => {
+                let options = &patch.options;
                 for resource in &mut strategic {
-                    resource.history.allow_name_change |= patch.options.allow_name_change;
-                    resource.history.allow_kind_change |= patch.options.allow_kind_change;
-                    // Compat: they are kept in the patch's annotations, so that
-                    // a null there takes nothing away.
+                    resource.history.allow_name_change |= options.allow_name_change;
+                    resource.history.allow_kind_change |= options.allow_kind_change;
+                    // Compat: they are kept in the patch's annotations, all of
+                    // which become text: a null there takes nothing away.
                     resource.show_memories()?;
+                    if options.allow_name_change || options.allow_kind_change {
+                        resource.rewrite_annotations(|_| false)?;
+                    }
                 }
                 PatchKind::Strategic(strategic)
             }

@@ -14,4 +14,4 @@ mod sorted;
 mod written;
 
 pub use sorted::{sorted, sorted_value};
-pub use written::{Indent, as_written, documents_as_written, value_as_written};
+pub use written::{Indent, as_written, check_block, documents_as_written, value_as_written};

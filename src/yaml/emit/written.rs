@@ -8,7 +8,7 @@ use super::super::resolve::{Version, is_plain_string, resolve};
 use super::super::{Comments, Data, Document, Entry, Node, Style, Tag, Value};
 use super::emitter::{Config, Emitter, Scalar, Shape, Start, View};
 use super::order::sort_by_key;
-use crate::diag::Span;
+use crate::diag::{Error, Result, Span};
 use crate::gostd::strconv;
 
 /// How collections are indented.
@@ -43,6 +43,27 @@ pub fn as_written(node: &Node, indent: Indent, out: &mut String) {
     let mut emitter = Emitter::new(indent.config(), std::mem::take(out));
     let Ok(()) = emitter.document(None, &NodeView(node), None);
     *out = emitter.out;
+}
+
+/// Refuses text that go-yaml v3 writes as a block and does not read again: its
+/// first line begins with a tab.
+///
+/// Compat: `scannerc.go` `yaml_parser_scan_block_scalar_breaks`; `emitterc.go`
+/// says how far a block is indented where it begins with a blank alone.
+///
+/// # Errors
+///
+/// `yaml/invalid` at `span`.
+pub fn check_block(text: &str, span: Span) -> Result<()> {
+    if !text.starts_with('\t') || !text.contains('\n') {
+        return Ok(());
+    }
+    Err(Error::new(
+        "yaml/invalid",
+        "text of several lines begins with a tab, which kustomize cannot read again",
+    )
+    .at(span)
+    .help("begin the text with another character, or indent it with blanks"))
 }
 
 /// Appends documents to `out` as an encoder of go-yaml v3 prints them one
@@ -115,7 +136,7 @@ struct NodeView<'a>(&'a Node);
 impl View for NodeView<'_> {
     type Error = Infallible;
 
-    fn shape(&self) -> Result<Shape<'_, Self>, Infallible> {
+    fn shape(&self) -> std::result::Result<Shape<'_, Self>, Infallible> {
         let node = self.0;
         let start = || Start {
             flow: node.style() == Style::Flow,
