@@ -5,9 +5,12 @@
     reason = "this is what others read through"
 )]
 
-use std::io::Read as _;
+use std::fs::FileType;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use foldhash::HashMap;
 
 use super::{Entry, Kind, MAX_FILE_BYTES, Tree};
 use crate::diag::{Error, Result};
@@ -19,6 +22,9 @@ pub struct DiskTree {
     root: PathBuf,
     /// What stands before paths in messages.
     prefix: String,
+    /// Folders in the tree that are known to be there, and the places they are
+    /// found at: their parents need not be looked at again.
+    folders: Arc<RwLock<HashMap<String, PathBuf>>>,
 }
 
 impl DiskTree {
@@ -40,6 +46,7 @@ impl DiskTree {
         Ok(DiskTree {
             root: canonical,
             prefix: String::new(),
+            folders: Arc::default(),
         })
     }
 
@@ -55,12 +62,12 @@ impl DiskTree {
         &self.root
     }
 
-    /// The place on disk of a path in the tree, links followed and checked.
-    fn locate(&self, path: &str) -> Result<Option<PathBuf>> {
-        let whole = self.root.join(path);
-        match whole.canonicalize() {
-            Ok(real) if real.starts_with(&self.root) => Ok(Some(real)),
-            Ok(_) => Err(Error::new(
+    /// The place on disk of a path in the tree and what lies there, links
+    /// followed and checked.
+    fn locate(&self, path: &str) -> Result<Option<(PathBuf, FileType)>> {
+        match self.find(path) {
+            Ok(Some(found)) => Ok(Some(found)),
+            Ok(None) => Err(Error::new(
                 "file/escape",
                 format!(
                     "`{}` leads out of `{}` through a symbolic link",
@@ -73,32 +80,72 @@ impl DiskTree {
             Err(e) => Err(io_error(&self.display(path), &e)),
         }
     }
+
+    /// As `locate`; none for what is not in the tree.
+    fn find(&self, path: &str) -> io::Result<Option<(PathBuf, FileType)>> {
+        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let Some(mut place) = self.folder(folder)? else {
+            return Ok(None);
+        };
+        if name.is_empty() {
+            let file_type = place.symlink_metadata()?.file_type();
+            return Ok(Some((place, file_type)));
+        }
+        place.push(name);
+        let file_type = place.symlink_metadata()?.file_type();
+        if !file_type.is_symlink() {
+            return Ok(Some((place, file_type)));
+        }
+        let place = place.canonicalize()?;
+        if !place.starts_with(&self.root) {
+            return Ok(None);
+        }
+        let file_type = place.symlink_metadata()?.file_type();
+        Ok(Some((place, file_type)))
+    }
+
+    /// The place on disk of a folder; none for what is not in the tree.
+    fn folder(&self, path: &str) -> io::Result<Option<PathBuf>> {
+        if path.is_empty() {
+            return Ok(Some(self.root.clone()));
+        }
+        let known = self.folders.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = known.get(path) {
+            return Ok(Some(place.clone()));
+        }
+        drop(known);
+        let Some((place, file_type)) = self.find(path)? else {
+            return Ok(None);
+        };
+        if !file_type.is_dir() {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
+        let mut known = self.folders.write().unwrap_or_else(PoisonError::into_inner);
+        known.insert(path.to_owned(), place.clone());
+        Ok(Some(place))
+    }
 }
 
-fn is_absent(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind::{InvalidInput, NotADirectory, NotFound};
+fn is_absent(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidInput, NotADirectory, NotFound};
     // A name with a NUL in it names nothing.
     matches!(error.kind(), NotFound | NotADirectory | InvalidInput)
 }
 
 impl Tree for DiskTree {
     fn kind(&self, path: &str) -> Result<Option<Kind>> {
-        let Some(real) = self.locate(path)? else {
-            return Ok(None);
-        };
-        let metadata = real
-            .metadata()
-            .map_err(|e| io_error(&self.display(path), &e))?;
-        Ok(Some(if metadata.is_dir() {
-            Kind::Directory
-        } else {
-            Kind::File
+        Ok(self.locate(path)?.map(|(_, file_type)| {
+            if file_type.is_dir() {
+                Kind::Directory
+            } else {
+                Kind::File
+            }
         }))
     }
 
     fn read(&self, path: &str) -> Result<Arc<[u8]>> {
         let display = || self.display(path);
-        let real = self.locate(path)?.ok_or_else(|| missing(&display()))?;
+        let (real, _) = self.locate(path)?.ok_or_else(|| missing(&display()))?;
         let file = std::fs::File::open(&real).map_err(|e| io_error(&display(), &e))?;
         let metadata = file.metadata().map_err(|e| io_error(&display(), &e))?;
         if metadata.is_dir() {
@@ -129,8 +176,8 @@ impl Tree for DiskTree {
     }
 
     fn list(&self, path: &str) -> Result<Vec<Entry>> {
-        let error = |e: &std::io::Error| io_error(&self.display(path), e);
-        let real = self
+        let error = |e: &io::Error| io_error(&self.display(path), e);
+        let (real, _) = self
             .locate(path)?
             .ok_or_else(|| missing(&self.display(path)))?;
         let mut entries = Vec::new();
@@ -170,7 +217,7 @@ impl Tree for DiskTree {
     }
 
     fn resolve(&self, path: &str) -> Result<Option<String>> {
-        let Some(real) = self.locate(path)? else {
+        let Some((real, _)) = self.locate(path)? else {
             return Ok(None);
         };
         let relative = real.strip_prefix(&self.root).unwrap_or(&real);
@@ -209,7 +256,7 @@ pub(super) fn is_a_folder(path: &str) -> Error {
     )
 }
 
-fn io_error(path: &str, error: &std::io::Error) -> Error {
+fn io_error(path: &str, error: &io::Error) -> Error {
     if is_absent(error) {
         return missing(path);
     }
@@ -253,6 +300,8 @@ mod tests {
         symlink("sub/a", root.join("in")).unwrap();
         symlink("../outside", root.join("out")).unwrap();
         symlink("nowhere", root.join("dangling")).unwrap();
+        symlink("sub", root.join("folder")).unwrap();
+        symlink("..", root.join("above")).unwrap();
         let tree = DiskTree::open(&root).unwrap();
         assert_eq!(&*tree.read("in").unwrap(), b"a");
         let error = tree.read("out").unwrap_err();
@@ -262,12 +311,19 @@ mod tests {
             "`out` leads out of `.` through a symbolic link"
         );
         assert_eq!(tree.read("dangling").unwrap_err().rule(), "ref/missing");
+        // What is below a folder is found through what is known of the folder.
+        for _ in 0..2 {
+            assert_eq!(tree.resolve("folder/a").unwrap().as_deref(), Some("sub/a"));
+            assert_eq!(tree.kind("folder").unwrap(), Some(Kind::Directory));
+            let error = tree.read("above/outside").unwrap_err();
+            assert_eq!(error.rule(), "file/escape");
+        }
         let links: Vec<bool> = tree
             .list("")
             .unwrap()
             .iter()
             .map(|e| e.is_symlink)
             .collect();
-        assert_eq!(links, [true, true, true, false]);
+        assert_eq!(links, [true, true, true, true, true, false]);
     }
 }
