@@ -45,125 +45,135 @@ mod trust;
 mod verify;
 
 use std::ffi::OsString;
+use std::io;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{ArgMatches, Args as _, FromArgMatches as _};
 
 pub use output::Exit;
 
-/// Renders and verifies Flux GitOps repositories without a cluster and without
-/// the network
-#[derive(Debug, Parser)]
-#[command(name = "fluxwright", version, propagate_version = true)]
-#[command(max_term_width = 100, disable_help_subcommand = true)]
-#[command(
-    after_help = "Exit codes: 0 done; 1 the answer is no; 2 it could not be done, or not wholly."
-)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
+/// A command: what it takes and what it does.
+struct Command {
+    name: &'static str,
+    /// Adds its help and its arguments.
+    define: fn(clap::Command) -> clap::Command,
+    run: fn(&ArgMatches) -> Result<io::Result<Exit>, clap::Error>,
 }
 
-#[derive(Debug, Subcommand)]
-enum Command {
-    Build(Box<build::Args>),
-    Bundle(bundle::Args),
-    Check(Box<check::Args>),
-    Completion(completion::Args),
-    #[cfg(feature = "sops")]
-    Decrypt(decrypt::Args),
-    #[cfg(not(feature = "sops"))]
-    Decrypt(absent::Args),
-    Diff(Box<diff::Args>),
-    Envsubst(envsubst::Args),
-    #[cfg(feature = "network")]
-    Fetch(Box<fetch::Args>),
-    #[cfg(not(feature = "network"))]
-    Fetch(absent::Args),
-    Get(Box<get::Args>),
-    Graph(Box<graph::Args>),
-    Kustomize(Box<kustomize::Args>),
-    #[cfg(feature = "network")]
-    Lock(Box<lock::Args>),
-    #[cfg(not(feature = "network"))]
-    Lock(absent::Args),
-    Man(man::Args),
-    Rbac(Box<rbac::Args>),
-    Migrate(migrate::Args),
-    Rule(rule::Args),
-    Store(store::Args),
-    #[cfg(feature = "verify")]
-    Verify(Box<verify::Args>),
-    #[cfg(not(feature = "verify"))]
-    Verify(absent::Args),
-    #[cfg(feature = "network")]
-    Vendor(Box<fetch::VendorArgs>),
-    #[cfg(not(feature = "network"))]
-    Vendor(absent::Args),
-    Template(Box<template::Args>),
+/// A command whose arguments are a type with a method `run`.
+macro_rules! command {
+    ($name:literal, $args:ty $(, $feature:literal)?) => {
+        Command {
+            name: $name,
+            define: <$args>::augment_args,
+            run: |matches| Ok(<$args>::from_arg_matches(matches)?.run($($feature)?)),
+        }
+    };
 }
+
+/// All commands, in the order of the help.
+const COMMANDS: &[Command] = &[
+    command!("build", build::Args),
+    command!("bundle", bundle::Args),
+    command!("check", check::Args),
+    command!("completion", completion::Args),
+    #[cfg(feature = "sops")]
+    command!("decrypt", decrypt::Args),
+    #[cfg(not(feature = "sops"))]
+    command!("decrypt", absent::Args, "sops"),
+    command!("diff", diff::Args),
+    command!("envsubst", envsubst::Args),
+    #[cfg(feature = "network")]
+    command!("fetch", fetch::Args),
+    #[cfg(not(feature = "network"))]
+    command!("fetch", absent::Args, "network"),
+    command!("get", get::Args),
+    command!("graph", graph::Args),
+    command!("kustomize", kustomize::Args),
+    #[cfg(feature = "network")]
+    command!("lock", lock::Args),
+    #[cfg(not(feature = "network"))]
+    command!("lock", absent::Args, "network"),
+    command!("man", man::Args),
+    command!("rbac", rbac::Args),
+    command!("migrate", migrate::Args),
+    command!("rule", rule::Args),
+    command!("store", store::Args),
+    #[cfg(feature = "verify")]
+    command!("verify", verify::Args),
+    #[cfg(not(feature = "verify"))]
+    command!("verify", absent::Args, "verify"),
+    #[cfg(feature = "network")]
+    command!("vendor", fetch::VendorArgs),
+    #[cfg(not(feature = "network"))]
+    command!("vendor", absent::Args, "network"),
+    command!("template", template::Args),
+];
 
 /// Runs the program with these arguments, the first of them its own name.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(args) {
-        Ok(cli) => cli,
+    let args: Vec<OsString> = args.into_iter().collect();
+    // Defining the arguments of all commands takes longer than building a
+    // small kustomization does: one that is named needs no other.
+    let named = args.get(1).and_then(|name| name.to_str());
+    let definition = match named.and_then(command) {
+        Some(command) => program(std::slice::from_ref(command)),
+        None => definition(),
+    };
+    let result =
+        definition
+            .try_get_matches_from(args)
+            .and_then(|matches| match matches.subcommand() {
+                Some((name, matches)) => match command(name) {
+                    Some(command) => (command.run)(matches),
+                    None => Ok(Ok(Exit::Failed)),
+                },
+                None => Ok(Ok(Exit::Failed)),
+            });
+    match result {
+        Ok(Ok(exit)) => exit.into(),
+        Ok(Err(e)) => output::exit_of_io(&e).into(),
         Err(e) => {
             // clap prints help to standard output and errors to standard error.
             let code = e.exit_code();
-            return match e.print() {
+            match e.print() {
                 Ok(()) if code == 0 => Exit::Done.into(),
                 Ok(()) => Exit::Failed.into(),
                 Err(e) => output::exit_of_io(&e).into(),
-            };
+            }
         }
-    };
-    let result = match cli.command {
-        Command::Build(args) => args.run(),
-        Command::Bundle(args) => args.run(),
-        Command::Check(args) => args.run(),
-        Command::Completion(args) => args.run(),
-        #[cfg(feature = "sops")]
-        Command::Decrypt(args) => args.run(),
-        #[cfg(not(feature = "sops"))]
-        Command::Decrypt(args) => args.run("sops"),
-        Command::Diff(args) => args.run(),
-        Command::Envsubst(args) => args.run(),
-        #[cfg(feature = "network")]
-        Command::Fetch(args) => args.run(),
-        #[cfg(not(feature = "network"))]
-        Command::Fetch(args) => args.run("network"),
-        Command::Get(args) => args.run(),
-        Command::Graph(args) => args.run(),
-        Command::Kustomize(args) => args.run(),
-        #[cfg(feature = "network")]
-        Command::Lock(args) => args.run(),
-        #[cfg(not(feature = "network"))]
-        Command::Lock(args) => args.run("network"),
-        Command::Man(args) => args.run(),
-        Command::Rbac(args) => args.run(),
-        Command::Migrate(args) => args.run(),
-        Command::Rule(args) => args.run(),
-        Command::Store(args) => args.run(),
-        #[cfg(feature = "verify")]
-        Command::Verify(args) => args.run(),
-        #[cfg(not(feature = "verify"))]
-        Command::Verify(args) => args.run("verify"),
-        #[cfg(feature = "network")]
-        Command::Vendor(args) => args.run(),
-        #[cfg(not(feature = "network"))]
-        Command::Vendor(args) => args.run("network"),
-        Command::Template(args) => args.run(),
-    };
-    match result {
-        Ok(exit) => exit.into(),
-        Err(e) => output::exit_of_io(&e).into(),
     }
+}
+
+/// The command of a name.
+fn command(name: &str) -> Option<&'static Command> {
+    COMMANDS.iter().find(|command| command.name == name)
 }
 
 /// The definition of the command line, for completions and manual pages.
 fn definition() -> clap::Command {
-    use clap::CommandFactory as _;
-    Cli::command()
+    program(COMMANDS)
+}
+
+/// The command line with these commands alone.
+fn program(commands: &[Command]) -> clap::Command {
+    let program = clap::Command::new("fluxwright")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(
+            "Renders and verifies Flux GitOps repositories without a cluster and without the \
+             network",
+        )
+        .after_help(
+            "Exit codes: 0 done; 1 the answer is no; 2 it could not be done, or not wholly.",
+        )
+        .propagate_version(true)
+        .max_term_width(100)
+        .disable_help_subcommand(true)
+        .subcommand_required(true)
+        .arg_required_else_help(true);
+    commands.iter().fold(program, |program, command| {
+        program.subcommand((command.define)(clap::Command::new(command.name)))
+    })
 }
 
 /// Today, as in `2026-11-23`: for questions of whether something has ended.
