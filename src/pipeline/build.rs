@@ -546,7 +546,9 @@ impl Graph<'_> {
                 Ok(spec) => {
                     release.source = Some(release::source_of(spec, &objects));
                     release.chart = release::chart_request(spec, &objects);
-                    release::render(&release.object, spec, &context)
+                    // However it is rendered.
+                    release::verify(spec, &context)
+                        .and_then(|()| release::render(&release.object, spec, &context))
                 }
                 Err(e) => Err(e.clone()),
             });

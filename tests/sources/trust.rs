@@ -924,3 +924,118 @@ fn old_keys_may_be_bound_by_sha1_and_may_not_sign_so() {
     ]);
     refused(&verify(), 1, "trust/weak", "over a SHA1 digest");
 }
+
+/// Pushes an OCI layout: blobs, manifests by digest, tags.
+fn push_layout(registry: &Registry, files: &serde_json::Map<String, serde_json::Value>) {
+    let blobs = || {
+        let contents = files.iter().filter(|(path, _)| path.starts_with("blobs/"));
+        contents.filter_map(|(_, content)| content.as_str())
+    };
+    let manifest = |text: &str| -> Option<(String, bool)> {
+        let value: serde_json::Value = serde_json::from_str(text).ok()?;
+        let kind = value.get("mediaType")?.as_str()?;
+        (kind.contains("image")).then(|| (kind.to_owned(), kind.contains("index")))
+    };
+    for blob in blobs() {
+        registry.push_blob("app", blob.as_bytes());
+    }
+    for are_indexes in [false, true] {
+        for text in blobs() {
+            if let Some((kind, is_index)) = manifest(text)
+                && is_index == are_indexes
+            {
+                let digest = Digest::of(text.as_bytes()).to_string();
+                registry.push_manifest("app", &digest, &kind, text);
+            }
+        }
+    }
+    let index: serde_json::Value =
+        serde_json::from_str(files["index.json"].as_str().unwrap()).unwrap();
+    for entry in index["manifests"].as_array().unwrap() {
+        let tag = &entry["annotations"]["org.opencontainers.image.ref.name"];
+        let path = entry["digest"].as_str().unwrap().replace(':', "/");
+        let text = files[&format!("blobs/{path}")].as_str().unwrap();
+        if let (Some(tag), Some((kind, _))) = (tag.as_str(), manifest(text)) {
+            registry.push_manifest("app", tag, &kind, text);
+        }
+    }
+}
+
+#[test]
+fn artifacts_are_verified_without_a_key() {
+    let Some(program) = program("docker-registry") else {
+        return;
+    };
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/verify/cosign/cases.json");
+    let cases: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let case = |name: &str| {
+        let mut all = cases["cases"].as_array().unwrap().iter();
+        all.find(|case| case["name"] == name).unwrap()
+    };
+    let root = cases["root"].to_string();
+    let verify = |issuer: &str| {
+        format!(
+            "    provider: cosign\n    trustedRootSecretRef: {{name: keys}}\n    \
+             matchOIDCIdentity:\n    - issuer: {issuer}\n      subject: ^https://github.com/org/repo/\n"
+        )
+    };
+    let issuer = case("keyless-dsse")["issuer"].as_str().unwrap();
+    for name in [
+        "keyless-dsse",
+        "keyless-simple",
+        "keyless-checkpoint-changed",
+    ] {
+        let registry = Registry::start(program.clone(), false);
+        let mut files = cases["files"].as_object().unwrap().clone();
+        files.extend(case(name)["files"].as_object().unwrap().clone());
+        push_layout(&registry, &files);
+        // Nothing uses it: it is locked, and verified, all the same.
+        let declared = |verify: &str| {
+            source(
+                "OCIRepository",
+                &format!(
+                    "  url: {}/app\n  insecure: true\n  ref: {{tag: '1.0'}}\n  verify:\n{verify}",
+                    registry.url()
+                ),
+            )
+        };
+        let fleet = Fleet::empty();
+        fleet.write("clusters/prod/source.yaml", &declared(&verify(issuer)));
+        fleet.write(
+            "clusters/prod/keys.yaml",
+            &secret("trusted_root.json", &root),
+        );
+        let run = fleet.run(&["lock"]);
+        if case(name).get("rule").is_some() {
+            refused(&run, 1, "trust/log", "`OCIRepository/flux-system/app`");
+            assert!(!fleet.root().join("fluxwright.lock").exists());
+            continue;
+        }
+        assert_eq!(run.code, Some(0), "{name}: {}", run.stderr);
+        let lockfile = fleet.lockfile();
+        let signed = "identity https://github.com/org/repo/.github/workflows/release.yml";
+        assert!(lockfile.contains(signed), "{lockfile}");
+        // As somebody else; from a trust root that the user names.
+        fleet.write(
+            "clusters/prod/source.yaml",
+            &declared(&verify("^https://other$")),
+        );
+        refused(&fleet.run(&["lock", "--check"]), 1, "trust/identity", "");
+        let plain = declared(&verify(issuer))
+            .split("  verify:")
+            .next()
+            .unwrap()
+            .to_owned();
+        fleet.write("clusters/prod/source.yaml", &plain);
+        fleet.write("keys/root.json", &root);
+        fleet.write(
+            ".fluxwright.yaml",
+            &format!(
+                "entries:\n- path: clusters/prod\ntrust:\n  trustedRoot: keys/root.json\n  \
+                 sources:\n  - source: OCIRepository/*/*\n    identities:\n    - issuer: {issuer}\n      \
+                 subject: ^https://github.com/org/repo/\n"
+            ),
+        );
+        fleet.done(&["lock", "--check"]);
+    }
+}

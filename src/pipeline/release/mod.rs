@@ -21,7 +21,7 @@ use super::{Sources, cluster};
 use crate::artifact::Digest;
 use crate::diag::{Findings, Result, Span};
 use crate::flux::api::{
-    ChartOrigin, HelmRelease, Image, Patch, PostRenderStrategy, PostRenderer, SourceRef,
+    ChartOrigin, ChartSpec, HelmRelease, Image, Patch, PostRenderStrategy, PostRenderer, SourceRef,
 };
 use crate::helm::{self, ReleaseOptions, RenderOptions, order};
 use crate::kustomize::{Step, post_render};
@@ -112,6 +112,28 @@ pub(super) fn chart_request(release: &HelmRelease, objects: &Objects<'_>) -> Opt
         ChartOrigin::Template(spec) => Some(ChartRequest::of(spec)),
         ChartOrigin::Reference { source, .. } => {
             charts::helm_chart(source, objects).map(|spec| ChartRequest::of(&spec))
+        }
+    }
+}
+
+/// Looks for the signatures that are demanded of a release's chart and of where
+/// it comes from.
+///
+/// # Errors
+///
+/// As [`Sources::verify`].
+pub(super) fn verify(release: &HelmRelease, context: &Context<'_>) -> Result<()> {
+    let of_spec = |spec: &ChartSpec| {
+        context.sources.verify(&spec.source)?;
+        context.sources.verify_chart(spec, &ChartRequest::of(spec))
+    };
+    match &release.chart {
+        ChartOrigin::Template(spec) => of_spec(spec),
+        ChartOrigin::Reference { source, span } => {
+            match charts::helm_chart(source, context.objects) {
+                Some(spec) => of_spec(&spec),
+                None => context.sources.verify(source).map_err(|e| e.at(*span)),
+            }
         }
     }
 }
