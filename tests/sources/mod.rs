@@ -14,6 +14,8 @@
 )]
 
 mod charts;
+#[cfg(feature = "verify")]
+mod cosign;
 mod fleet;
 mod git;
 mod http;
