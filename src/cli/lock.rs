@@ -93,7 +93,7 @@ impl Args {
         if self.check {
             return Ok(check(&old, &settled, source_map));
         }
-        write(&repository, &old, settled)
+        write(&repository, &old, &settled)
     }
 }
 
@@ -101,7 +101,7 @@ impl Args {
 fn write(
     repository: &Repository,
     old: &Lockfile,
-    settled: Settled,
+    settled: &Settled,
 ) -> Result<(Vec<Change>, Findings, Exit)> {
     let sources = &repository.source_map;
     if !settled.failures.is_empty() {
@@ -111,7 +111,7 @@ fn write(
         }
         return Ok((Vec::new(), findings, Exit::Failed));
     }
-    let findings = with_refusals(&settled, sources);
+    let findings = with_refusals(settled, sources);
     if findings.as_slice().iter().any(is_refusal) {
         // What nobody may use is not locked.
         return Ok((Vec::new(), findings, Exit::No));
@@ -128,10 +128,10 @@ fn write(
     }
     // What does not render may ask for more than is known.
     let is_error = |f: &Finding| f.severity == Severity::Error;
-    let exit = if !findings.as_slice().iter().any(is_error) {
-        Exit::Done
-    } else {
+    let exit = if findings.as_slice().iter().any(is_error) {
         Exit::Failed
+    } else {
+        Exit::Done
     };
     Ok((changes, findings, exit))
 }

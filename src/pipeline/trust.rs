@@ -92,7 +92,7 @@ impl Sources {
         };
         let subject = Subject {
             source: declared,
-            chart: Some((chart, spec.verify.as_ref())),
+            chart: Some((chart, spec.verify.as_deref())),
         };
         self.settle(&chart_name(&spec.source, chart), &subject)
     }

@@ -102,7 +102,7 @@ fn host(url: &str) -> String {
 
 /// What is done together.
 enum Task {
-    One(Key, Order),
+    One(Key, Box<Order>),
     /// Charts of one repository.
     Charts(Source, Vec<(Key, Order, helm::Asked)>),
 }
@@ -148,7 +148,7 @@ fn group(orders: BTreeMap<Key, Order>) -> VecDeque<Task> {
     let mut tasks: VecDeque<Task> = VecDeque::new();
     for (key, order) in orders {
         let Key::Chart(request, chart) = &key else {
-            tasks.push_back(Task::One(key, order));
+            tasks.push_back(Task::One(key, Box::new(order)));
             continue;
         };
         let Some(source) = order.source.clone() else {

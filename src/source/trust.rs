@@ -119,7 +119,7 @@ impl Subject<'_> {
     fn own(&self) -> Option<&Result<Verification>> {
         match self.chart {
             Some((_, verification)) => verification,
-            None => self.source.verify.as_ref(),
+            None => self.source.verify.as_deref(),
         }
     }
 }
@@ -128,7 +128,7 @@ impl Policy {
     /// The Secret whose keys decide, where it may still turn up; none where no
     /// Secret is needed.
     pub fn needs_secret<'s>(&self, source: &'s Source) -> Option<&'s str> {
-        let Some(Ok(verification)) = &source.verify else {
+        let Some(Ok(verification)) = source.verify.as_deref() else {
             return None;
         };
         let names = [&verification.secret, &verification.trusted_root];
@@ -253,7 +253,7 @@ impl Policy {
         if let Some(secret) = &own.secret {
             let mut keys = self.keys_of(namespace, secret, secrets)?;
             // Compat: source-controller takes the entries that end so.
-            keys.retain(|key| key.name.ends_with(".pub"));
+            keys.retain(|key| key.name.strip_suffix(".pub").is_some());
             if keys.is_empty() {
                 return Err(refuse(
                     "trust/key-file",
@@ -274,7 +274,7 @@ impl Policy {
         let root = match &own.trusted_root {
             Some(secret) => {
                 let files = self.keys_of(namespace, secret, secrets)?;
-                let named = files.iter().find(|f| f.name.ends_with(".json"));
+                let named = files.iter().find(|f| f.name == "trusted_root.json");
                 let only = files.first().filter(|_| files.len() == 1);
                 named.or(only).cloned().ok_or_else(|| {
                     refuse(

@@ -161,7 +161,7 @@ fn artifacts_are_verified_by_both_schemes() {
                 || (is_proof && line.starts_with("  - "));
             !is_proof
         });
-        lines.map(|line| format!("{line}\n")).collect()
+        lines.collect::<Vec<_>>().join("\n") + "\n"
     };
     fleet.write("fluxwright.lock", &without);
     refused(

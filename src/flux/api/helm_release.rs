@@ -92,7 +92,7 @@ pub struct ChartSpec {
     /// `ignoreMissingValuesFiles`.
     pub ignores_missing_values_files: bool,
     /// `verify`: who must have signed it.
-    pub verify: Option<Result<Verification>>,
+    pub verify: Option<Arc<Result<Verification>>>,
 }
 
 /// An entry of `valuesFrom`.
@@ -290,7 +290,7 @@ impl ChartSpec {
             source_span: source.node().span(),
             values_files: spec.strings("valuesFiles")?.into_iter().cloned().collect(),
             ignores_missing_values_files: spec.bool("ignoreMissingValuesFiles")?,
-            verify: Verification::read(spec),
+            verify: Verification::read(spec).map(Arc::new),
             chart,
         })
     }

@@ -34,7 +34,7 @@ pub struct Source {
     /// `spec.ignore`.
     pub ignore: Option<Arc<str>>,
     /// `spec.verify`: who must have signed it.
-    pub verify: Option<Result<Verification>>,
+    pub verify: Option<Arc<Result<Verification>>>,
     /// What is particular to its kind.
     pub spec: SourceSpec,
 }
@@ -193,7 +193,7 @@ impl Source {
                 provider
             },
             insecure: spec.bool("insecure")?,
-            verify: Verification::read(&spec),
+            verify: Verification::read(&spec).map(Arc::new),
             ignore: spec.string("ignore")?.and_then(Node::shared_text).cloned(),
             spec: match &*id.kind {
                 "GitRepository" => SourceSpec::Git(git(&spec)?),
