@@ -6,7 +6,9 @@
     reason = "tests may panic, and read and write files"
 )]
 
+mod article;
 mod bad_repository;
+mod baseline;
 mod build;
 #[cfg(feature = "verify")]
 mod bundle;

@@ -49,7 +49,7 @@ pub static CANDIDATES: &[(&str, Outcome)] = &[
         "cloud registry without `provider`",
         LeftOut("a Secret or anonymous access may do"),
     ),
-    ("one Secret to fetch and to push", LeftOut(NOT_YET)),
+    ("one Secret to fetch and to push", LeftOut(NOISE)),
     ("`passCredentials`", Rule("source/pass-credentials")),
     ("SSH without known hosts", Rule("source/secret-keys")),
     ("Git source on a branch or a range", Rule("pin/floating")),
@@ -234,7 +234,10 @@ pub static CANDIDATES: &[(&str, Outcome)] = &[
         Rule("own/deletion-policy"),
     ),
     ("`force` on what holds data", Rule("own/force")),
-    ("ignored fields without a target", LeftOut(NOT_YET)),
+    (
+        "ignored fields without a target",
+        Rule("own/ignored-fields"),
+    ),
     ("field that cannot be changed", LeftOut(A_DIFFERENCE)),
     (
         "automation that pushes to the deployed branch",
@@ -242,7 +245,10 @@ pub static CANDIDATES: &[(&str, Outcome)] = &[
     ),
     ("range that is no range", Rule("auto/policy")),
     ("message template with removed data", Rule("auto/template")),
-    ("automation of a path that does not exist", LeftOut(NOT_YET)),
+    (
+        "automation of a path that does not exist",
+        Rule("ref/missing"),
+    ),
     ("setter without a policy", Rule("auto/marker")),
     (
         "event sources that match nothing",

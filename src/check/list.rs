@@ -81,6 +81,8 @@ pub static RULES: &[&Rule] = &[
     &own::deletion_policy::RULE,
     &own::duplicate::RULE,
     &own::force::RULE,
+    &own::ignored_fields::RULE,
+    &own::replicas::RULE,
     &pin::floating::RULE,
     &pin::not_a_commit::RULE,
     &rbac::aggregation::RULE,

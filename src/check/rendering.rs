@@ -429,7 +429,7 @@ pub(super) static KUSTOMIZE_PLUGIN: Rule = told(
 
 pub(super) static KUSTOMIZE_REMOTE: Rule = told(
     "kustomize/remote",
-    Severity::Error,
+    Severity::Warning,
     "a remote base",
     "What is fetched from an address at every build is covered by no lockfile and no \
      signature, and Flux can be told to refuse it. Here it is not fetched at all.",

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use rayon::prelude::*;
 
 use super::settings::Settings;
-use super::{Check, Out, RULES, Repository, Rule, View};
-use crate::diag::{Finding, Findings};
+use super::{Check, Out, RULES, Repository, Rule, View, references};
+use crate::diag::{Finding, Findings, Severity};
 
 /// Runs all rules that are switched on; `told` is what rendering told already.
 ///
@@ -55,11 +55,22 @@ pub fn run(
         if let Some(rule) = super::rule(&finding.rule) {
             finding.severity = finding.severity.min(rule.severity);
         }
+        if *finding.rule == *"kustomize/remote" && refuses_remote_bases(views, &finding) {
+            finding.severity = Severity::Error;
+            finding.message.push_str(", and Flux is told to refuse it");
+        }
         findings.push(finding);
     }
     let mut sorted = settings.apply(findings, &repository.source_map);
     drop_echoes(&mut sorted);
+    references::patches::drop_shared(repository, views, &mut sorted);
     sorted
+}
+
+/// Whether kustomize-controller takes no remote bases in the cluster of a finding.
+fn refuses_remote_bases(views: &[View<'_>], finding: &Finding) -> bool {
+    let mut views = views.iter().filter(|view| view.label == finding.cluster);
+    views.any(|view| view.access().controllers.refuses_remote_bases)
 }
 
 /// Drops what follows from something else that is told.
@@ -75,6 +86,17 @@ fn drop_echoes(findings: &mut Vec<Finding>) {
         .collect();
     findings.retain(|f| {
         !f.rule.starts_with("schema/") || !holes.contains(&(f.cluster.clone(), f.object.clone()))
+    });
+    // A field that a version of Flux does not have yet is one that its schema
+    // does not know.
+    let unknown: BTreeSet<_> = findings
+        .iter()
+        .filter(|f| *f.rule == *"schema/invalid" && f.path.is_some())
+        .map(|f| (f.cluster.clone(), f.object.clone(), f.path.clone()))
+        .collect();
+    findings.retain(|f| {
+        *f.rule != *"api/unknown-field"
+            || !unknown.contains(&(f.cluster.clone(), f.object.clone(), f.path.clone()))
     });
     let same = |a: &Finding, b: &Finding| {
         a.location.is_some()
@@ -94,4 +116,53 @@ fn drop_echoes(findings: &mut Vec<Finding>) {
         }
         true
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::check::example::testing::found;
+
+    #[test]
+    fn remote_bases_are_errors_where_flux_refuses_them() {
+        let repository = |more: &str| {
+            format!(
+                "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata:\n  name: \
+                 a\n  namespace: flux-system\nspec:\n  interval: 10m\n  path: ./a\n  prune: true\n  \
+                 sourceRef:\n    kind: GitRepository\n    name: flux-system\n{more}-- \
+                 a/kustomization.yaml --\nresources: [https://example.com/base.yaml]\n"
+            )
+        };
+        let severity = |more: &str| {
+            let all = found("kustomize/remote", &repository(more));
+            all.iter()
+                .map(|f| f.split(' ').next().unwrap().to_owned())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(severity(""), ["warning"]);
+        let patch = "-- clusters/prod/flux-system/kustomization.yaml --\nresources: \
+                     [gotk-sync.yaml]\npatches:\n- target: {kind: Deployment, name: \
+                     kustomize-controller}\n  patch: |\n    - op: add\n      path: \
+                     /spec/template/spec/containers/0/args/-\n      value: --no-remote-bases=true\n";
+        assert_eq!(severity(patch), ["error"]);
+    }
+
+    #[test]
+    fn a_value_that_an_optional_object_may_give_is_a_warning() {
+        let repository = |optional: bool| {
+            format!(
+                "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata:\n  name: \
+                 a\n  namespace: flux-system\nspec:\n  interval: 10m\n  path: ./a\n  prune: true\n  \
+                 sourceRef:\n    kind: GitRepository\n    name: flux-system\n  postBuild:\n    \
+                 substitute: {{x: y}}\n    substituteFrom:\n    - kind: Secret\n      name: s\n      \
+                 optional: {optional}\n-- a/a.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  \
+                 name: a\n  namespace: default\ndata:\n  a: ${{value}}\n"
+            )
+        };
+        assert_eq!(
+            found("subst/unresolved", &repository(true)),
+            ["warning a/a.yaml:7:6 `value` has a value only where an optional object gives it one"]
+        );
+        let all = found("subst/unresolved", &repository(false));
+        assert!(all[0].starts_with("info"), "{all:?}");
+    }
 }

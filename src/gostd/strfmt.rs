@@ -311,10 +311,12 @@ fn is_hostname(text: &str) -> bool {
     HOSTNAME.is_match(text) && text.len() <= 255 && text.split('.').all(|label| label.len() <= 63)
 }
 
+/// Compat: Go's `encoding/base64`, which passes over line breaks.
 fn is_base64(text: &str) -> bool {
-    !text.is_empty()
+    let packed: String = text.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
+    !packed.is_empty()
         && base64::engine::general_purpose::STANDARD
-            .decode(text)
+            .decode(packed)
             .is_ok()
 }
 

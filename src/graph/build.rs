@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use foldhash::HashMap;
+use foldhash::{HashMap, HashSet};
 
 use super::{Edge, Graph, Item, Moment, Why};
 use crate::diag::Span;
@@ -20,6 +20,7 @@ impl Graph {
         let mut builder = Builder {
             items: BTreeMap::new(),
             owners: HashMap::default(),
+            shared: HashSet::default(),
             numbers: HashMap::default(),
             graph: Graph::default(),
         };
@@ -35,6 +36,8 @@ struct Builder<'a> {
     items: BTreeMap<Key<'a>, &'a Node>,
     /// Which unit applies which object.
     owners: HashMap<Key<'a>, &'a Unit>,
+    /// What more than one unit applies: it waits for neither.
+    shared: HashSet<Key<'a>>,
     numbers: HashMap<Key<'a>, usize>,
     graph: Graph,
 }
@@ -55,7 +58,10 @@ impl<'a> Builder<'a> {
             if is_item(&object.id.gvk) && !unit.remote {
                 self.items.entry(key).or_insert(&object.node);
             }
-            self.owners.entry(key).or_insert(unit);
+            let owner = *self.owners.entry(key).or_insert(unit);
+            if owner.kind != unit.kind || owner.id != unit.id {
+                self.shared.insert(key);
+            }
         }
     }
 
@@ -93,7 +99,7 @@ impl<'a> Builder<'a> {
                 }
                 None => owner.is_none() || is_repository(cluster, &key),
             };
-            if !by_hand {
+            if !by_hand && !self.shared.contains(&key) {
                 let parent = owner.and_then(|o| self.numbers.get(&key_of_unit(o)).copied());
                 if let Some(parent) = parent {
                     let span = object.span();

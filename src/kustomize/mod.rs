@@ -52,6 +52,7 @@ pub use file::{FILE_NAMES, HelmChart, HelmGlobals, Text};
 pub use output::{file_names, to_yaml};
 pub use post_render::{Step, post_render};
 pub use remote::RepoSpec;
+pub use transform::patch::NOTHING_SELECTED;
 
 use crate::diag::{Error, Findings, Result};
 use crate::resource::Files;

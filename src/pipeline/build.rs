@@ -731,6 +731,9 @@ impl Graph<'_> {
     /// Drops Kustomizations whose parent no longer renders them.
     fn drop_orphans(&mut self) {
         loop {
+            // Each parent's objects are looked through once, however many
+            // children it has.
+            let mut rendered: BTreeMap<&Owner, Option<BTreeSet<Key>>> = BTreeMap::new();
             let orphans: Vec<Key> = self
                 .tasks
                 .iter()
@@ -738,7 +741,10 @@ impl Graph<'_> {
                     let Some(parent) = &task.parent else {
                         return false;
                     };
-                    !self.may_render(parent, key)
+                    let rendered = rendered
+                        .entry(parent)
+                        .or_insert_with(|| self.rendered_by(parent));
+                    rendered.as_ref().is_some_and(|keys| !keys.contains(key))
                 })
                 .map(|(key, _)| key.clone())
                 .collect();
@@ -751,19 +757,21 @@ impl Graph<'_> {
         }
     }
 
-    /// Whether an owner renders a Kustomization, or cannot tell.
-    fn may_render(&self, (kind, owner): &Owner, key: &Key) -> bool {
-        let is_it = |object: &Node| key_of(object).as_ref() == Some(key);
+    /// The Kustomizations that an owner renders; none where it cannot tell.
+    fn rendered_by(&self, (kind, owner): &Owner) -> Option<BTreeSet<Key>> {
         match kind {
             UnitKind::Kustomization => match self.tasks.get(owner).map(|task| &task.done) {
-                None => false,
-                Some(Some(Ok(done))) => done.objects.iter().any(is_it),
-                Some(_) => true,
+                None => Some(BTreeSet::new()),
+                Some(Some(Ok(done))) => Some(done.objects.iter().filter_map(key_of).collect()),
+                Some(_) => None,
             },
             UnitKind::HelmRelease => match self.releases.get(owner).map(|r| &r.done) {
-                None => false,
-                Some(Some(Ok(done))) => done.objects.iter().any(|o| is_it(&o.node)),
-                Some(_) => true,
+                None => Some(BTreeSet::new()),
+                Some(Some(Ok(done))) => {
+                    let objects = done.objects.iter();
+                    Some(objects.filter_map(|o| key_of(&o.node)).collect())
+                }
+                Some(_) => None,
             },
         }
     }

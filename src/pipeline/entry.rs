@@ -224,7 +224,11 @@ impl Scan {
                 continue;
             };
             let folder = sync_path(&found.object, &["spec", "sync", "path"]);
-            let id = ResId::of(&found.object);
+            let mut id = ResId::of(&found.object);
+            if id.namespace.is_empty() {
+                // Where it is installed, unless its kustomization says another.
+                id.namespace = "flux-system".into();
+            }
             let name: Arc<str> = match sync.get("name").and_then(Node::shared_text) {
                 Some(name) => name.clone(),
                 None => id.namespace.clone(),
@@ -336,6 +340,8 @@ fn made_by_instance(source: &SourceRef, sync: &Node, folder: &str) -> Node {
         node
     };
     let path = sync.get("path").cloned().unwrap_or_else(|| text(folder));
+    // Compat: the default of flux-operator's definition.
+    let interval = sync.get("interval").cloned().unwrap_or_else(|| text("1m"));
     map(&[
         ("apiVersion", text("kustomize.toolkit.fluxcd.io/v1")),
         ("kind", text("Kustomization")),
@@ -349,6 +355,7 @@ fn made_by_instance(source: &SourceRef, sync: &Node, folder: &str) -> Node {
         (
             "spec",
             map(&[
+                ("interval", interval),
                 ("path", path),
                 ("prune", Node::bool(true, span)),
                 (

@@ -385,25 +385,46 @@ fn substitute_all(
                 .map_err(|e| e.object(ResId::of(object).to_object_ref()))
         })
         .collect::<Result<_>>()?;
-    let unknown = sourced
-        .iter()
-        .any(|s| s.variables.is_none() && !s.reference.optional);
+    let absent = |optional: bool| {
+        let mut absent = sourced.iter().filter(|s| s.variables.is_none());
+        absent.any(|s| s.reference.optional == optional)
+    };
+    let value = if absent(false) {
+        Value::Elsewhere
+    } else if absent(true) {
+        Value::PerhapsElsewhere
+    } else {
+        Value::Nowhere
+    };
     let mut objects = Vec::with_capacity(substituted.len());
     for one in substituted {
         for (name, span) in &one.unset {
             let object = ResId::of(&one.object);
-            findings.push(unset(name, *span, unknown, options).object(object.to_object_ref()));
+            findings.push(unset(name, *span, value, options).object(object.to_object_ref()));
         }
         objects.push(one.object);
     }
     Ok(objects)
 }
 
-/// A variable that is empty because nothing gives it a value; with `unknown`,
-/// an object that is not in the repository may.
-fn unset(name: &str, span: Span, unknown: bool, options: &Options) -> Finding {
-    let (severity, message) = if unknown {
+/// Where the value of a variable can come from that has none here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Value {
+    /// From an object that Flux insists on and the repository does not have.
+    Elsewhere,
+    /// From one that may be missing, and is not in the repository.
+    PerhapsElsewhere,
+    /// From nothing.
+    Nowhere,
+}
+
+/// A variable that is empty because nothing here gives it a value.
+fn unset(name: &str, span: Span, value: Value, options: &Options) -> Finding {
+    let (severity, message) = if value == Value::Elsewhere {
         (Severity::Info, format!("`{name}` has no value here"))
+    } else if value == Value::PerhapsElsewhere {
+        let message = format!("`{name}` has a value only where an optional object gives it one");
+        (Severity::Warning, message)
     } else if options.strict {
         let message = format!("`{name}` has neither a value nor a default: Flux refuses to apply");
         (Severity::Error, message)

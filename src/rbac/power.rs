@@ -227,7 +227,7 @@ fn steps(rights: &Rights<'_>, world: &World) -> Vec<Step> {
             if !may("create", group, resource, namespace, "") {
                 continue;
             }
-            let by = format!("create `{resource}` in `{namespace}`");
+            let by = format!("create `{resource}` in {}", place(namespace));
             if let Some(account) = account {
                 let by = format!("{by} that name no service account");
                 let to = account.clone();
@@ -237,7 +237,7 @@ fn steps(rights: &Rights<'_>, world: &World) -> Vec<Step> {
         }
         for (group, resource) in WORKLOADS {
             if anyone.is_none() && may("create", group, resource, namespace, "") {
-                anyone = Some(format!("create `{resource}` in `{namespace}`"));
+                anyone = Some(format!("create `{resource}` in {}", place(namespace)));
             }
         }
         let exec = ["pods/exec", "pods/attach"];
@@ -276,6 +276,15 @@ fn is_own(subject: &Subject) -> bool {
         &**name,
         "system:authenticated" | "system:unauthenticated" | "system:serviceaccounts"
     ))
+}
+
+/// A namespace in words; empty where it is any.
+fn place(namespace: &str) -> String {
+    if namespace.is_empty() {
+        "any namespace".to_owned()
+    } else {
+        format!("`{namespace}`")
+    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! In: findings in their order, and the sources that they point into. Out:
 //! text; nothing is printed here. A format is one file and one line here.
 
+mod baseline;
 pub mod difference;
 mod fingerprint;
 mod github;
@@ -19,6 +20,7 @@ mod tests;
 
 use crate::diag::Severity;
 
+pub use baseline::{Baseline, Compared};
 pub use fingerprint::fingerprints;
 pub use github::github;
 pub use gitlab::gitlab;

@@ -184,6 +184,19 @@ mod tests {
     }
 
     #[test]
+    fn what_two_apply_waits_for_neither() {
+        let charts = "apiVersion: source.toolkit.fluxcd.io/v1\nkind: HelmRepository\nmetadata:\n  name: \
+                      x\n  namespace: default\nspec:\n  url: https://charts.example.com\n";
+        let repository = format!(
+            "{}{}-- a/charts.yaml --\n{charts}-- b/charts.yaml --\n{charts}",
+            kustomization("a", "a", "  dependsOn:\n  - name: b\n"),
+            kustomization("b", "b", "  wait: true\n")
+        );
+        assert_eq!(found("dag/cycle", &repository), [""; 0]);
+        assert_eq!(found("own/duplicate", &repository).len(), 1);
+    }
+
+    #[test]
     fn a_source_cannot_come_out_of_what_is_fetched_from_it() {
         let source = "apiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\nmetadata:\n  \
                       name: x\n  namespace: flux-system\nspec:\n  interval: 1h\n  url: \

@@ -62,9 +62,19 @@ pub(in crate::check) fn pod_spec<'a>(applied: &Applied<'a>) -> Option<(String, &
         | ("apps", "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet")
         | ("batch", "Job") => &["spec", "template", "spec"],
         ("batch", "CronJob") => &["spec", "jobTemplate", "spec", "template", "spec"],
+        // A workload of another group, as Argo's and Knative's are.
+        (group, _) if group.contains('.') && has_containers(applied) => {
+            &["spec", "template", "spec"]
+        }
         _ => return None,
     };
     Some((format!("/{}", path.join("/")), applied.at(path)?))
+}
+
+/// Whether an object makes pods the way a Deployment does.
+fn has_containers(applied: &Applied<'_>) -> bool {
+    let containers = applied.at(&["spec", "template", "spec", "containers"]);
+    containers.is_some_and(Node::is_sequence)
 }
 
 fn one(applied: &Applied<'_>, image: &Node, path: String, out: &mut Out<'_>) {

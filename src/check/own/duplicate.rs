@@ -66,7 +66,11 @@ fn check(view: &View<'_>, out: &mut Out<'_>) {
     for applied in view.objects() {
         // What is bootstrapped and not applied has no owner; what goes to
         // another cluster is not here.
-        if applied.unit.is_none() || applied.is_remote() || is_shared(applied) {
+        if applied.unit.is_none()
+            || applied.is_remote()
+            || is_shared(applied)
+            || is_unresolved(applied)
+        {
             continue;
         }
         let gvk = applied.gvk();
@@ -110,6 +114,11 @@ fn is_shared(applied: &Applied<'_>) -> bool {
     annotation("kustomize.toolkit.fluxcd.io/ssa").is_some()
         || annotation("kustomize.toolkit.fluxcd.io/reconcile") == Some("disabled")
         || applied.gvk().group.is_empty() && applied.gvk().kind.is_empty()
+}
+
+/// Whether the name depends on variables that have no value here.
+fn is_unresolved(applied: &Applied<'_>) -> bool {
+    applied.name().contains("${") || applied.namespace.contains("${")
 }
 
 fn is_namespace(applied: &Applied<'_>) -> bool {

@@ -40,6 +40,8 @@ pub(in crate::check) struct Controllers {
     pub(in crate::check) helm_account: Option<String>,
     /// The controllers with `--no-cross-namespace-refs`.
     pub(in crate::check) confined: Vec<&'static str>,
+    /// `--no-remote-bases` of kustomize-controller.
+    pub(in crate::check) refuses_remote_bases: bool,
 }
 
 impl Controllers {
@@ -87,6 +89,9 @@ impl Controllers {
             ("--default-service-account", "helm-controller") => {
                 self.helm_account = Some(value.to_owned());
             }
+            ("--no-remote-bases", "kustomize-controller") => {
+                self.refuses_remote_bases = value == "true";
+            }
             ("--no-cross-namespace-refs", _)
                 if value == "true" && !self.confined.contains(&controller) =>
             {
@@ -110,6 +115,7 @@ impl Controllers {
                 self.kustomize_account = Some(account.clone());
                 self.helm_account = Some(account);
                 self.confined = NAMES.to_vec();
+                self.refuses_remote_bases = true;
             }
             let patches = applied.at(&["spec", "kustomize", "patches"]);
             for patch in patches.map_or(&[][..], Node::items) {

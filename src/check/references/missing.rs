@@ -1,10 +1,12 @@
 //! References to objects that do not exist.
 
 use super::values;
+use crate::artifact::path;
 use crate::check::{Applied, Check, Out, Rule, View};
 use crate::diag::{Severity, nearest};
 use crate::flux::api::{HELM, IMAGE, KUSTOMIZE, NOTIFICATION, SOURCE};
-use crate::pipeline::cluster::SourceOrigin;
+use crate::pipeline::cluster::{SourceOrigin, UnitKind};
+use crate::resource::Gvk;
 use crate::yaml::Node;
 
 pub(in crate::check) static RULE: Rule = Rule {
@@ -129,6 +131,12 @@ fn check(view: &View<'_>, out: &mut Out<'_>) {
     }
     for applied in view.of_kind(SOURCE, "GitRepository") {
         includes(view, applied, out);
+    }
+    for applied in view.of_kind(IMAGE, "ImageUpdateAutomation") {
+        update_path(view, applied, out);
+    }
+    for applied in view.of_kind(KUSTOMIZE, "Kustomization") {
+        health_checks(view, applied, out);
     }
     values::check(view, out);
 }
@@ -318,6 +326,77 @@ fn includes(view: &View<'_>, applied: &Applied<'_>, out: &mut Out<'_>) {
     }
 }
 
+/// The folder that an automation works in, where its source is this repository.
+fn update_path(view: &View<'_>, applied: &Applied<'_>, out: &mut Out<'_>) {
+    let Some(node) = applied.at(&["spec", "update", "path"]) else {
+        return;
+    };
+    let source = |key| applied.text(&["spec", "sourceRef", key]);
+    let namespace = source("namespace").unwrap_or(applied.namespace);
+    let name = source("name").unwrap_or_default();
+    let written = node.text().unwrap_or_default();
+    let Some(folder) = path::join("", written.trim_start_matches('/')) else {
+        return;
+    };
+    let files = &view.repository.sources.repository;
+    let is_there = folder.is_empty() || matches!(files.kind(&folder), Ok(Some(_)));
+    if is_there || !is_own(view, "GitRepository", namespace, name) {
+        return;
+    }
+    out.push(
+        out.about(applied, node.span(), format!("no such folder: `{written}`"))
+            .path("/spec/update/path")
+            .help("correct the path; it is relative to the root of the source"),
+    );
+}
+
+/// What a Kustomization waits for and nothing brings: it never becomes ready.
+fn health_checks(view: &View<'_>, applied: &Applied<'_>, out: &mut Out<'_>) {
+    let Some(checks) = applied.at(&["spec", "healthChecks"]) else {
+        return;
+    };
+    let unit = view.unit("Kustomization", applied.namespace, applied.name());
+    // With `wait` they do not count; elsewhere, and from charts that are not at
+    // hand, there is more than is known here.
+    if applied.is_true(&["spec", "wait"])
+        || unit.is_none_or(|unit| unit.remote || unit.outcome.is_err())
+        || !view.is_complete()
+    {
+        return;
+    }
+    let charts = || {
+        let mut units = view.cluster.units.iter();
+        units.all(|unit| unit.kind != UnitKind::HelmRelease || unit.outcome.is_ok())
+    };
+    for (i, check) in checks.items().iter().enumerate() {
+        let check = check.target();
+        let text = |key| check.get(key).and_then(|n| n.target().text());
+        let (Some(kind), Some(name)) = (text("kind"), check.get("name")) else {
+            continue;
+        };
+        let gvk = Gvk::new(text("apiVersion").unwrap_or_default(), kind);
+        let namespace = text("namespace").unwrap_or_default();
+        let named = name.target().text().unwrap_or_default();
+        let by_flux = [KUSTOMIZE, HELM, SOURCE].contains(&&*gvk.group);
+        // Operators make objects of any kind; those of Flux and plain workloads
+        // stand in repositories.
+        let is_sure = by_flux || (&*gvk.group == "apps" && charts());
+        if !is_sure || view.find(&gvk.group, kind, namespace, named).is_some() {
+            continue;
+        }
+        out.push(
+            out.about(
+                applied,
+                name.span(),
+                format!("it waits for {kind} `{namespace}/{named}`, which nothing applies"),
+            )
+            .severity(Severity::Warning)
+            .path(format!("/spec/healthChecks/{i}/name"))
+            .help(hint(view, &gvk.group, kind, namespace, named)),
+        );
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use crate::check::example::testing::check;
@@ -379,6 +458,51 @@ spec:
                 "`flux-system` is a Kustomization, and a HelmRelease depends on HelmReleases \
                  alone; depend on the HelmRelease that brings it"
                     .into()
+            )]
+        );
+    }
+
+    #[test]
+    fn health_checks_name_what_is_applied() {
+        let repository = |name: &str, more: &str| {
+            format!(
+                "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata:\n  \
+                 name: apps\n  namespace: flux-system\nspec:\n  interval: 10m\n  path: ./apps\n  \
+                 prune: true\n  sourceRef:\n    kind: GitRepository\n    name: flux-system\n  \
+                 healthChecks:\n  - apiVersion: source.toolkit.fluxcd.io/v1\n    kind: \
+                 HelmRepository\n    name: {name}\n    namespace: web\n{more}-- apps/charts.yaml \
+                 --\napiVersion: source.toolkit.fluxcd.io/v1\nkind: HelmRepository\nmetadata:\n  \
+                 name: charts\n  namespace: web\nspec:\n  url: https://charts.example.com\n"
+            )
+        };
+        assert_eq!(missing(&repository("charts", "")), []);
+        assert_eq!(missing(&repository("chart", "  wait: true\n")), []);
+        assert_eq!(
+            missing(&repository("chart", "")),
+            [(
+                "warning: it waits for HelmRepository `web/chart`, which nothing applies".into(),
+                "did you mean `charts`?".into()
+            )]
+        );
+    }
+
+    #[test]
+    fn automations_work_in_folders_that_are_there() {
+        let repository = |path: &str| {
+            format!(
+                "apiVersion: image.toolkit.fluxcd.io/v1\nkind: ImageUpdateAutomation\nmetadata:\n  \
+                 name: apps\n  namespace: flux-system\nspec:\n  interval: 10m\n  sourceRef:\n    \
+                 kind: GitRepository\n    name: flux-system\n  git:\n    push: {{branch: images}}\n    \
+                 commit: {{author: {{name: flux, email: flux@example.com}}}}\n  update:\n    path: \
+                 {path}\n"
+            )
+        };
+        assert_eq!(missing(&repository("./clusters/prod")), []);
+        assert_eq!(
+            missing(&repository("./deploy")),
+            [(
+                "error: no such folder: `./deploy`".into(),
+                "correct the path; it is relative to the root of the source".into()
             )]
         );
     }

@@ -1,4 +1,5 @@
 //! What is named is there.
 
 pub(super) mod missing;
+pub(super) mod patches;
 mod values;

@@ -3,6 +3,7 @@
 use crate::check::{Applied, Check, Out, Rule, View};
 use crate::diag::Severity;
 use crate::pipeline::cluster::UnitKind;
+use crate::yaml::Node;
 
 pub(in crate::check) static RULE: Rule = Rule {
     id: "schema/invalid",
@@ -110,7 +111,7 @@ fn check(view: &View<'_>, id: &str, out: &mut Out<'_>) {
             .unit
             .is_some_and(|u| u.kind == UnitKind::HelmRelease);
         for violation in verdict.violations.iter().filter(|v| v.rule == id) {
-            if is_widened(applied, &violation.path) {
+            if is_widened(applied, &violation.path) || is_unknown(applied, &violation.path) {
                 continue;
             }
             let severity = if chart {
@@ -122,15 +123,45 @@ fn check(view: &View<'_>, id: &str, out: &mut Out<'_>) {
                 .about(applied, violation.span, violation.message.clone())
                 .severity(severity)
                 .path(violation.path.clone());
-            finding.help = Some(
-                violation
-                    .help
-                    .clone()
-                    .unwrap_or_else(|| "look the field up in the reference of the API".to_owned()),
-            );
+            let help = successor(applied, &violation.path).map(str::to_owned);
+            finding.help = help.or_else(|| violation.help.clone()).or_else(|| {
+                let help = "look the field up in the reference of the API";
+                Some(help.to_owned())
+            });
             out.push(finding);
         }
     }
+}
+
+/// What to write instead of a field that tutorials have and no version does.
+fn successor(applied: &Applied<'_>, path: &str) -> Option<&'static str> {
+    match (&*applied.gvk().kind, path) {
+        ("HelmRelease", "/spec/upgrade/rollback") => Some(
+            "write `upgrade.remediation` with `retries` and `strategy: rollback`; options of the \
+             rollback itself go under `spec.rollback`",
+        ),
+        _ => None,
+    }
+}
+
+/// Whether a value holds an expression whose variables only the cluster has.
+fn is_unknown(applied: &Applied<'_>, path: &str) -> bool {
+    let variables = ["spec", "postBuild", "substituteFrom"];
+    let from_cluster = applied.unit.is_some_and(|unit| {
+        let given = unit.object.at_path(&variables);
+        given.is_some_and(|list| !list.target().items().is_empty())
+    });
+    let mut value = Some(applied.node());
+    for step in path.split('/').skip(1) {
+        let step = step.replace("~1", "/").replace("~0", "~");
+        value = value.and_then(|node| match step.parse::<usize>() {
+            Ok(index) if node.is_sequence() => node.items().get(index),
+            _ => node.get(&step),
+        });
+        value = value.map(Node::target);
+    }
+    let text = value.and_then(Node::text).unwrap_or_default();
+    from_cluster && text.contains("${") && text.contains('}')
 }
 
 /// Whether a value is one that flux-operator adds to those that Flux knows.
@@ -156,7 +187,7 @@ fn is_widened(applied: &Applied<'_>, path: &str) -> bool {
     let (Some(list), Some(index)) = (applied.at(&["spec", field]), index) else {
         return false;
     };
-    let source = list.items().get(index).map(crate::yaml::Node::target);
+    let source = list.items().get(index).map(Node::target);
     source
         .and_then(|source| source.str_at("kind"))
         .is_some_and(|kind| KINDS.contains(&kind))

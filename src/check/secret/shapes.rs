@@ -160,10 +160,11 @@ fn private_keys(text: &str, found: &mut Vec<Found>) {
             continue;
         };
         let is_key = label.len() < 40 && label.contains("PRIVATE KEY");
-        let base64 = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
+        let base64 = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
         let until_end = content.split("-----").next().unwrap_or_default();
-        let content = until_end.chars().filter(base64).count();
-        if is_key && content >= 40 && !until_end.contains("...") {
+        // A line of a key, not the words of whoever writes about keys.
+        let has_line = until_end.split(|c| !base64(c)).any(|run| run.len() >= 40);
+        if is_key && has_line && !until_end.contains("...") {
             let range = start..start + BEGIN.len() + label.len() + 5;
             let what = "a private key";
             found.push(Found { what, range });
@@ -350,7 +351,8 @@ pub(super) fn address_with_password(text: &str) -> Option<(&str, &str)> {
     let authority = rest.get(..end.unwrap_or(rest.len()))?;
     let (user, host) = authority.rsplit_once('@')?;
     let (name, password) = user.split_once(':')?;
-    let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '*' | '[' | ']');
+    // `{PASSWORD}`, `<password>`, `%(password)s`: filled in elsewhere.
+    let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '*' | '[' | ']' | '{' | '<' | '(');
     let made_up = [
         "password", "pass", "pwd", "secret", "token", "changeme", "xxx",
     ];
@@ -404,6 +406,9 @@ mod tests {
         assert_eq!(find(&key)[0].what, "a private key");
         assert!(find(&format!("{begin}\n...\n-----END")).is_empty());
         assert!(find("-----BEGIN CERTIFICATE-----\nMIIB").is_empty());
+        // Whoever writes about keys, or looks for them, has none.
+        let prose = "then come many words about what is in such a file and how it is made";
+        assert!(find(&format!("// {begin} {prose}\n")).is_empty());
     }
 
     #[test]
@@ -474,6 +479,7 @@ mod tests {
         let found = |text| address_with_password(text).map(|(user, _)| user);
         assert_eq!(found("postgres://app:Vq8hunter@db:5432/app"), Some("app"));
         assert_eq!(found("postgres://app:password@db"), None);
+        assert_eq!(found("rtsp://view:{CAMERA_PASSWORD}@door:554/live"), None);
         assert_eq!(found("https://example.com/a:b@c"), None);
         assert_eq!(found("ssh://git@example.com"), None);
     }

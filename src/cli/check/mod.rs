@@ -4,6 +4,7 @@ mod reach;
 mod schema;
 
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,12 +14,18 @@ use serde::{Deserialize, Serialize};
 use self::reach::Reach;
 use super::cache::{CacheArgs, Recorder, Texts, may_be_kept, take_up, texts_of};
 use super::fail_on::FailOn;
+use super::folder;
 use super::output::{self, Exit, Format};
+use super::read;
 use super::settings::{Extent, Repository as OpenRepository, RepositoryArgs};
 use crate::check::settings::Settings;
 use crate::check::{Repository, View, run};
 use crate::diag::{Error, Finding, Findings, Result, Severity, SourceMap};
+use crate::report::{Baseline, Compared};
 use crate::schema::KubernetesVersion;
+
+/// Some hundred thousand findings.
+const MAX_BASELINE_BYTES: usize = 256 << 20;
 
 /// Find what is wrong before it is merged
 ///
@@ -32,6 +39,8 @@ use crate::schema::KubernetesVersion;
 ///   fluxwright check --rule rbac --rule tenancy       # two families of rules
 ///   fluxwright check --only flux-system/apps          # one Flux object and what it applies
 ///   fluxwright check --changed-from main              # what the change reaches
+///   fluxwright check --baseline known.json --write-baseline   # accept what is found today
+///   fluxwright check --baseline known.json            # what is new since then
 ///   fluxwright check schema deployment.yaml           # loose manifests
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment, args_conflicts_with_subcommands = true)]
@@ -61,6 +70,15 @@ pub(super) struct Args {
     #[arg(long, value_name = "SEVERITY", default_value = "error")]
     fail_on: FailOn,
 
+    /// Findings that are known: only others are reported and count. They are known again when
+    /// their lines have moved
+    #[arg(long, value_name = "FILE", conflicts_with = "only")]
+    baseline: Option<PathBuf>,
+
+    /// Write all findings to the file of --baseline, instead of reporting them
+    #[arg(long, requires = "baseline", conflicts_with = "changed_from")]
+    write_baseline: bool,
+
     /// The form of the findings
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     output: Format,
@@ -82,6 +100,10 @@ struct Checked {
     objects: usize,
     /// The files that findings point into, where it is kept.
     texts: Texts,
+    /// How many findings the baseline knows.
+    known: usize,
+    /// How many of the baseline are no longer found.
+    mended: usize,
 }
 
 impl Args {
@@ -95,7 +117,9 @@ impl Args {
         )]
         let start = Instant::now();
         let sources = Arc::new(SourceMap::new());
-        match self.repository.with_jobs(|| self.check(&sources)) {
+        let checked = self.repository.with_jobs(|| self.check(&sources));
+        let checked = checked.and_then(|checked| self.against_baseline(checked));
+        match checked {
             Ok(checked) => self.print(&checked, &sources, start),
             Err(e) => {
                 // Findings are asked for, and this is one.
@@ -104,6 +128,8 @@ impl Args {
                     clusters: 0,
                     objects: 0,
                     texts: Texts::new(),
+                    known: 0,
+                    mended: 0,
                 };
                 self.print(&checked, &sources, start)?;
                 Ok(Exit::Failed)
@@ -202,8 +228,33 @@ impl Args {
             clusters: views.len(),
             objects: views.iter().map(|view| view.objects().len()).sum(),
             texts: Texts::new(),
+            known: 0,
+            mended: 0,
         };
         Ok((checked, may_keep))
+    }
+
+    /// Leaves out what the baseline knows, or writes it.
+    fn against_baseline(&self, checked: Checked) -> Result<Checked> {
+        let Some(path) = &self.baseline else {
+            return Ok(checked);
+        };
+        if self.write_baseline {
+            let baseline = Baseline::of(&checked.findings);
+            folder::replace_file(path, baseline.to_text().as_bytes())?;
+            return Ok(Checked {
+                findings: Vec::new(),
+                known: baseline.len(),
+                ..checked
+            });
+        }
+        let Compared { new, known, mended } = read_baseline(path)?.compare(checked.findings);
+        Ok(Checked {
+            findings: new,
+            known,
+            mended,
+            ..checked
+        })
     }
 
     /// Keeps the findings about the Flux objects that were asked for.
@@ -259,6 +310,12 @@ impl Args {
     }
 }
 
+fn read_baseline(path: &Path) -> Result<Baseline> {
+    let text = read::text_file(path, MAX_BASELINE_BYTES)
+        .map_err(|e| e.help("`--write-baseline` writes it"))?;
+    Baseline::parse(&text).map_err(|e| e.context(path.display().to_string()))
+}
+
 /// `2 clusters, 812 objects: 1 error, 2 warnings (0.31 s)`
 fn summary(checked: &Checked, start: Instant) -> String {
     let counted = |count: usize, what: &str| {
@@ -279,6 +336,12 @@ fn summary(checked: &Checked, start: Instant) -> String {
     }
     if found.is_empty() {
         found.push("nothing is wrong".to_owned());
+    }
+    if checked.known > 0 {
+        found.push(format!("{} in the baseline", checked.known));
+    }
+    if checked.mended > 0 {
+        found.push(format!("{} of the baseline mended", checked.mended));
     }
     format!(
         "{}, {}: {} ({:.2} s)",

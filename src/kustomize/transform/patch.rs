@@ -309,6 +309,9 @@ fn neither(strategic: Error, json: Error, span: Span) -> Error {
     )
 }
 
+/// How the finding about a patch begins whose target means no object.
+pub const NOTHING_SELECTED: &str = "the patch's target matches nothing";
+
 impl Warnings {
     fn of(target: Option<&Selector>, files: &Files) -> Warnings {
         let target = target.and_then(|target| {
@@ -324,7 +327,7 @@ impl Warnings {
             let mut finding = crate::diag::Finding::new(
                 "ref/missing",
                 crate::diag::Severity::Warning,
-                format!("the patch's target matches nothing: {target}"),
+                format!("{NOTHING_SELECTED}: {target}"),
             )
             .help("correct the target, or take the patch out");
             finding.location = Some(location.clone());
