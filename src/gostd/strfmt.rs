@@ -311,12 +311,10 @@ fn is_hostname(text: &str) -> bool {
     HOSTNAME.is_match(text) && text.len() <= 255 && text.split('.').all(|label| label.len() <= 63)
 }
 
-/// Compat: Go's `encoding/base64`, which passes over line breaks.
 fn is_base64(text: &str) -> bool {
-    let packed: String = text.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
-    !packed.is_empty()
+    !text.is_empty()
         && base64::engine::general_purpose::STANDARD
-            .decode(packed)
+            .decode(text)
             .is_ok()
 }
 

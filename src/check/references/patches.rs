@@ -145,7 +145,7 @@ mod tests {
              --\n{map}-- b/kustomization.yaml --\nresources: [b.yaml]\ncomponents: [../shared]\n-- \
              b/b.yaml --\n{}-- shared/kustomization.yaml --\napiVersion: \
              kustomize.config.k8s.io/v1alpha1\nkind: Component\npatches:\n- target: {{kind: {kind}}}\n  \
-             patch: '[{{op: add, path: /metadata/labels, value: {{a: b}}}}]'\n",
+             patch: '- {{op: add, path: /metadata/labels, value: {{a: b}}}}'\n",
             kustomization("a"),
             kustomization("b"),
             map.replace("ConfigMap", "ServiceAccount")
