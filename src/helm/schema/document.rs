@@ -92,8 +92,9 @@ impl<'s> Document<'s> {
         };
         document.add_resource(root, ROOT.to_owned(), Draft::Draft2020)?;
         document.collect(root, 0, true, 0)?;
-        let mut seen = HashSet::new();
-        document.follow(document.root(), &mut seen, 0)?;
+        let mut checked = HashSet::new();
+        document.check(document.root(), &mut checked, 0)?;
+        document.follow(document.root(), &mut checked, &mut HashSet::new(), 0)?;
         Ok(document)
     }
 
@@ -138,6 +139,8 @@ impl<'s> Document<'s> {
         draft: Draft,
     ) -> Result<usize, Refusal> {
         let draft = match root.get("$schema").and_then(Value::as_str) {
+            // Compat: a name that is no address is let pass.
+            Some(named) if named.starts_with("urn:") => draft,
             Some(named) => Draft::of(named).ok_or_else(|| Refusal::Remote(named.to_owned()))?,
             None => draft,
         };
@@ -197,17 +200,41 @@ impl<'s> Document<'s> {
             resource.anchors.insert(name, value);
             resource.dynamic_anchors.insert(name, value);
         }
-        for below in subschemas(map) {
+        for below in subschemas(map, draft, Reach::All) {
             self.collect(below, resource, false, depth + 1)?;
         }
         Ok(())
     }
 
-    /// Holds every schema that can be reached to the shapes of keywords, and
-    /// makes sure that references lead somewhere.
+    /// Holds a schema and all that lie in it to the shapes of keywords.
+    fn check(
+        &self,
+        schema: Schema<'s>,
+        checked: &mut HashSet<usize>,
+        depth: usize,
+    ) -> Result<(), Refusal> {
+        if depth > MAX_DEPTH {
+            return Err(Refusal::Invalid("schemas nest too deep".to_owned()));
+        }
+        if !checked.insert(place(schema.value)) {
+            return Ok(());
+        }
+        let draft = self.draft(schema);
+        shape::check(schema.value, draft).map_err(Refusal::Invalid)?;
+        if let Value::Mapping(map) = schema.value {
+            for below in subschemas(map, draft, Reach::All) {
+                self.check(self.within(schema, below), checked, depth + 1)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes sure that the references of every schema that takes part lead
+    /// somewhere, and that what they lead to is a schema.
     fn follow(
         &self,
         schema: Schema<'s>,
+        checked: &mut HashSet<usize>,
         seen: &mut HashSet<usize>,
         depth: usize,
     ) -> Result<(), Refusal> {
@@ -217,19 +244,24 @@ impl<'s> Document<'s> {
         if !seen.insert(place(schema.value)) {
             return Ok(());
         }
-        shape::check(schema.value, self.draft(schema)).map_err(Refusal::Invalid)?;
         let Value::Mapping(map) = schema.value else {
             return Ok(());
         };
+        let draft = self.draft(schema);
         for keyword in self.reference_keywords(schema) {
             if let Some(reference) = map.get(*keyword).and_then(Value::as_str)
                 && let Some(target) = self.resolve(schema, reference)?
             {
-                self.follow(target, seen, depth + 1)?;
+                self.check(target, checked, depth + 1)?;
+                self.follow(target, checked, seen, depth + 1)?;
             }
         }
-        for below in subschemas(map) {
-            self.follow(self.within(schema, below), seen, depth + 1)?;
+        // What stands beside a reference counts only in later drafts.
+        if draft < Draft::Draft2019 && map.contains_key("$ref") {
+            return Ok(());
+        }
+        for below in subschemas(map, draft, Reach::InUse) {
+            self.follow(self.within(schema, below), checked, seen, depth + 1)?;
         }
         Ok(())
     }
@@ -304,37 +336,67 @@ impl<'s> Document<'s> {
     }
 }
 
-/// The schemas directly within one.
-fn subschemas(map: &Map) -> impl Iterator<Item = &Value> {
-    const ONE: &[&str] = &[
-        "additionalItems",
-        "additionalProperties",
-        "contains",
-        "contentSchema",
-        "else",
-        "if",
-        "items",
-        "not",
-        "propertyNames",
-        "then",
-        "unevaluatedItems",
-        "unevaluatedProperties",
+/// Which of the schemas within one are meant.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// All of them.
+    All,
+    /// Those that values are held to when they are held to the one.
+    InUse,
+}
+
+/// The schemas directly within one, under the keywords that its draft knows.
+fn subschemas(map: &Map, draft: Draft, reach: Reach) -> impl Iterator<Item = &Value> {
+    use Draft::{Draft4, Draft6, Draft7, Draft2019, Draft2020};
+    const ONE: &[(&str, Draft)] = &[
+        ("additionalItems", Draft4),
+        ("additionalProperties", Draft4),
+        ("contains", Draft6),
+        ("contentSchema", Draft2019),
+        ("else", Draft7),
+        ("if", Draft7),
+        ("items", Draft4),
+        ("not", Draft4),
+        ("propertyNames", Draft6),
+        ("then", Draft7),
+        ("unevaluatedItems", Draft2019),
+        ("unevaluatedProperties", Draft2019),
     ];
-    const MANY: &[&str] = &["allOf", "anyOf", "items", "oneOf", "prefixItems"];
-    const NAMED: &[&str] = &[
-        "$defs",
-        "definitions",
-        "dependencies",
-        "dependentSchemas",
-        "patternProperties",
-        "properties",
+    const MANY: &[(&str, Draft)] = &[
+        ("allOf", Draft4),
+        ("anyOf", Draft4),
+        ("items", Draft4),
+        ("oneOf", Draft4),
+        ("prefixItems", Draft2020),
     ];
-    let one = ONE.iter().filter_map(|key| map.get(*key));
-    let many = MANY.iter().flat_map(|key| match map.get(*key) {
+    const NAMED: &[(&str, Draft)] = &[
+        ("$defs", Draft2019),
+        ("definitions", Draft4),
+        ("dependencies", Draft4),
+        ("dependentSchemas", Draft2019),
+        ("patternProperties", Draft4),
+        ("properties", Draft4),
+    ];
+    let is_meant = move |(key, first): &&(&str, Draft)| {
+        let is_in_use = match *key {
+            "$defs" | "definitions" | "contentSchema" => false,
+            "then" | "else" => map.contains_key("if"),
+            "additionalItems" => matches!(map.get("items"), Some(Value::Sequence(_))),
+            _ => true,
+        };
+        draft >= *first
+            && !(*key == "additionalItems" && draft >= Draft2020)
+            && (reach == Reach::All || is_in_use)
+    };
+    let one = ONE.iter().filter(is_meant);
+    let one = one.filter_map(|(key, _)| map.get(*key));
+    let many = MANY.iter().filter(is_meant);
+    let many = many.flat_map(|(key, _)| match map.get(*key) {
         Some(Value::Sequence(items)) => items.as_slice(),
         _ => &[],
     });
-    let named = NAMED.iter().flat_map(|key| match map.get(*key) {
+    let named = NAMED.iter().filter(is_meant);
+    let named = named.flat_map(|(key, _)| match map.get(*key) {
         Some(Value::Mapping(map)) => map.values().collect(),
         _ => Vec::new(),
     });
