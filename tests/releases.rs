@@ -70,6 +70,75 @@ fn forms_of_releases() {
     });
 }
 
+/// A repository whose charts look for objects and make up values.
+fn asking(more: &[&str]) -> Run {
+    let mut args = vec!["build", "testdata/asking", "--kind", "HelmRelease"];
+    args.extend(more);
+    run(&args, "")
+}
+
+/// What follows a name in the output, one for each time that it stands there.
+fn values<'r>(run: &'r Run, name: &str) -> Vec<&'r str> {
+    let lines = run.stdout.lines().map(str::trim_start);
+    lines
+        .filter_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+        .map(|value| value.trim_matches('"'))
+        .collect()
+}
+
+#[test]
+fn charts_find_what_the_rest_of_the_repository_renders() {
+    let nothing = asking(&[]);
+    assert_eq!(nothing.code, Some(0), "{}", nothing.stderr);
+    assert_eq!(values(&nothing, "found"), ["nothing", "nothing"]);
+    assert_eq!(values(&nothing, "other"), ["nothing", "nothing"]);
+
+    // Of a Kustomization, and of the other release, not of a release itself.
+    let rendered = asking(&["--lookup-from", "repository"]);
+    assert_eq!(rendered.code, Some(0), "{}", rendered.stderr);
+    assert_eq!(values(&rendered, "found"), ["clear", "clear"]);
+    assert_eq!(values(&rendered, "other"), ["second", "first"]);
+    assert_eq!(values(&rendered, "own"), ["nothing", "nothing"]);
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("secret.yaml");
+    let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: given, namespace: apps}\n\
+                  data: {level: Z2l2ZW4=}\n";
+    std::fs::write(&file, secret).unwrap();
+    let given = asking(&["--lookup-from", file.to_str().unwrap()]);
+    assert_eq!(values(&given, "found"), ["given", "given"]);
+    assert_eq!(values(&given, "other"), ["nothing", "nothing"]);
+}
+
+#[test]
+fn made_up_values_of_releases() {
+    let first = asking(&["--now", "2026-11-23T20:00:00Z"]);
+    assert_eq!(
+        first.stdout,
+        asking(&["--now", "2026-11-23T20:00:00Z"]).stdout
+    );
+    assert_eq!(values(&first, "made"), ["2026-11-23", "2026-11-23"]);
+    let passwords = values(&first, "password");
+    assert_ne!(passwords[0], passwords[1], "two releases share nothing");
+    let told = "in `/data/password` of ConfigMap `second`";
+    assert!(first.stderr.contains(told), "{}", first.stderr);
+
+    let folder = tempfile::tempdir().unwrap();
+    let seed = folder.path().join("seed");
+    std::fs::write(&seed, "only we know").unwrap();
+    let secret = asking(&["--seed-file", seed.to_str().unwrap()]);
+    assert_ne!(values(&secret, "password"), passwords);
+    assert!(!secret.stderr.contains("randAlphaNum"), "{}", secret.stderr);
+
+    let endless = asking(&["--max-steps", "20"]);
+    assert_eq!(endless.code, Some(2));
+    assert!(
+        endless.stderr.contains("error[helm/limit]"),
+        "{}",
+        endless.stderr
+    );
+}
+
 #[test]
 fn older_versions_of_flux_leave_hooks_alone() {
     let run = build(&["--only", "apps/post-rendered", "--flux-version", "2.8"]);

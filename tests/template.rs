@@ -96,6 +96,43 @@ fn objects_are_chosen() {
     ");
 }
 
+#[cfg(unix)]
+#[test]
+fn links_in_a_chart_are_followed() {
+    use std::os::unix::fs::symlink;
+
+    let folder = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    write(
+        "web/Chart.yaml",
+        "apiVersion: v2\nname: web\nversion: 1.0.0\n",
+    );
+    write("web/templates/a.yaml", "a: {{ include \"name\" . }}\n");
+    write(
+        "names/Chart.yaml",
+        "apiVersion: v2\nname: names\nversion: 1.0.0\ntype: library\n",
+    );
+    write(
+        "names/templates/_n.tpl",
+        "{{ define \"name\" }}ours{{ end }}",
+    );
+    fs::create_dir(folder.path().join("web/charts")).unwrap();
+    symlink("../../names", folder.path().join("web/charts/names")).unwrap();
+    let chart = folder.path().join("web");
+    let chart = chart.to_str().unwrap();
+    assert!(printed(&["web", chart]).contains("a: ours\n"));
+
+    symlink("nowhere", folder.path().join("web/README.md")).unwrap();
+    let broken = template(&["web", chart]);
+    assert_eq!(broken.code, Some(2));
+    assert!(broken.stderr.contains("web/README.md"), "{}", broken.stderr);
+    assert!(broken.stderr.contains("symbolic link"), "{}", broken.stderr);
+}
+
 #[test]
 fn files_go_to_a_folder() {
     let folder = tempfile::tempdir().unwrap();
@@ -205,7 +242,7 @@ fn errors_show_the_template_and_the_value_behind_it() {
     1 | {{ .Release.Name }} listens on {{ first .Values.ports }}.
       |                                   ^^^^^
       |
-      = help: the value `ports` has its default at testdata/helm/shop/values.yaml:3:1
+      = help: the value `ports` is set by `--set`
     "#);
     let failed = template(&["web", CHART, "--kube-version", "1.27"]);
     insta::assert_snapshot!(failed.stderr, @"

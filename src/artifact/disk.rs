@@ -25,6 +25,8 @@ pub struct DiskTree {
     /// Folders in the tree that are known to be there, and the places they are
     /// found at: their parents need not be looked at again.
     folders: Arc<RwLock<HashMap<String, PathBuf>>>,
+    /// Whether links may lead out of the root.
+    follows_links: bool,
 }
 
 impl DiskTree {
@@ -47,6 +49,7 @@ impl DiskTree {
             root: canonical,
             prefix: String::new(),
             folders: Arc::default(),
+            follows_links: false,
         })
     }
 
@@ -54,6 +57,14 @@ impl DiskTree {
     #[must_use]
     pub fn named(mut self, prefix: impl Into<String>) -> DiskTree {
         self.prefix = prefix.into();
+        self
+    }
+
+    /// The same tree, whose links may lead anywhere, but not nowhere: for what
+    /// a user names by hand, and a reference reads so.
+    #[must_use]
+    pub fn following_links(mut self) -> DiskTree {
+        self.follows_links = true;
         self
     }
 
@@ -97,7 +108,7 @@ impl DiskTree {
             return Ok(Some((place, file_type)));
         }
         let place = place.canonicalize()?;
-        if !place.starts_with(&self.root) {
+        if !self.follows_links && !place.starts_with(&self.root) {
             return Ok(None);
         }
         let file_type = place.symlink_metadata()?.file_type();
@@ -199,6 +210,12 @@ impl Tree for DiskTree {
                 // cannot be read: an error only for who reads it.
                 match std::fs::metadata(entry.path()) {
                     Ok(target) if target.is_dir() => Kind::Directory,
+                    Err(e) if self.follows_links => {
+                        let path = super::path::join(path, &name).unwrap_or_default();
+                        return Err(io_error(&self.display(&path), &e).help(
+                            "this is a symbolic link: remove it, or mend where it points to",
+                        ));
+                    }
                     _ => Kind::File,
                 }
             } else if file_type.is_dir() {

@@ -60,8 +60,14 @@ impl CacheArgs {
         if self.no_cache || repository.has_keys() {
             return None;
         }
-        let (_, folder) = repository.locate().ok()?;
-        let arguments = format!("{command} {repository:?} {folder:?} {arguments}");
+        let (root, folder) = repository.locate().ok()?;
+        // Files that are read past the trees that are watched are not looked at
+        // again; charts can show the time of the commit.
+        let now = repository.time_of_charts(&root);
+        if repository.reads_other_files() {
+            return None;
+        }
+        let arguments = format!("{command} {repository:?} {folder:?} {now} {arguments}");
         Some(RenderCache::new(repository.store()?, &arguments))
     }
 }

@@ -43,6 +43,7 @@ mod template;
 mod trust;
 #[cfg(feature = "verify")]
 mod verify;
+mod world;
 
 use std::ffi::OsString;
 use std::io;

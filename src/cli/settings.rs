@@ -8,22 +8,27 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::cache::{Place, Recorder};
+use super::head;
 use super::inputs;
 use super::progress::Bar;
 #[cfg(feature = "sops")]
 use super::secrets::SecretArgs;
 use super::store::StoreArgs;
 use super::trust::TrustArgs;
+use super::world::WorldArgs;
 use crate::artifact::{DiskTree, Kind, Tree};
 use crate::config::{self, Config};
 use crate::diag::{Error, Finding, Findings, Result, Severity, SourceMap, Span};
 use crate::flux::FluxVersion;
 use crate::flux::api::{SourceRef, is_kustomization};
-use crate::helm::{Capabilities, KubeVersion};
+use crate::gostd::moment::Moment;
+use crate::helm::{Capabilities, KubeVersion, RenderOptions};
 use crate::lock::Lockfile;
 use crate::pipeline::cluster::Cluster;
 use crate::pipeline::secrets::Secrets;
-use crate::pipeline::{Entry, LocalSource, Progress, Reuse, Sources, build, entry, render};
+use crate::pipeline::{
+    Entry, LocalSource, Lookups, Progress, Reuse, Sources, build, entry, render,
+};
 use crate::resource::{Files, Gvk};
 use crate::source::Locked;
 use crate::source::vendor::{self, Vendored};
@@ -83,6 +88,9 @@ pub(super) struct RepositoryArgs {
     /// An API version that the clusters serve besides their own (repeatable)
     #[arg(long, value_name = "GROUP/VERSION[/KIND]", value_delimiter = ',')]
     api_versions: Vec<String>,
+
+    #[command(flatten)]
+    world: WorldArgs,
 
     #[cfg(feature = "sops")]
     #[command(flatten)]
@@ -148,6 +156,10 @@ pub(super) struct Repository {
     recorder: Option<Arc<Recorder>>,
     /// What it has in common with another version of it.
     reuse: Option<Arc<Reuse>>,
+    /// What charts are rendered with.
+    charts: RenderOptions,
+    /// What templates of charts find by `lookup`.
+    lookups: Lookups,
 }
 
 /// How far rendering goes.
@@ -265,7 +277,11 @@ impl RepositoryArgs {
             return Err(Error::new("lock/missing", "there is no fluxwright.lock")
                 .help("write it with `fluxwright lock`, and commit it"));
         }
+        // Charts that show the time show that of the commit.
+        let now = self.time_of_charts(&root);
         Ok(Repository {
+            charts: self.world.options(now)?,
+            lookups: self.world.lookups()?,
             root,
             entries,
             is_whole: folder.is_empty() && self.entry.is_empty(),
@@ -298,6 +314,19 @@ impl RepositoryArgs {
     /// The store, where there is a place for one.
     pub(super) fn store(&self) -> Option<Store> {
         self.store.open().ok()
+    }
+
+    /// The time that charts see, in nanoseconds since 1970: what the user says,
+    /// else that of the commit.
+    pub(super) fn time_of_charts(&self, root: &Path) -> i128 {
+        let of_commit = || head::of(root).map(|head| Moment::from_unix(head.seconds));
+        let now = self.trust.now.or_else(of_commit);
+        now.map_or(0, Moment::unix_nanoseconds)
+    }
+
+    /// Whether charts are rendered with what is in files that the user names.
+    pub(super) fn reads_other_files(&self) -> bool {
+        self.world.reads_files()
     }
 
     #[cfg(feature = "sops")]
@@ -519,6 +548,8 @@ impl RepositoryArgs {
             substitutes: self.substitutes(&repository.config, entry)?,
             replacements: self.replacements(repository)?,
             capabilities: self.capabilities(repository)?,
+            charts: repository.charts.clone(),
+            lookups: repository.lookups.clone(),
             secrets: repository.secrets.clone(),
             progress: Bar::new(&entry.name).map(|bar| bar as Arc<dyn Progress>),
             reuse: repository.reuse.clone(),

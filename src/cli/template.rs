@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use super::output::{self, Exit};
 use super::read;
-use crate::artifact::{DiskTree, Kind as EntryKind, Tree};
+use super::world::WorldArgs;
+use crate::artifact::{DiskTree, Tree};
 use crate::diag::{Error, Result, Severity, SourceMap};
+use crate::gostd::moment::Moment;
 use crate::gostd::path;
 use crate::gotmpl::value::Value;
 use crate::gotmpl::{self, Environment, Limits, Machine, MissingKey, Seed, Set, World};
@@ -17,7 +19,6 @@ use crate::helm::{
     self, Capabilities, Chart, KubeVersion, ReleaseOptions, RenderOptions, Rendered, UserValues,
     render,
 };
-use crate::yaml;
 
 /// Render a chart and print the objects, as `helm template` does
 ///
@@ -55,6 +56,16 @@ pub(super) struct Args {
 
     #[command(flatten)]
     world: WorldArgs,
+
+    /// The time that `now` gives: 2026-11-23T20:00:00Z, or seconds since 1970 [default: 1970-01-01]
+    #[arg(long, value_name = "TIME", value_parser = read::moment)]
+    #[arg(help_heading = "The world of the templates")]
+    now: Option<Moment>,
+
+    /// Real randomness and the real time, as Helm has them: no two runs are the same
+    #[arg(long, conflicts_with_all = ["now", "seed_file"])]
+    #[arg(help_heading = "The world of the templates")]
+    random: bool,
 
     #[command(flatten)]
     ignored: IgnoredArgs,
@@ -169,35 +180,6 @@ struct SelectionArgs {
     debug: bool,
 }
 
-/// What the templates learn of the world, and what they may cost.
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "The world of the templates")]
-struct WorldArgs {
-    /// Answer `lookup` from the objects in this file or folder (repeatable)
-    #[arg(long, value_name = "FILE|DIR")]
-    lookup_from: Vec<PathBuf>,
-
-    /// The time that `now` gives: 2026-11-23T20:00:00Z, or seconds since 1970
-    #[arg(long, value_name = "TIME", value_parser = nanoseconds, default_value = "0", hide_default_value = true)]
-    now: i128,
-
-    /// Make random values from what is in this file, which nobody else should have
-    #[arg(long, value_name = "FILE", conflicts_with = "random")]
-    seed_file: Option<PathBuf>,
-
-    /// Real randomness and the real time, as Helm has them: no two runs are the same
-    #[arg(long, conflicts_with = "now")]
-    random: bool,
-
-    /// How many steps all templates together may take
-    #[arg(long, value_name = "N", default_value_t = Limits::default().steps)]
-    max_steps: u64,
-
-    /// How many bytes all templates together may make
-    #[arg(long, value_name = "N", default_value_t = Limits::default().bytes)]
-    max_bytes: u64,
-}
-
 /// Options of Helm that are refused, or mean nothing here.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Options of Helm without effect")]
@@ -274,18 +256,6 @@ struct IgnoredArgs {
 /// The most that a values file, or an archive, may hold.
 const MAX_FILE_BYTES: usize = 256 << 20;
 
-/// Reads the value of `--now`.
-fn nanoseconds(text: &str) -> std::result::Result<i128, String> {
-    if let Ok(seconds) = text.parse::<i64>() {
-        return Ok(i128::from(seconds) * 1_000_000_000);
-    }
-    let layout = "2006-01-02T15:04:05.999999999Z07:00";
-    let zone = crate::gostd::time::Zone::Utc;
-    let time = crate::gostd::time::Time::parse(layout, text, &zone)
-        .map_err(|_| "a time is written as `2026-11-23T20:00:00Z`, or in seconds since 1970")?;
-    Ok(i128::from(time.unix()) * 1_000_000_000 + i128::from(time.nanosecond()))
-}
-
 fn usage(message: impl Into<String>) -> Error {
     Error::new("usage/invalid", message)
 }
@@ -304,7 +274,7 @@ impl Args {
         for finding in findings.into_sorted() {
             // What is only good to know would drown the rest, and who asks for
             // randomness knows of it.
-            let is_asked_for = self.world.random && &*finding.rule == "render/random";
+            let is_asked_for = self.random && &*finding.rule == "render/random";
             if !is_asked_for && (finding.severity != Severity::Info || self.selection.debug) {
                 output::finding(&finding, &sources);
             }
@@ -333,12 +303,8 @@ impl Args {
             [chart] => (None, chart),
             _ => return Err(usage("a name and a chart are wanted")),
         };
-        let now_nanos = if self.world.random {
-            clock()
-        } else {
-            self.world.now
-        };
-        let name = self.release.name(name, chart, now_nanos)?;
+        let mut options = self.options()?;
+        let name = self.release.name(name, chart, options.world.now_nanos)?;
         let chart = load(Path::new(chart), sources)?;
         let values = self.values.read(sources)?;
         let release = ReleaseOptions {
@@ -346,29 +312,35 @@ impl Args {
             ..ReleaseOptions::new(name.as_str(), self.release.namespace.as_str())
         };
         let mut capabilities = Capabilities::default();
-        if let Some(version) = &self.release.kube_version {
+        // Compat: an empty version is none.
+        if let Some(version) = self.release.kube_version.as_ref().filter(|v| !v.is_empty()) {
             capabilities.kube_version = KubeVersion::parse(version)?;
         }
         capabilities.api_versions = (self.release.api_versions.iter())
             .map(|version| Arc::from(version.as_str()))
             .collect();
-        let options = RenderOptions {
-            skip_schema_validation: self.values.skip_schema_validation,
-            limits: Limits {
-                steps: self.world.max_steps,
-                bytes: self.world.max_bytes,
-                ..Limits::default()
-            },
-            world: World {
-                now_nanos,
-                seed: self.world.seed()?,
-                lookup: self.world.lookup()?,
-            },
-            keep_invalid: self.selection.debug,
-        };
+        options.skip_schema_validation = self.values.skip_schema_validation;
+        options.keep_invalid = self.selection.debug;
         let capabilities = Arc::new(capabilities);
         let rendered = render(&chart, &values, &release, &capabilities, &options, sources)?;
         Ok((name, rendered))
+    }
+
+    /// What the chart is rendered with.
+    fn options(&self) -> Result<RenderOptions> {
+        let now = self.now.map_or(0, Moment::unix_nanoseconds);
+        let mut options = self.world.options(now)?;
+        if self.random {
+            let mut bytes = [0; 32];
+            fill_random(&mut bytes)?;
+            options.world.seed = Seed::Secret(bytes);
+            options.world.now_nanos = clock();
+        }
+        let objects = self.world.lookup_objects()?;
+        if !objects.is_empty() {
+            options.world.lookup = Some(helm::lookup_in(objects));
+        }
+        Ok(options)
     }
 
     /// What goes to standard output.
@@ -610,118 +582,45 @@ impl ValuesArgs {
         };
         for line in &self.set_json {
             // Compat: Helm names the line, and not what is wrong with it.
-            strvals::set_json(values.map_mut(), line).map_err(|message| {
-                Error::new(
-                    "helm/values-invalid",
-                    format!("failed parsing --set-json data {line}: {message}"),
-                )
-                .help("write it as `a.b={\"c\":1}`, or as a whole object: `{\"a\":{\"b\":1}}`")
-            })?;
+            values
+                .set_by("--set-json", |map| strvals::set_json(map, line))
+                .map_err(|message| {
+                    Error::new(
+                        "helm/values-invalid",
+                        format!("failed parsing --set-json data {line}: {message}"),
+                    )
+                    .help("write it as `a.b={\"c\":1}`, or as a whole object: `{\"a\":{\"b\":1}}`")
+                })?;
         }
         for line in &self.set {
-            strvals::set(values.map_mut(), line, Kind::Typed).map_err(wrong("set"))?;
+            values
+                .set_by("--set", |map| strvals::set(map, line, Kind::Typed))
+                .map_err(wrong("set"))?;
         }
         for line in &self.set_string {
-            strvals::set(values.map_mut(), line, Kind::Text).map_err(wrong("set-string"))?;
+            values
+                .set_by("--set-string", |map| strvals::set(map, line, Kind::Text))
+                .map_err(wrong("set-string"))?;
         }
         let read_file = |path: &str| {
             let content = read::text_file(Path::new(path), MAX_FILE_BYTES);
             content.map_err(|e| e.message().to_owned())
         };
         for line in &self.set_file {
-            let kind = Kind::File(&read_file);
-            strvals::set(values.map_mut(), line, kind).map_err(wrong("set-file"))?;
+            let set = |map: &mut _| strvals::set(map, line, Kind::File(&read_file));
+            values
+                .set_by("--set-file", set)
+                .map_err(wrong("set-file"))?;
         }
         for line in &self.set_literal {
-            strvals::set(values.map_mut(), line, Kind::Literal).map_err(wrong("set-literal"))?;
+            values
+                .set_by("--set-literal", |map| {
+                    strvals::set(map, line, Kind::Literal)
+                })
+                .map_err(wrong("set-literal"))?;
         }
         Ok(values)
     }
-}
-
-impl WorldArgs {
-    fn seed(&self) -> Result<Seed> {
-        if let Some(path) = &self.seed_file {
-            let content = read::file(path, MAX_FILE_BYTES)?;
-            if content.is_empty() {
-                return Err(Error::new(
-                    "file/unreadable",
-                    format!("the seed file `{}` is empty", path.display()),
-                )
-                .help("fill it with random bytes: `head -c 32 /dev/urandom > FILE`"));
-            }
-            return Ok(Seed::secret(&content));
-        }
-        if self.random {
-            let mut bytes = [0; 32];
-            fill_random(&mut bytes)?;
-            return Ok(Seed::Secret(bytes));
-        }
-        Ok(Seed::default())
-    }
-
-    fn lookup(&self) -> Result<Option<Arc<gotmpl::Lookup>>> {
-        if self.lookup_from.is_empty() {
-            return Ok(None);
-        }
-        let mut objects = Vec::new();
-        for path in &self.lookup_from {
-            let shown = path.display().to_string();
-            if path.is_dir() {
-                let tree = DiskTree::open(path)?.named(shown);
-                collect_objects(&tree, "", &mut objects, 0)?;
-            } else {
-                let text = read::text_file(path, MAX_FILE_BYTES)?;
-                objects_of(&text, &shown, &mut objects)?;
-            }
-        }
-        Ok(Some(helm::lookup_in(objects)))
-    }
-}
-
-/// How deep folders of objects may nest.
-const MAX_FOLDERS: usize = 64;
-
-/// The objects in the YAML and JSON files of a folder and those below.
-fn collect_objects(
-    tree: &dyn Tree,
-    folder: &str,
-    objects: &mut Vec<yaml::Value>,
-    depth: usize,
-) -> Result<()> {
-    for entry in tree.list(folder)? {
-        let path = crate::artifact::path::join(folder, &entry.name).unwrap_or_default();
-        let is_objects = [".yaml", ".yml", ".json"]
-            .iter()
-            .any(|end| entry.name.ends_with(end));
-        match entry.kind {
-            EntryKind::Directory if depth < MAX_FOLDERS => {
-                collect_objects(tree, &path, objects, depth + 1)?;
-            }
-            EntryKind::File if is_objects => {
-                let bytes = tree.read(&path)?;
-                let text = yaml::text::decode(&bytes)?;
-                objects_of(&text, &tree.display(&path), objects)?;
-            }
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-fn objects_of(text: &str, shown: &str, objects: &mut Vec<yaml::Value>) -> Result<()> {
-    for document in yaml::parse(text, crate::diag::FileId::default())
-        .map_err(|e| e.context(format!("`{shown}`")))?
-    {
-        let value = yaml::decode(&document.root, yaml::resolve::Version::V2)
-            .map_err(|e| e.context(format!("`{shown}`")))?;
-        match (value.get("kind"), value.get("items")) {
-            (Some(_), Some(yaml::Value::Sequence(items))) => objects.extend(items.iter().cloned()),
-            (Some(_), _) => objects.push(value),
-            _ => {}
-        }
-    }
-    Ok(())
 }
 
 fn fill_random(bytes: &mut [u8]) -> Result<()> {
@@ -792,7 +691,9 @@ impl IgnoredArgs {
 fn load(path: &Path, sources: &SourceMap) -> Result<Arc<Chart>> {
     let shown = path.display().to_string();
     if path.is_dir() {
-        let tree: Arc<dyn Tree> = Arc::new(DiskTree::open(path)?.named(shown));
+        // Compat: Helm `sympath.Walk`: links are followed, wherever they lead.
+        let tree = DiskTree::open(path)?.named(shown).following_links();
+        let tree: Arc<dyn Tree> = Arc::new(tree);
         return Chart::load(&tree, "", sources);
     }
     if shown.contains("://") || !path.exists() {

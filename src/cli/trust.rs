@@ -23,9 +23,10 @@ pub(super) struct TrustArgs {
     #[arg(long, value_name = "KIND/NAMESPACE/NAME", value_delimiter = ',')]
     insecure_skip_verify: Vec<String>,
 
-    /// The time that keys and signatures must be valid at [default: the machine's clock]
+    /// The time that keys and signatures must be valid at [default: the machine's clock], and
+    /// that `now` in a chart gives [default: that of the commit, else 1970-01-01]
     #[arg(long, value_name = "TIME", value_parser = read::moment)]
-    now: Option<Moment>,
+    pub(super) now: Option<Moment>,
 }
 
 impl TrustArgs {

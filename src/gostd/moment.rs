@@ -25,6 +25,11 @@ impl Moment {
         }
     }
 
+    /// Nanoseconds since the beginning of 1970 in UTC.
+    pub fn unix_nanoseconds(self) -> i128 {
+        i128::from(self.seconds) * 1_000_000_000 + i128::from(self.nanoseconds)
+    }
+
     /// Reads RFC 3339 as Go's `time.Parse` does; none where the text is
     /// anything else.
     ///

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::chart::ChartFile;
 use super::dependencies::Instance;
-use super::user::UserValues;
-use crate::diag::{Error, SourceMap, Span};
+use super::user::{Place, UserValues};
+use crate::diag::{Error, SourceMap};
 use crate::gotmpl::{Failure, ParseError};
 
 /// A template that cannot be parsed.
@@ -118,21 +118,17 @@ fn help_on(
         .chain(below.clone())
         .collect();
     let shown = whole.join(".");
-    let at = |span: Span| {
-        let file = sources.get(span.file)?;
-        Some(format!("{}:{}:{}", file.path, span.line, span.column))
-    };
     let by_user = values
-        .locate(&whole)
+        .locate(&whole, sources)
         .filter(|(length, _)| *length > chart.len());
-    if let Some((length, span)) = by_user
-        && let Some(place) = at(span)
+    if let Some((length, place)) = by_user
+        && let Some(place) = place.shown(sources)
     {
         let known = whole.get(..length).unwrap_or_default().join(".");
         return if length == whole.len() {
-            format!("the value `{shown}` is set at {place}")
+            format!("the value `{shown}` is set {place}")
         } else {
-            format!("`{known}` is set at {place}, without what the template looks for in it")
+            format!("`{known}` is set {place}, without what the template looks for in it")
         };
     }
     let owner = chart.iter().try_fold(root, |instance, name| {
@@ -142,8 +138,8 @@ fn help_on(
             .find(|child| child.name == *name)
     });
     let default = owner.and_then(|owner| owner.chart.defaults().locate(sources, &below));
-    match default.and_then(at) {
-        Some(place) => format!("the value `{shown}` has its default at {place}"),
+    match default.and_then(|span| Place::File(span).shown(sources)) {
+        Some(place) => format!("the value `{shown}` has its default {place}"),
         None => format!("the value `{shown}` is not set"),
     }
 }

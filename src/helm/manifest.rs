@@ -89,11 +89,6 @@ impl Origin {
         self.offset(offset, sources)
     }
 
-    /// Where in the object stands what stands at an offset of the output.
-    pub(super) fn offset_of(&self, output: usize) -> Option<usize> {
-        output.checked_sub(self.start)
-    }
-
     /// The place in the template that wrote what stands at an offset.
     fn offset(&self, offset: usize, sources: &SourceMap) -> Span {
         let file = &self.output.file;
@@ -185,12 +180,23 @@ const HOOK_DELETE_POLICY: &str = "helm.sh/hook-delete-policy";
 /// The objects of all templates, in the order of their installation.
 #[derive(Debug, Default)]
 pub(super) struct Sorted {
-    /// What the templates wrote, by their paths.
-    pub(super) outputs: Vec<Arc<Output>>,
     pub(super) manifests: Vec<Manifest>,
     pub(super) hooks: Vec<Hook>,
     /// Objects that are left out since Helm does not know their kind of hook.
     pub(super) unknown_hooks: Vec<(Manifest, String)>,
+}
+
+impl Sorted {
+    /// All objects: manifests, then hooks.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Manifest> {
+        let hooks = self.hooks.iter().map(|hook| &hook.manifest);
+        self.manifests.iter().chain(hooks)
+    }
+
+    /// How many objects there are.
+    pub(super) fn len(&self) -> usize {
+        self.manifests.len() + self.hooks.len()
+    }
 }
 
 /// What templates wrote, uncut, by their paths.
@@ -230,7 +236,6 @@ pub(super) fn sort(mut outputs: Vec<Output>, sources: &SourceMap) -> Result<Sort
             };
             add(&mut sorted, document, origin, sources)?;
         }
-        sorted.outputs.push(output);
     }
     sorted
         .manifests

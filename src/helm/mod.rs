@@ -34,6 +34,7 @@ mod typed;
 mod user;
 pub mod values;
 
+pub use crate::gotmpl::Lookup;
 pub use capabilities::{Capabilities, KubeVersion};
 pub use chart::{Chart, ChartFile};
 pub use lookup::lookup_in;
@@ -42,4 +43,4 @@ pub use metadata::{Dependency, Maintainer, Metadata};
 pub use render::{
     Definition, Invalid, ReleaseOptions, RenderOptions, Rendered, is_release_name, render,
 };
-pub use user::{UserValues, ValuesSource};
+pub use user::{Place, UserValues, ValuesSource};

@@ -3,57 +3,114 @@
 //! Such values come from a seed and the place of the call, so that two builds
 //! never differ. Who knows the chart can make them again, unless the seed is
 //! secret: that is what the findings are for.
+//!
+//! Where the result of a call lands is seen by rendering again with another
+//! result for that call alone: it lands in what differs. So a value that is
+//! made and not used is not told, and one that is hashed, cut, or kept for
+//! another template is told where it arrives.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::chart::ChartFile;
-use super::manifest::{Manifest, Output};
+use super::manifest::{Manifest, Output, Sorted};
 use crate::diag::{FileId, Finding, Severity, SourceMap};
-use crate::gotmpl::{RandomCall, Seed};
+use crate::gotmpl::{Disturbance, RandomCall, Seed};
 use crate::yaml::{self, Data, Node};
 
-/// What is told of the calls that wrote into one template's output.
-pub(super) fn findings<'m>(
-    output: &Output,
-    manifests: impl Iterator<Item = &'m Manifest>,
+/// How many calls are looked at one by one; those behind them are looked at
+/// together.
+const MAX_SITES: usize = 32;
+
+/// How many fields of one object a message names.
+const MAX_FIELDS: usize = 3;
+
+/// The calls whose results are random, or depend on the time, each place once.
+pub(super) fn calls(outputs: &[Output]) -> Vec<RandomCall> {
+    let mut sites = BTreeSet::new();
+    outputs
+        .iter()
+        .flat_map(|output| &output.random)
+        .filter(|call| sites.insert((&call.file, call.place)))
+        .cloned()
+        .collect()
+}
+
+/// What is told of calls: where their results land.
+///
+/// `again` renders again with a disturbance; none where that takes too long or
+/// is refused.
+pub(super) fn findings(
+    calls: &[RandomCall],
     seed: &Seed,
-    file_of: impl Fn(&str) -> Option<std::sync::Arc<ChartFile>>,
+    rendered: &Sorted,
+    again: impl Fn(Disturbance) -> Option<Sorted>,
+    place: impl Fn(&RandomCall) -> crate::diag::Span,
     sources: &SourceMap,
 ) -> Vec<Finding> {
-    let manifests: Vec<&Manifest> = manifests
-        .filter(|manifest| manifest.path == output.path)
-        .collect();
+    // Keys and hashes are other ones there, whatever is disturbed.
+    let is_cheapened = |call: &RandomCall| {
+        call.function.starts_with("gen") || matches!(call.function, "bcrypt" | "htpasswd")
+    };
     let is_secret = matches!(seed, Seed::Secret(_));
-    let mut told: Vec<(&str, u32)> = Vec::new();
+    let told: Vec<&RandomCall> = calls
+        .iter()
+        .filter(|call| call.is_clock || !is_secret)
+        .collect();
+    if told.is_empty() {
+        return Vec::new();
+    }
+    let cheap;
+    let before = if calls.iter().any(is_cheapened) {
+        cheap = again(Disturbance::default());
+        cheap.as_ref().filter(|cheap| cheap.len() == rendered.len())
+    } else {
+        Some(rendered)
+    };
+    let singles = told.len().min(MAX_SITES - 1);
+    let (first, rest) = told
+        .split_at_checked(singles)
+        .unwrap_or((told.as_slice(), &[]));
+    let groups = first.chunks(1).chain(rest.chunks(rest.len().max(1)));
     let mut findings = Vec::new();
-    for call in &output.random {
-        if is_secret && !call.is_clock || told.contains(&(&*call.file, call.place)) {
-            continue;
-        }
-        told.push((&*call.file, call.place));
-        let landing = manifests.iter().find_map(|manifest| {
-            let offset = manifest.origin.offset_of(call.output)?;
-            (offset < manifest.content.len()).then_some((*manifest, offset))
+    for group in groups {
+        let Some(call) = group.first() else { continue };
+        let sites = group.iter().map(|c| (c.file.clone(), c.place)).collect();
+        let landings = before.and_then(|before| {
+            let after = again(Disturbance { sites })?;
+            differences(before, &after)
         });
-        findings.push(finding(call, landing, output, &file_of, sources));
+        let span = place(call);
+        let Some(landings) = landings else {
+            findings.push(finding(call, None).at(span, sources));
+            continue;
+        };
+        for (index, fields) in landings {
+            let manifest = rendered.all().nth(index);
+            let landing = manifest.map(|manifest| (manifest, &*fields));
+            findings.push(finding(call, landing).at(span, sources));
+        }
     }
     findings
 }
 
-fn finding(
-    call: &RandomCall,
-    landing: Option<(&Manifest, usize)>,
-    output: &Output,
-    file_of: &impl Fn(&str) -> Option<std::sync::Arc<ChartFile>>,
-    sources: &SourceMap,
-) -> Finding {
+fn finding(call: &RandomCall, landing: Option<(&Manifest, &[String])>) -> Finding {
     let function = call.function;
-    let field = landing.and_then(|(manifest, offset)| field_at(&manifest.content, offset));
-    let place = match (landing, &field) {
-        (Some((manifest, _)), Some(field)) => {
-            format!(" in `{field}` of {} `{}`", manifest.kind, manifest.name)
+    let place = landing.map_or_else(String::new, |(manifest, fields)| {
+        let fields = fields.iter().filter(|field| !field.is_empty());
+        let mut named: Vec<String> = fields.map(|field| format!("`{field}`")).collect();
+        let more = named.len().saturating_sub(MAX_FIELDS);
+        if more > 0 {
+            named.truncate(MAX_FIELDS);
+            named.push(format!("{more} more"));
         }
-        (Some((manifest, _)), None) => format!(" in {} `{}`", manifest.kind, manifest.name),
-        (None, _) => String::new(),
-    };
+        let of = match (named.pop(), &named[..]) {
+            (None, _) => String::new(),
+            (Some(only), []) => format!("{only} of "),
+            (Some(last), others) => format!("{} and {last} of ", others.join(", ")),
+        };
+        format!(" in {of}{} `{}`", manifest.kind, manifest.name)
+    });
     let (severity, message, help) = if call.is_clock {
         (
             Severity::Info,
@@ -67,75 +124,97 @@ fn finding(
             "give the value yourself, or keep its seed secret by --seed-file",
         )
     };
-    // What `tpl` was given has no file.
-    let span = match file_of(&call.file) {
-        Some(file) => match file.template() {
-            Ok(Ok(source)) => {
-                let (line, column) = source.line_and_column(call.place);
-                file.span(sources, line, column)
-            }
-            _ => file.span(sources, 1, 1),
-        },
-        None => output.file.span(sources, 1, 1),
-    };
-    let mut finding = Finding::new("render/random", severity, message)
-        .at(span, sources)
-        .help(help);
-    if let Some((manifest, _)) = landing {
+    let mut finding = Finding::new("render/random", severity, message).help(help);
+    if let Some((manifest, fields)) = landing {
         finding = finding.object(manifest.object());
-    }
-    if let Some(field) = field {
-        finding = finding.path(field);
+        if let Some(field) = fields.first().filter(|field| !field.is_empty()) {
+            finding = finding.path(field.clone());
+        }
     }
     finding
 }
 
-/// The JSON pointer of the field that stands at an offset of an object's text.
-fn field_at(text: &str, offset: usize) -> Option<String> {
-    let before = text.get(..offset)?;
-    let line = u32::try_from(before.matches('\n').count() + 1).ok()?;
-    let root = yaml::parse_one(text, FileId::default()).ok()??;
-    let mut path = String::new();
-    let mut node = &root;
-    while let Some((token, below)) = child_at(node, line) {
+/// The objects that differ, by their number, and the fields in them; none where
+/// the objects are not the same ones.
+fn differences(before: &Sorted, after: &Sorted) -> Option<Vec<(usize, Vec<String>)>> {
+    if before.len() != after.len() {
+        return None;
+    }
+    let mut found = Vec::new();
+    for (i, (a, b)) in before.all().zip(after.all()).enumerate() {
+        if (&a.path, &a.kind) != (&b.path, &b.kind) {
+            return None;
+        }
+        if a.content != b.content {
+            let fields = differing_fields(&a.content, &b.content);
+            // What differs in comments alone is no value.
+            if fields.as_ref().is_none_or(|fields| !fields.is_empty()) {
+                found.push((i, fields.unwrap_or_default()));
+            }
+        }
+    }
+    Some(found)
+}
+
+/// JSON pointers of what differs; none for what cannot be read.
+fn differing_fields(before: &str, after: &str) -> Option<Vec<String>> {
+    let parse = |text| yaml::parse_one(text, FileId::default()).ok()?;
+    let mut fields = Vec::new();
+    compare(
+        &parse(before)?,
+        &parse(after)?,
+        &mut String::new(),
+        &mut fields,
+    );
+    Some(fields)
+}
+
+fn compare(before: &Node, after: &Node, path: &mut String, fields: &mut Vec<String>) {
+    let mut below = |token: &str, before: &Node, after: &Node| {
+        let length = path.len();
         path.push('/');
         path.push_str(&token.replace('~', "~0").replace('/', "~1"));
-        node = below;
+        compare(before, after, path, fields);
+        path.truncate(length);
+    };
+    match (before.data(), after.data()) {
+        (Data::Mapping(a), Data::Mapping(b))
+            if a.len() == b.len()
+                && a.iter()
+                    .zip(&**b)
+                    .all(|(a, b)| a.key.text() == b.key.text()) =>
+        {
+            for (a, b) in a.iter().zip(&**b) {
+                below(a.key.text().unwrap_or_default(), &a.value, &b.value);
+            }
+        }
+        (Data::Sequence(a), Data::Sequence(b)) if a.len() == b.len() => {
+            for (i, (a, b)) in a.iter().zip(&**b).enumerate() {
+                below(&i.to_string(), a, b);
+            }
+        }
+        (Data::Scalar(a), Data::Scalar(b)) if a == b => {}
+        (Data::Alias(a), Data::Alias(b)) if a.0 == b.0 => {}
+        _ => fields.push(path.clone()),
     }
-    (!path.is_empty()).then_some(path)
 }
 
-/// The last child that begins no later than a line.
-fn child_at(node: &Node, line: u32) -> Option<(String, &Node)> {
-    match node.data() {
-        Data::Mapping(entries) => entries
-            .iter()
-            .rev()
-            .find(|entry| entry.key.span().line <= line)
-            .and_then(|entry| Some((entry.key.text()?.to_owned(), &entry.value))),
-        Data::Sequence(items) => items
-            .iter()
-            .enumerate()
-            .rev()
-            .find(|(_, item)| item.span().line <= line)
-            .map(|(i, item)| (i.to_string(), item)),
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_field_behind_a_place() {
-        let text =
-            "kind: Secret\ndata:\n  a: x\n  b~c: |\n    line\n    more\nlist:\n- d: 1\n  e: 2\n";
-        let at = |needle: &str| field_at(text, text.find(needle).unwrap());
-        assert_eq!(at("Secret").as_deref(), Some("/kind"));
-        assert_eq!(at("x\n").as_deref(), Some("/data/a"));
-        assert_eq!(at("more").as_deref(), Some("/data/b~0c"));
-        assert_eq!(at("2\n").as_deref(), Some("/list/0/e"));
-        assert_eq!(field_at("just text", 3), None);
+/// The place of a call; of what `tpl` was given, which has no file, the first
+/// line of the chart's description.
+pub(super) fn place_of(
+    call: &RandomCall,
+    file: Option<&Arc<ChartFile>>,
+    description: &ChartFile,
+    sources: &SourceMap,
+) -> crate::diag::Span {
+    let Some(file) = file else {
+        return description.span(sources, 1, 1);
+    };
+    match file.template() {
+        Ok(Ok(source)) => {
+            let (line, column) = source.line_and_column(call.place);
+            file.span(sources, line, column)
+        }
+        _ => file.span(sources, 1, 1),
     }
 }

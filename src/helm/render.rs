@@ -19,7 +19,9 @@ use super::random;
 use super::user::UserValues;
 use crate::diag::{Error, Finding, Findings, Result, Severity, SourceMap};
 use crate::gotmpl::value::{Entries, List, Map, MapType, Text, Value};
-use crate::gotmpl::{self, Environment, Limits, Machine, MissingKey, Set, World};
+use crate::gotmpl::{
+    self, Disturbance, Environment, Limits, Machine, MissingKey, RandomCall, Set, World,
+};
 
 /// What a release is called.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -176,7 +178,9 @@ impl Rendering<'_> {
         self.check_dependencies()?;
         let (instance, values) = self.compose()?;
         self.check_kube_version()?;
-        let outputs = self.execute(&instance, &values)?;
+        let world = self.options.world.clone();
+        let outputs = self.execute(&instance, &values, self.options.limits, world)?;
+        let calls = random::calls(&outputs);
         let (notes, outputs): (Vec<Output>, Vec<Output>) = outputs
             .into_iter()
             .partition(|output| output.path.ends_with("NOTES.txt"));
@@ -208,17 +212,22 @@ impl Rendering<'_> {
                 .help("name one of Helm's hooks, such as pre-install"),
             );
         }
-        let file_of = |path: &str| errors::file_at(&instance, path).map(|(_, file)| file);
-        for output in &sorted.outputs {
-            if output.random.is_empty() {
-                continue;
-            }
-            let hooks = sorted.hooks.iter().map(|hook| &hook.manifest);
-            let manifests = sorted.manifests.iter().chain(hooks);
-            let seed = &self.options.world.seed;
-            for finding in random::findings(output, manifests, seed, file_of, self.sources) {
-                self.findings.push(finding);
-            }
+        if invalid.is_none() && !calls.is_empty() {
+            let again = |disturbance| self.disturbed(disturbance).ok();
+            let place = |call: &RandomCall| {
+                let file = errors::file_at(&instance, &call.file).map(|(_, file)| file);
+                let description = self.chart.metadata_file();
+                random::place_of(call, file.as_ref(), description, self.sources)
+            };
+            let told = random::findings(
+                &calls,
+                &self.options.world.seed,
+                &sorted,
+                again,
+                place,
+                self.sources,
+            );
+            told.into_iter().for_each(|f| self.findings.push(f));
         }
         let mut definitions = Vec::new();
         collect_definitions(&instance, &instance.name, &mut definitions);
@@ -230,6 +239,30 @@ impl Rendering<'_> {
             findings: self.findings,
             invalid,
         })
+    }
+
+    /// The objects that are there when some calls give something else.
+    ///
+    /// # Errors
+    ///
+    /// As the rendering itself, and where it takes more than its share.
+    fn disturbed(&self, disturbance: Disturbance) -> Result<manifest::Sorted> {
+        const SHARE: u64 = 32;
+        let limits = self.options.limits;
+        let limits = Limits {
+            steps: limits.steps / SHARE,
+            bytes: limits.bytes / SHARE * 4,
+            ..limits
+        };
+        let world = World {
+            disturbance: Some(Arc::new(disturbance)),
+            ..self.options.world.clone()
+        };
+        // Templates can change values: each rendering has its own.
+        let (instance, values, _) = self.coalesce()?;
+        let mut outputs = self.execute(&instance, &values, limits, world)?;
+        outputs.retain(|output| !output.path.ends_with("NOTES.txt"));
+        manifest::sort(outputs, self.sources)
     }
 
     fn warn(&mut self, rule: &'static str, message: impl Into<String>) {
@@ -283,13 +316,7 @@ impl Rendering<'_> {
 
     /// The charts of the release and their values.
     fn compose(&mut self) -> Result<(Instance, Map)> {
-        let wrong = |message: String| Error::new("helm/values-invalid", message);
-        let mut warnings = Warnings::new();
-        let user = Map::any(super::chart::entries_of(self.values.map()));
-        let mut instance = Instance::new(self.chart);
-        instance.process(&user, &mut warnings).map_err(wrong)?;
-        let values =
-            coalesce::values(&instance, &user, Nulls::Delete, &mut warnings).map_err(wrong)?;
+        let (instance, values, mut warnings) = self.coalesce()?;
         warnings.dedup();
         for warning in warnings {
             self.warn("helm/values-conflict", warning);
@@ -306,8 +333,25 @@ impl Rendering<'_> {
         Ok((instance, values))
     }
 
+    fn coalesce(&self) -> Result<(Instance, Map, Warnings)> {
+        let wrong = |message: String| Error::new("helm/values-invalid", message);
+        let mut warnings = Warnings::new();
+        let user = Map::any(super::chart::entries_of(self.values.map()));
+        let mut instance = Instance::new(self.chart);
+        instance.process(&user, &mut warnings).map_err(wrong)?;
+        let values =
+            coalesce::values(&instance, &user, Nulls::Delete, &mut warnings).map_err(wrong)?;
+        Ok((instance, values, warnings))
+    }
+
     /// Renders all templates, in Helm's order.
-    fn execute(&mut self, instance: &Instance, values: &Map) -> Result<Vec<Output>> {
+    fn execute(
+        &self,
+        instance: &Instance,
+        values: &Map,
+        limits: Limits,
+        mut world: World,
+    ) -> Result<Vec<Output>> {
         let mut renderables = Vec::new();
         let root = self.scope(instance, values, true);
         let name = &instance.name;
@@ -319,11 +363,14 @@ impl Rendering<'_> {
             (depth(&b.path), &b.path).cmp(&(depth(&a.path), &a.path))
         });
         let set = Arc::new(self.parse(&renderables)?);
+        // Two releases of one chart have nothing in common.
+        let release = self.release;
+        world.seed = world.seed.of_part(&[&release.namespace, &release.name]);
         let mut machine = Machine::new(Environment {
             missing_key: MissingKey::Zero,
             functions: gotmpl::functions::all().clone(),
-            limits: self.options.limits,
-            world: self.options.world.clone(),
+            limits,
+            world,
         });
         let mut outputs = Vec::with_capacity(renderables.len());
         for renderable in renderables {

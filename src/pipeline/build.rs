@@ -15,6 +15,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
 
@@ -94,6 +95,8 @@ struct Release {
     source: Option<SourceRef>,
     chart: Option<ChartRequest>,
     done: Option<Result<release::Rendered>>,
+    /// Whether a template of its chart looked for objects.
+    asked: Arc<AtomicBool>,
 }
 
 impl Release {
@@ -105,6 +108,7 @@ impl Release {
             source: None,
             chart: None,
             done: None,
+            asked: Arc::default(),
         }
     }
 }
@@ -515,6 +519,53 @@ impl Graph<'_> {
     }
 
     fn render_releases(&mut self) {
+        let open = self.releases.iter().filter(|(_, r)| r.done.is_none());
+        let mut open: BTreeSet<Key> = open.map(|(key, _)| key.clone()).collect();
+        self.render_those(&open);
+        if !self.options.lookups.rendered {
+            return;
+        }
+        // What looked for objects is rendered again: now those of the other
+        // releases are known.
+        open.retain(|key| {
+            let release = self.releases.get(key);
+            release.is_some_and(|release| release.asked.load(Ordering::Relaxed))
+        });
+        if !open.is_empty() {
+            self.render_those(&open);
+        }
+    }
+
+    /// What templates find by `lookup`: what Kustomizations render, and the
+    /// releases that are rendered already.
+    fn shelf(&self) -> Option<Arc<release::Shelf>> {
+        let lookups = &self.options.lookups;
+        if lookups.are_empty() {
+            return None;
+        }
+        let mut shelf = release::Shelf::new(lookups);
+        if lookups.rendered {
+            let default = Arc::from("default");
+            self.seen.iter().for_each(|o| shelf.add(None, o, &default));
+            for task in self.tasks.values() {
+                let Some(Ok(done)) = &task.done else { continue };
+                let objects = done.objects.iter();
+                objects.for_each(|object| shelf.add(None, object, &default));
+            }
+            for (key, release) in &self.releases {
+                let (Some(Ok(done)), Ok(spec)) = (&release.done, &release.spec) else {
+                    continue;
+                };
+                for object in &done.objects {
+                    shelf.add(Some(key), &object.node, &spec.target_namespace);
+                }
+            }
+        }
+        Some(Arc::new(shelf))
+    }
+
+    fn render_those(&mut self, keys: &BTreeSet<Key>) {
+        let shelf = self.shelf();
         let mut objects = release::Objects::default();
         for (key, task) in &self.tasks {
             let Some(Ok(done)) = &task.done else { continue };
@@ -530,12 +581,14 @@ impl Graph<'_> {
             options: self.options,
             charts: &self.sources.charts,
             objects: &objects,
+            shelf: shelf.as_ref(),
             has_shadows: false,
         };
         let mut todo: Vec<&mut Release> = self
             .releases
-            .values_mut()
-            .filter(|release| release.done.is_none())
+            .iter_mut()
+            .filter(|(key, _)| keys.contains(*key))
+            .map(|(_, release)| release)
             .collect();
         let options = self.options;
         options.tell_found(todo.len());
@@ -547,8 +600,9 @@ impl Graph<'_> {
                     release.source = Some(release::source_of(spec, &objects));
                     release.chart = release::chart_request(spec, &objects);
                     // However it is rendered.
-                    release::verify(spec, &context)
-                        .and_then(|()| release::render(&release.object, spec, &context))
+                    release::verify(spec, &context).and_then(|()| {
+                        release::render(&release.object, spec, &context, &release.asked)
+                    })
                 }
                 Err(e) => Err(e.clone()),
             });

@@ -23,5 +23,6 @@ mod variables;
 
 pub use entry::Entry;
 pub use progress::Progress;
+pub use release::Lookups;
 pub use reuse::Reuse;
 pub use source::{LocalSource, Sources};

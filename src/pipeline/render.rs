@@ -13,7 +13,7 @@ use super::cluster::Object;
 use super::reuse::{self, Reuse, Watch};
 use super::secrets::{self, Secrets};
 use super::variables::{Sourced, is_encrypted};
-use super::{Entry, Progress, Sources, names};
+use super::{Entry, Lookups, Progress, Sources, names};
 use crate::artifact::ignore::Matcher;
 use crate::artifact::{Digest, Kind, path};
 use crate::diag::{Error, Finding, Findings, Result, Severity, SourceMap, Span, nearest};
@@ -21,7 +21,7 @@ use crate::flux::api::{Kustomization, SubstituteStrategy};
 use crate::flux::ignore::IgnoreRules;
 use crate::flux::substitute::{self, Substituted, Variables};
 use crate::flux::{FluxVersion, generate, metadata, order};
-use crate::helm::Capabilities;
+use crate::helm::{Capabilities, RenderOptions};
 use crate::kustomize;
 use crate::resource::{Files, ResId};
 use crate::yaml::{Node, secret};
@@ -47,6 +47,10 @@ pub struct Options {
     pub custom_stage_kinds: Vec<(String, String)>,
     /// What charts are told of the cluster.
     pub capabilities: Arc<Capabilities>,
+    /// What charts are rendered with besides.
+    pub charts: RenderOptions,
+    /// What templates of charts find by `lookup`.
+    pub lookups: Lookups,
     /// Every file that is read.
     pub source_map: Arc<SourceMap>,
     /// What becomes of encrypted values.
@@ -69,6 +73,8 @@ impl Options {
             replacements: Vec::new(),
             custom_stage_kinds: Vec::new(),
             capabilities: Arc::default(),
+            charts: RenderOptions::default(),
+            lookups: Lookups::default(),
             source_map,
             secrets: Arc::default(),
             progress: None,

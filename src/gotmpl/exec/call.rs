@@ -366,34 +366,42 @@ impl Context<'_> {
         Ok(self.machine.meter.take_steps(steps)?)
     }
 
-    /// Notes that the call gives something random; gives the file and place of
-    /// the call, and how often it was made there before.
-    pub(crate) fn note_random(&mut self, function: &'static str) -> (Arc<str>, u32, u64) {
+    /// Notes that the call gives something random, and tells which call it is.
+    pub(crate) fn note_random(&mut self, function: &'static str) -> RandomSite {
         self.note(function, false);
         let site = (self.file.name.clone(), self.place);
         let count = self.machine.random_counts.entry(site.clone()).or_insert(0);
         *count += 1;
-        (site.0, site.1, *count - 1)
+        RandomSite {
+            count: *count - 1,
+            is_disturbed: self.is_disturbed(),
+            file: site.0,
+            place: site.1,
+        }
+    }
+
+    fn is_disturbed(&self) -> bool {
+        let world = &self.machine.environment.world;
+        world.disturbs(&self.file.name, self.place)
     }
 
     /// The time, in nanoseconds since the Unix epoch; notes that it was asked
     /// for.
     pub(crate) fn now_nanos(&mut self, function: &'static str) -> i128 {
         self.note(function, true);
-        self.machine.environment.world.now_nanos
+        let now = self.machine.environment.world.now_nanos;
+        if self.is_disturbed() {
+            now + DISTURBED_BY_NANOS
+        } else {
+            now
+        }
     }
 
     fn note(&mut self, function: &'static str, is_clock: bool) {
-        let output = if self.machine.templates > 1 {
-            self.machine.outer_output
-        } else {
-            self.machine.out.len()
-        };
         let call = RandomCall {
             function,
             file: self.file.name.clone(),
             place: self.place,
-            output,
             is_clock,
         };
         // A call in a loop is told once.
@@ -401,6 +409,23 @@ impl Context<'_> {
             self.machine.random_calls.push(call);
         }
     }
+}
+
+/// How far a clock is put forward to see what shows it: no part of a date or a
+/// time stays the same.
+const DISTURBED_BY_NANOS: i128 =
+    (((400 * 24 + 5) * 60 + 7) * 60 + 11) * 1_000_000_000 + 123_456_789;
+
+/// A call that gives something random.
+pub(crate) struct RandomSite {
+    /// The file of the call.
+    pub(crate) file: Arc<str>,
+    /// The place in it, in bytes.
+    pub(crate) place: u32,
+    /// How often it was made there before.
+    pub(crate) count: u64,
+    /// Whether it is to give something else than in the real execution.
+    pub(crate) is_disturbed: bool,
 }
 
 /// Text without what Go prints for a missing value.

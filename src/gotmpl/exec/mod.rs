@@ -15,6 +15,7 @@ mod output;
 
 pub(crate) use call::without_no_value;
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -78,6 +79,26 @@ pub struct World {
     pub seed: Seed,
     /// The objects of a cluster: by API version, kind, namespace and name.
     pub lookup: Option<Arc<Lookup>>,
+    /// Set in an execution that is there to see what becomes of some calls.
+    pub disturbance: Option<Arc<Disturbance>>,
+}
+
+/// An execution beside the real one: these calls, whose results are random or
+/// depend on the time, give something else than there, so that what differs in
+/// the output is what they are for. Keys and hashes are cheap ones throughout.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Disturbance {
+    /// The files of the calls, and their places there.
+    pub sites: BTreeSet<(Arc<str>, u32)>,
+}
+
+impl World {
+    /// Whether a call is to give something else than in the real execution.
+    fn disturbs(&self, file: &Arc<str>, place: u32) -> bool {
+        self.disturbance
+            .as_ref()
+            .is_some_and(|d| d.sites.contains(&(file.clone(), place)))
+    }
 }
 
 /// What random values are made of.
@@ -94,6 +115,22 @@ impl Seed {
     pub fn secret(content: &[u8]) -> Seed {
         use sha2::{Digest as _, Sha256};
         Seed::Secret(Sha256::digest(content).into())
+    }
+
+    /// The seed of a part that goes by these names: no two parts have the same.
+    #[must_use]
+    pub fn of_part(&self, names: &[&str]) -> Seed {
+        use sha2::{Digest as _, Sha256};
+        let mut hash = Sha256::new_with_prefix(self.bytes());
+        for name in names {
+            hash.update((name.len() as u64).to_be_bytes());
+            hash.update(name);
+        }
+        let bytes = hash.finalize().into();
+        match self {
+            Seed::Known(_) => Seed::Known(bytes),
+            Seed::Secret(_) => Seed::Secret(bytes),
+        }
     }
 
     /// Its bytes.
@@ -179,9 +216,6 @@ pub struct Machine {
     pub(super) meter: Meter,
     variables: Vec<Variable>,
     out: Output,
-    /// Bytes that the outermost template had written when the one that is
-    /// being executed began.
-    outer_output: usize,
     marks: Vec<Mark>,
     /// How many templates are within each other.
     templates: u32,
@@ -208,8 +242,6 @@ pub struct RandomCall {
     pub file: Arc<str>,
     /// The place in it, in bytes.
     pub place: u32,
-    /// Bytes of output of the outermost template before it.
-    pub output: usize,
     /// Whether it depends on the time alone.
     pub is_clock: bool,
 }
@@ -252,7 +284,6 @@ impl Machine {
             environment,
             variables: Vec::new(),
             out: Output::default(),
-            outer_output: 0,
             marks: Vec::new(),
             templates: 0,
             depth: 0,
@@ -341,9 +372,6 @@ impl Machine {
         template: &Template,
         value: Value,
     ) -> Result<Text> {
-        if self.templates == 1 {
-            self.outer_output = self.out.len();
-        }
         let before = std::mem::take(&mut self.out);
         let result = self.execute(scope, template, &Operand::plain(value));
         let out = std::mem::replace(&mut self.out, before);

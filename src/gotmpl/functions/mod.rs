@@ -227,8 +227,7 @@ writes it again.
 
 Arguments are in capital letters, `...` stands for any number of the last one. A
 value that is piped in is the last argument. Random functions, and those that
-read a clock, give the same in every run: see `--seed-file`, `--now` and
-`--random` of `fluxwright template`.
+read a clock, give the same in every run: [charts.md](charts.md) says how.
 ";
 
 #[cfg(test)]

@@ -37,7 +37,13 @@ fn bcrypt_hash(
     function: &'static str,
     password: &Text,
 ) -> CallResult<String> {
-    context.take_steps(BCRYPT_STEPS)?;
+    let is_disturbance = context.machine.environment.world.disturbance.is_some();
+    let cost = if is_disturbance { 4 } else { BCRYPT_COST };
+    context.take_steps(if is_disturbance {
+        BCRYPT_STEPS >> 6
+    } else {
+        BCRYPT_STEPS
+    })?;
     if password.len() > 72 {
         return Ok(
             "failed to encrypt string with bcrypt: bcrypt: password length exceeds 72 bytes"
@@ -47,7 +53,7 @@ fn bcrypt_hash(
     let mut salt = [0; 16];
     generator(context, function).fill_bytes(&mut salt);
     Ok(
-        match ::bcrypt::hash_with_salt(password.as_bytes(), BCRYPT_COST, salt) {
+        match ::bcrypt::hash_with_salt(password.as_bytes(), cost, salt) {
             Ok(hash) => hash.format_for_version(::bcrypt::Version::TwoA),
             Err(e) => format!("failed to encrypt string with bcrypt: {e}"),
         },

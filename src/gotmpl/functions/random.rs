@@ -30,15 +30,18 @@ pub(super) const FUNCTIONS: &[Function] = &[
 
 /// The random numbers of this call.
 pub(super) fn generator(context: &mut Context<'_>, function: &'static str) -> ChaCha20Rng {
-    let (file, place, count) = context.note_random(function);
+    let site = context.note_random(function);
     let mut hash = Sha256::new();
     hash.update(context.machine.environment.world.seed.bytes());
-    for part in [function.as_bytes(), file.as_bytes()] {
+    for part in [function.as_bytes(), site.file.as_bytes()] {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }
-    hash.update(place.to_be_bytes());
-    hash.update(count.to_be_bytes());
+    hash.update(site.place.to_be_bytes());
+    hash.update(site.count.to_be_bytes());
+    if site.is_disturbed {
+        hash.update(b"disturbed");
+    }
     ChaCha20Rng::from_seed(hash.finalize().into())
 }
 

@@ -26,7 +26,7 @@ use evaluate::Outcome;
 use problem::Problem;
 
 use super::dependencies::Instance;
-use super::user::UserValues;
+use super::user::{Place, UserValues};
 use crate::diag::{Error, Finding, Findings, Result, Severity, SourceMap, Span};
 use crate::gotmpl::value::{Map, Value};
 use crate::gotmpl::{Limits, limits::Meter};
@@ -203,29 +203,28 @@ impl Run<'_> {
                 .map(String::as_str)
                 .chain(below.clone())
                 .collect();
-            let by_user = self.user.locate(&whole);
-            let (length, span) = match by_user {
-                Some((length, span)) if length == whole.len() => (length, span),
+            let by_user = self.user.locate(&whole, self.sources);
+            let (length, place) = match by_user {
+                Some((length, place)) if length == whole.len() => (length, place),
                 by_user => {
                     let default = instance.chart.defaults().locate(self.sources, &below);
                     match (default, by_user) {
-                        (Some(span), _) => (whole.len(), span),
-                        (None, Some((length, span))) if length > path.len() => (length, span),
+                        (Some(span), _) => (whole.len(), Place::File(span)),
+                        (None, Some((length, place))) if length > path.len() => (length, place),
                         _ => continue,
                     }
                 }
             };
-            if self.span.is_none() {
+            if self.span.is_none()
+                && let Some(span) = place.span()
+            {
                 self.span = span;
             }
             let shown = whole.get(..length).unwrap_or_default().join(".");
-            let Some(file) = self.sources.get(span.file) else {
+            let Some(place) = place.shown(self.sources) else {
                 continue;
             };
-            let place = format!(
-                "`{shown}` is set at {}:{}:{}",
-                file.path, span.line, span.column
-            );
+            let place = format!("`{shown}` is set {place}");
             if !self.places.contains(&place) && self.places.len() < PLACES {
                 self.places.push(place);
             }

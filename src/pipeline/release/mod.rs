@@ -5,15 +5,18 @@
 //!
 //! - `charts` finds the chart and makes of it what source-controller does,
 //! - `values` composes the values,
+//! - `lookups` has the objects that templates find,
 //! - here, the chart is rendered and goes through the post-renderers.
 //!
 //! Compat: helm-controller 1.6 with Helm 4.3.
 
 mod charts;
+mod lookups;
 mod values;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::render::Options;
 use super::reuse::Inputs;
@@ -23,13 +26,15 @@ use crate::diag::{Findings, Result, Span};
 use crate::flux::api::{
     ChartOrigin, ChartSpec, HelmRelease, Image, Patch, PostRenderStrategy, PostRenderer, SourceRef,
 };
-use crate::helm::{self, ReleaseOptions, RenderOptions, order};
+use crate::helm::{self, ReleaseOptions, order};
 use crate::kustomize::{Step, post_render};
 use crate::lock::ChartRequest;
 use crate::resource::ResId;
 use crate::yaml::{Entry, Node, secret};
 
 pub(super) use charts::Charts;
+pub use lookups::Lookups;
+pub(super) use lookups::Shelf;
 
 /// The annotation that makes an object a hook.
 const HOOK: &str = "helm.sh/hook";
@@ -81,6 +86,8 @@ pub(super) struct Context<'a> {
     pub(super) options: &'a Options,
     pub(super) charts: &'a Charts,
     pub(super) objects: &'a Objects<'a>,
+    /// What templates find by `lookup`; nothing where there is none.
+    pub(super) shelf: Option<&'a Arc<Shelf>>,
     /// Whether shadows are to be taken for all secret values.
     pub(super) has_shadows: bool,
 }
@@ -138,7 +145,8 @@ pub(super) fn verify(release: &HelmRelease, context: &Context<'_>) -> Result<()>
     }
 }
 
-/// Renders a release, read from `object`.
+/// Renders a release, read from `object`; `asked` is set when a template looks
+/// for objects.
 ///
 /// # Errors
 ///
@@ -148,18 +156,22 @@ pub(super) fn render(
     object: &Node,
     release: &HelmRelease,
     context: &Context<'_>,
+    asked: &Arc<AtomicBool>,
 ) -> Result<Rendered> {
     if let Some(reuse) = &context.options.reuse
         && let Some(key) = key_of(object, release, context)
     {
-        return reuse.release(key, || rendered(object, release, context));
+        return reuse.release(key, || rendered(object, release, context, asked));
     }
-    rendered(object, release, context)
+    rendered(object, release, context, asked)
 }
 
-/// All that a release depends on; none where secrets are in it, or its chart
-/// is not at hand.
+/// All that a release depends on; none where secrets are in it, its chart is
+/// not at hand, or it may look for any object.
 fn key_of(object: &Node, release: &HelmRelease, context: &Context<'_>) -> Option<Digest> {
+    if !context.options.lookups.are_empty() {
+        return None;
+    }
     if secret::has_secret(object) || values::have_secrets(release, context) {
         return None;
     }
@@ -187,10 +199,17 @@ fn key_of(object: &Node, release: &HelmRelease, context: &Context<'_>) -> Option
     Some(inputs.finish())
 }
 
-fn rendered(object: &Node, release: &HelmRelease, context: &Context<'_>) -> Result<Rendered> {
-    let mut made = make(release, context)?;
+fn rendered(
+    object: &Node,
+    release: &HelmRelease,
+    context: &Context<'_>,
+    asked: &Arc<AtomicBool>,
+) -> Result<Rendered> {
+    let mut made = make(release, context, asked)?;
     let shadow = secret::shadowed(object);
-    if shadow.is_some() || values::have_secrets(release, context) {
+    let finds_secrets =
+        asked.load(Ordering::Relaxed) && context.shelf.is_some_and(|shelf| shelf.has_secrets());
+    if shadow.is_some() || finds_secrets || values::have_secrets(release, context) {
         mark(&mut made, shadow.as_ref().unwrap_or(object), context);
     }
     Ok(Rendered {
@@ -210,7 +229,7 @@ fn mark(made: &mut Made, shadow: &Node, context: &Context<'_>) {
     let shadows = HelmRelease::read(shadow, context.options.flux).and_then(|mut shadow| {
         // A schema may ask for what a shadow is not.
         shadow.disables_schema = true;
-        make(&shadow, &context)
+        make(&shadow, &context, &Arc::default())
     });
     match shadows {
         Ok(shadows) => {
@@ -232,15 +251,17 @@ struct Made {
     findings: Findings,
 }
 
-fn make(release: &HelmRelease, context: &Context<'_>) -> Result<Made> {
+fn make(release: &HelmRelease, context: &Context<'_>, asked: &Arc<AtomicBool>) -> Result<Made> {
     let sources = &context.options.source_map;
     let mut findings = Findings::new();
     let chart = context.charts.find(&release.chart, context)?.chart;
     let values = values::compose(release, context, &mut findings)?;
-    let options = RenderOptions {
-        skip_schema_validation: release.disables_schema,
-        ..RenderOptions::default()
-    };
+    let mut options = context.options.charts.clone();
+    options.skip_schema_validation |= release.disables_schema;
+    if let Some(shelf) = context.shelf {
+        let own = (release.id.namespace.clone(), release.id.name.clone());
+        options.world.lookup = Some(shelf.finder(own, context.has_shadows, asked));
+    }
     let rendered = helm::render(
         &chart,
         &values,

@@ -15,7 +15,7 @@ use crate::diag::{Error, FileId, Finding, Findings, Result, Severity};
 use crate::flux::api::{HelmRelease, ValuesReference};
 use crate::helm::strvals::{self, Kind};
 use crate::helm::values::{floats_of, merge};
-use crate::helm::{UserValues, ValuesSource};
+use crate::helm::{Place, UserValues, ValuesSource};
 use crate::yaml::{self, Map, Node, Value, resolve::Version, secret};
 
 /// Composes the values of a release.
@@ -41,6 +41,12 @@ pub(super) fn compose(
         };
         if let Some(path) = &reference.target_path {
             set(&mut values, &mut inline, path, &found.text, reference)?;
+            let mut map = Map::new();
+            // What it sets in nothing: where such values come from.
+            if set(&mut map, &mut Map::new(), path, &found.text, reference).is_ok() {
+                let place = Place::File(found.node.span());
+                sources.push(ValuesSource::Set { map, place });
+            }
             continue;
         }
         let map = read(&found.text, found.node.span().file).map_err(|e| {
@@ -57,7 +63,8 @@ pub(super) fn compose(
             .at(found.node.span())
         })?;
         merge(&mut values, map);
-        sources.push(ValuesSource::Node(found.node));
+        let Found { node, text } = found;
+        sources.push(ValuesSource::Text { node, text });
     }
     merge(&mut values, inline);
     sources.extend(release.values.iter().cloned().map(ValuesSource::Node));
