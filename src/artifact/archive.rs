@@ -30,6 +30,30 @@ pub fn unpack(bytes: &[u8], tree: &mut MemoryTree) -> Result<()> {
     }
 }
 
+/// Reads an archive to its end, to see that it is whole; what is in it is
+/// looked at by whoever unpacks it.
+///
+/// # Errors
+///
+/// `archive/invalid` for what is no archive or a damaged one.
+pub fn check(bytes: &[u8]) -> Result<()> {
+    let damaged = |e: std::io::Error| invalid(format!("the archive is damaged: {e}"));
+    let limit = MAX_ARCHIVE_BYTES + (64 << 20);
+    let mut reader: Box<dyn Read> = if bytes.starts_with(&[0x1F, 0x8B]) {
+        Box::new(flate2::read::MultiGzDecoder::new(bytes).take(limit))
+    } else {
+        Box::new(bytes.take(limit))
+    };
+    let mut archive = tar::Archive::new(&mut reader);
+    for entry in archive.entries().map_err(damaged)? {
+        let mut entry = entry.map_err(damaged)?;
+        std::io::copy(&mut entry, &mut std::io::sink()).map_err(damaged)?;
+    }
+    std::io::copy(&mut reader, &mut std::io::sink())
+        .map(drop)
+        .map_err(damaged)
+}
+
 fn unpack_tar(reader: impl Read, tree: &mut MemoryTree) -> Result<()> {
     let damaged = |e: std::io::Error| invalid(format!("the archive is damaged: {e}"));
     // A bound on what is read, whatever the headers say.

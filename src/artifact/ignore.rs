@@ -121,6 +121,11 @@ impl Matcher {
         Ok(Matcher { rules })
     }
 
+    /// What Flux leaves out where nothing else is said.
+    pub fn defaults() -> Matcher {
+        Matcher::with_lowest(DEFAULTS, "", Vec::new())
+    }
+
     fn with_lowest(defaults: &[&str], folder: &str, rules: Vec<Rule>) -> Matcher {
         let folder: Arc<str> = folder.into();
         let lowest = VERSION_CONTROL.iter().chain(defaults);

@@ -23,6 +23,7 @@ pub static RULES: &[&Rule] = &[
     &rendering::FILE_ESCAPE,
     &files::orphan::RULE,
     &rendering::FILE_UNREADABLE,
+    &rendering::FLUX_ARTIFACT,
     &rendering::FLUX_VERSION,
     &rendering::HELM_CHART_INVALID,
     &rendering::HELM_CHART_MISSING,

@@ -75,6 +75,15 @@ pub(super) static FILE_UNREADABLE: Rule = told(
     "See what the message says: rights, encoding, size.",
 );
 
+pub(super) static FLUX_ARTIFACT: Rule = told(
+    "flux/artifact",
+    Severity::Error,
+    "an artifact that its generator cannot make",
+    "source-watcher stops at a copy operation that matches nothing or leads out of \
+     the artifact, and what is deployed stays as it was.",
+    "Correct the `copy` or `pathPattern` that is named.",
+);
+
 pub(super) static FLUX_VERSION: Rule = told(
     "flux/version",
     Severity::Warning,

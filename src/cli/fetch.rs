@@ -137,9 +137,9 @@ fn contents(settled: &Settled) -> Result<OutputFiles> {
     for (key, filled) in settled.locked.inputs() {
         let source = match &key {
             Key::Source(request) | Key::Chart(request, _) => sources.get(request),
-            Key::Remote(_) | Key::Signatures { .. } => None,
+            Key::Dependency(..) | Key::Remote(_) | Key::Signatures { .. } => None,
         };
-        let parts = settled.locked.parts(source, &filled)?;
+        let parts = settled.locked.parts(&key, source, &filled)?;
         let is_artifact = parts.len() > 1;
         for (i, digest) in parts.iter().enumerate() {
             if index.content.contains_key(&digest.to_string()) {
@@ -188,7 +188,7 @@ fn contents(settled: &Settled) -> Result<OutputFiles> {
 /// Where an input lies, without an ending.
 fn place(key: &Key, filled: &Filled) -> String {
     match (key, filled) {
-        (Key::Chart(_, chart), Filled::Chart(pin)) => {
+        (Key::Chart(_, chart) | Key::Dependency(_, chart), Filled::Chart(pin)) => {
             format!("charts/{}-{}", safe(&chart.name), safe(&pin.version))
         }
         (Key::Source(request) | Key::Chart(request, _) | Key::Signatures { request, .. }, _) => {
@@ -200,7 +200,9 @@ fn place(key: &Key, filled: &Filled) -> String {
                 safe(&source.name)
             )
         }
-        (Key::Remote(address), _) => format!("remotes/{}", safe(address)),
+        (Key::Remote(address) | Key::Dependency(address, _), _) => {
+            format!("remotes/{}", safe(address))
+        }
     }
 }
 

@@ -34,7 +34,7 @@ mod fetching {
     use indicatif::{ProgressBar, ProgressStyle};
 
     use crate::cli::settings::{Extent, Repository, RepositoryArgs};
-    use crate::config::Config;
+    use crate::config::{Config, Helper};
     use crate::diag::{Error, Findings, Result};
     use crate::pipeline::Sources;
     use crate::pipeline::cluster::Cluster;
@@ -164,6 +164,17 @@ mod fetching {
             for (name, reference) in &credential.entries {
                 entries.insert(name.clone(), value(reference, root).map_err(of)?);
             }
+            if let Some(Helper::Git) = credential.helper {
+                let Some(address) = &credential.address else {
+                    return Err(of(Error::new(
+                        "config/invalid",
+                        "`helper: git` is for an `address`",
+                    )));
+                };
+                for (name, value) in ask_git(address).map_err(of)? {
+                    entries.entry(name).or_insert(value);
+                }
+            }
             match (&credential.secret, &credential.address) {
                 (Some(secret), None) => {
                     let Some((namespace, name)) = secret.split_once('/') else {
@@ -187,6 +198,49 @@ mod fetching {
             }
         }
         Ok(settings)
+    }
+
+    /// User and password as git's own helpers know them.
+    ///
+    /// Source: git's Documentation/git-credential.adoc.
+    #[expect(clippy::disallowed_methods, reason = "the user's own git is asked")]
+    fn ask_git(address: &str) -> Result<Entries> {
+        use std::io::Write as _;
+        use std::process::{Command, Stdio};
+        let failed = |why: String| {
+            Error::new("source/credentials", format!("git knows no login for `{address}`: {why}"))
+                .help("does `git credential fill` know it? set `credential.helper` in git's configuration")
+        };
+        let mut child = Command::new("git")
+            .args(["credential", "fill"])
+            // Nobody is asked on the terminal.
+            .env("GIT_TERMINAL_PROMPT", "0")
+            .env("GIT_ASKPASS", "true")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|e| failed(e.to_string()))?;
+        if let Some(mut input) = child.stdin.take() {
+            // A git that does not read says so by its answer.
+            let _ = input.write_all(format!("url={address}\n\n").as_bytes());
+        }
+        let output = child
+            .wait_with_output()
+            .map_err(|e| failed(e.to_string()))?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let mut entries = Entries::new();
+        for line in text.lines() {
+            if let Some((name @ ("username" | "password"), value)) = line.split_once('=')
+                && !value.is_empty()
+            {
+                entries.insert(name.to_owned(), value.as_bytes().to_vec());
+            }
+        }
+        if !output.status.success() || entries.len() < 2 {
+            return Err(failed("it gives none".to_owned()));
+        }
+        Ok(entries)
     }
 
     /// A value that the configuration refers to.

@@ -206,12 +206,15 @@ fn without(old: Option<&Lockfile>, names: &[String]) -> Result<Lockfile> {
             name.strip_suffix(wanted.as_str())
                 .is_some_and(|before| before.is_empty() || before.ends_with('/'))
         };
-        let before = left.sources.len() + left.remotes.len();
+        let count = |l: &Lockfile| l.sources.len() + l.dependencies.len() + l.remotes.len();
+        let before = count(&left);
         left.sources
             .retain(|request, _| !is_it(&request.source.to_string()));
+        left.dependencies.retain(|address, _| address != wanted);
         left.remotes.retain(|address, _| address != wanted);
-        if left.sources.len() + left.remotes.len() == before {
+        if count(&left) == before {
             let known: Vec<String> = (left.sources.keys().map(|r| r.source.to_string()))
+                .chain(left.dependencies.keys().cloned())
                 .chain(left.remotes.keys().cloned())
                 .collect();
             let error = Error::new(

@@ -64,7 +64,19 @@ pub struct Credential {
     pub address: Option<String>,
     /// Where the entries are, by the names that Flux gives them: `username`,
     /// `password`, `bearerToken`, `identity`, `known_hosts`, `ca.crt`…
+    #[serde(default)]
     pub entries: BTreeMap<String, Reference>,
+    /// Who is asked for user and password, beside the entries.
+    #[serde(default)]
+    pub helper: Option<Helper>,
+}
+
+/// A program that knows credentials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Helper {
+    /// `git credential fill`, with the helpers of the user's own configuration.
+    Git,
 }
 
 /// Where a secret value is, never the value itself: one of these.

@@ -7,6 +7,7 @@
 //! is `pipeline`'s business.
 
 pub mod api;
+pub mod compose;
 pub mod envsubst;
 mod fields;
 pub mod generate;

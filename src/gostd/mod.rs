@@ -3,6 +3,7 @@
 //! Each module reproduces a package of Go's standard library, or of a small
 //! library that Helm, Kustomize and Flux share, as far as it shows.
 
+pub mod doublestar;
 pub mod duration;
 pub mod fmt;
 pub mod glob;

@@ -69,7 +69,7 @@ fn invalid(message: impl Into<String>) -> Error {
 
 /// The path in the chart of a path in its archive, whose first part is the
 /// chart's folder.
-fn name_in_chart(path: &str) -> Result<String> {
+pub(super) fn name_in_chart(path: &str) -> Result<String> {
     const HELP: &str = "do not trust this archive; package the chart again";
     // An archive made on Windows may have backslashes.
     let separator = if path.contains('\\') { '\\' } else { '/' };

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::metadata::Metadata;
+use super::metadata::{Dependency, Metadata};
 use super::values::Defaults;
 use crate::artifact::Tree;
 use crate::diag::{Error, FileId, Result, SourceMap, Span};
@@ -142,6 +142,8 @@ pub struct Chart {
     pub(super) schema: Option<Arc<ChartFile>>,
     pub(super) parsed_schema: OnceLock<Result<yaml::Value>>,
     pub(super) dependencies: Vec<Arc<Chart>>,
+    /// What `Chart.lock` says of dependencies; none where there is no such file.
+    pub(super) lock: Option<Vec<Dependency>>,
 }
 
 impl Chart {

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use super::archive;
 use super::chart::{Chart, ChartFile};
 use super::ignore::Rules;
-use super::metadata::Metadata;
+use super::metadata::{self, Dependency, Metadata};
 use super::values::Defaults;
 use crate::artifact::{Kind, Tree};
 use crate::diag::{Error, Result, SourceMap, Span};
@@ -59,6 +59,26 @@ impl Chart {
     /// As [`Chart::load`].
     pub fn from_archive(bytes: &[u8], display: &str, sources: &SourceMap) -> Result<Arc<Chart>> {
         chart(unpacked(bytes, display)?, display, sources, 0)
+    }
+
+    /// Loads the chart in the tree of an archive, where everything lies in the
+    /// chart's folder.
+    ///
+    /// # Errors
+    ///
+    /// As [`Chart::load`].
+    pub fn from_tree(
+        tree: &Arc<dyn Tree>,
+        display: &str,
+        sources: &SourceMap,
+    ) -> Result<Arc<Chart>> {
+        let mut files = Vec::new();
+        for path in crate::artifact::ignore::regular_files(&**tree)? {
+            let name =
+                archive::name_in_chart(&path).map_err(|e| e.context(format!("`{display}`")))?;
+            files.push(ChartFile::later(name, tree, &path));
+        }
+        chart(files, display, sources, 0)
     }
 }
 
@@ -148,18 +168,17 @@ fn chart(
     let mut metadata = Metadata::default();
     let mut parts = Parts::default();
     let mut requirements = None;
+    let mut lock = None;
     let mut subcharts: BTreeMap<String, Vec<ChartFile>> = BTreeMap::new();
     for file in files {
         match &*file.name {
             "Chart.yaml" => parts.metadata = Some(Arc::new(file)),
-            "Chart.lock" => {
-                read(&file, sources)?;
-            }
+            "Chart.lock" => lock = Some(read_lock(&file, sources)?),
             "values.yaml" => parts.values = Some(Arc::new(file)),
             "values.schema.json" => parts.schema = Some(Arc::new(file)),
             "requirements.yaml" => requirements = Some(Arc::new(file)),
             "requirements.lock" => {
-                read(&file, sources)?;
+                lock = Some(read_lock(&file, sources)?);
                 parts.files.push(Arc::new(file));
             }
             name if name.starts_with("templates/") => parts.templates.push(Arc::new(file)),
@@ -229,6 +248,7 @@ fn chart(
     Ok(Arc::new(Chart {
         values: values?,
         dependencies: dependencies.into_iter().collect::<Result<_>>()?,
+        lock,
         metadata,
         metadata_file,
         templates: parts.templates,
@@ -292,6 +312,17 @@ fn read(file: &ChartFile, sources: &SourceMap) -> Result<Value> {
         Error::new("helm/chart-invalid", e.message().to_owned())
             .at(span)
             .context(format!("cannot load {}", file.name))
+    })
+}
+
+/// Reads `Chart.lock` or `requirements.lock`.
+fn read_lock(file: &ChartFile, sources: &SourceMap) -> Result<Vec<Dependency>> {
+    metadata::locked_dependencies(&read(file, sources)?).map_err(|message| {
+        Error::new(
+            "helm/chart-invalid",
+            format!("cannot load {}: {message}", file.name),
+        )
+        .at(file.span(sources, 1, 1))
     })
 }
 

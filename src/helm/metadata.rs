@@ -229,6 +229,15 @@ fn maintainer(value: &Value) -> Result<Maintainer> {
     })
 }
 
+/// The dependencies of a `Chart.lock`.
+pub(super) fn locked_dependencies(value: &Value) -> Result<Vec<Dependency>> {
+    let Some(fields) = Fields::of(value, "Lock.")? else {
+        return Ok(Vec::new());
+    };
+    let list = fields.list("dependencies", "[]*chart.Dependency")?;
+    list.unwrap_or_default().iter().map(dependency).collect()
+}
+
 fn dependency(value: &Value) -> Result<Dependency> {
     let Some(fields) = Fields::of(value, "Metadata.dependencies.")? else {
         return Err("dependencies must not contain empty or null nodes".to_owned());

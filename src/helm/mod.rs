@@ -40,7 +40,9 @@ pub use chart::{Chart, ChartFile};
 pub use lookup::lookup_in;
 pub use manifest::{Hook, HookEvent, Manifest, Origin, documents};
 pub use metadata::{Dependency, Maintainer, Metadata};
+pub use package::Download;
 pub use render::{
     Definition, Invalid, ReleaseOptions, RenderOptions, Rendered, is_release_name, render,
 };
+pub use schema::RemoteSchemas;
 pub use user::{Place, UserValues, ValuesSource};

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::chart::{Chart, ChartFile};
+use super::metadata::Dependency;
 use super::values::Defaults;
 use crate::artifact::{Kind, Tree, path};
 use crate::diag::{Error, Result, SourceMap};
@@ -38,6 +39,7 @@ impl Chart {
             schema: self.schema.clone(),
             parsed_schema: self.parsed_schema.clone(),
             dependencies: self.dependencies.clone(),
+            lock: self.lock.clone(),
         }
     }
 
@@ -52,26 +54,29 @@ impl Chart {
         self.values.file.is_some()
     }
 
-    /// The chart in a folder of a source, with dependencies that lie in other
-    /// folders of that source.
+    /// The chart in a folder of a source, with the dependencies that it lacks:
+    /// those in other folders of that source, and those that `download` gives.
     ///
-    /// Compat: source-controller `DependencyManager.Build`; what would have to
-    /// be downloaded is left for rendering to miss.
+    /// Compat: source-controller `DependencyManager.Build`; what `Chart.lock`
+    /// says takes the place of `Chart.yaml`.
     ///
     /// # Errors
     ///
-    /// As [`Chart::load`], and `helm/missing-dependency` for a folder that is
-    /// not there or holds another version.
-    pub fn load_with_neighbours(
+    /// As [`Chart::load`], those of `download`, and `helm/missing-dependency`
+    /// for a folder that is not there or holds another version.
+    pub fn load_with_dependencies(
         tree: &Arc<dyn Tree>,
         folder: &str,
+        download: &Download<'_>,
         sources: &SourceMap,
     ) -> Result<Arc<Chart>> {
         let chart = Chart::load(tree, folder, sources)?;
         if tree.kind(folder)? != Some(Kind::Directory) {
             return Ok(chart);
         }
-        let wanted = chart.metadata.dependencies.as_deref().unwrap_or_default();
+        let wanted = chart.lock.as_deref();
+        let wanted = wanted.or(chart.metadata.dependencies.as_deref());
+        let wanted = wanted.unwrap_or_default();
         if wanted.len() == chart.dependencies.len() {
             return Ok(chart);
         }
@@ -84,56 +89,20 @@ impl Chart {
             }
         }
         let mut added = Vec::new();
-        for (name, dependency) in missing {
+        for dependency in missing.values() {
             let repository = &*dependency.repository;
-            let Some(beside) = repository.strip_prefix("file://") else {
-                // Without a repository it is to lie in charts/.
-                if !repository.is_empty() {
-                    continue;
-                }
-                return Err(wrong(
-                    &chart,
-                    sources,
-                    format!("the dependency `{name}` is not in charts/, and has no repository"),
-                ));
+            let found = if repository.is_empty() || repository.starts_with("file://") {
+                neighbour(&chart, (tree, folder), dependency, sources)?
+            } else {
+                download(dependency).map_err(|e| {
+                    let name = dependency.effective_name();
+                    e.at(chart.metadata_file.span(sources, 1, 1))
+                        .context(format!(
+                            "the dependency `{name}` of chart `{}`",
+                            chart.metadata.name
+                        ))
+                })?
             };
-            let Some(at) = path::join(folder, beside) else {
-                return Err(wrong(
-                    &chart,
-                    sources,
-                    format!("the dependency `{name}` lies outside of the source: `{repository}`"),
-                ));
-            };
-            if tree.kind(&at)?.is_none() {
-                return Err(wrong(
-                    &chart,
-                    sources,
-                    format!("the dependency `{name}` is not there: `{repository}`"),
-                ));
-            }
-            let found = Chart::load(tree, &at, sources)?;
-            let range = Constraints::parse(&dependency.version).map_err(|_| {
-                wrong(
-                    &chart,
-                    sources,
-                    format!(
-                        "the dependency `{name}` has no version range: `{}`",
-                        dependency.version
-                    ),
-                )
-            })?;
-            let fits =
-                Version::parse(&found.metadata.version).is_ok_and(|version| range.check(&version));
-            if !fits {
-                return Err(wrong(
-                    &chart,
-                    sources,
-                    format!(
-                        "the dependency `{name}` is at {}, not {}",
-                        found.metadata.version, dependency.version
-                    ),
-                ));
-            }
             let mut found = found.repackaged(None, None);
             if !dependency.alias.is_empty() {
                 found.metadata.name = dependency.alias.clone();
@@ -144,6 +113,64 @@ impl Chart {
         chart.dependencies.extend(added);
         Ok(Arc::new(chart))
     }
+}
+
+/// Gives a chart that another one depends on, from its repository.
+pub type Download<'a> = dyn Fn(&Dependency) -> Result<Arc<Chart>> + 'a;
+
+/// A dependency in another folder of the chart's source; without a repository,
+/// in the chart's own `charts/`.
+fn neighbour(
+    chart: &Chart,
+    (tree, folder): (&Arc<dyn Tree>, &str),
+    dependency: &Dependency,
+    sources: &SourceMap,
+) -> Result<Arc<Chart>> {
+    let (name, repository) = (dependency.effective_name(), &*dependency.repository);
+    let at = match repository.strip_prefix("file://") {
+        Some(beside) => path::join(folder, beside),
+        None => path::join(folder, &format!("charts/{}", dependency.name)),
+    };
+    let Some(at) = at else {
+        return Err(wrong(
+            chart,
+            sources,
+            format!("the dependency `{name}` lies outside of the source: `{repository}`"),
+        ));
+    };
+    if tree.kind(&at)?.is_none() {
+        return Err(wrong(
+            chart,
+            sources,
+            if repository.is_empty() {
+                format!("the dependency `{name}` is not in charts/, and has no repository")
+            } else {
+                format!("the dependency `{name}` is not there: `{repository}`")
+            },
+        ));
+    }
+    let found = Chart::load(tree, &at, sources)?;
+    let range = Constraints::parse(&dependency.version).map_err(|_| {
+        wrong(
+            chart,
+            sources,
+            format!(
+                "the dependency `{name}` has no version range: `{}`",
+                dependency.version
+            ),
+        )
+    })?;
+    if Version::parse(&found.metadata.version).is_ok_and(|version| range.check(&version)) {
+        return Ok(found);
+    }
+    Err(wrong(
+        chart,
+        sources,
+        format!(
+            "the dependency `{name}` is at {}, not {}",
+            found.metadata.version, dependency.version
+        ),
+    ))
 }
 
 fn wrong(chart: &Chart, sources: &SourceMap, message: String) -> Error {

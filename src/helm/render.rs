@@ -16,6 +16,7 @@ use super::errors;
 use super::manifest::{self, Hook, Manifest, Output};
 use super::objects::{CapabilitiesObject, Files, VALUES};
 use super::random;
+use super::schema::RemoteSchemas;
 use super::user::UserValues;
 use crate::diag::{Error, Finding, Findings, Result, Severity, SourceMap};
 use crate::gotmpl::value::{Entries, List, Map, MapType, Text, Value};
@@ -68,6 +69,9 @@ pub fn is_release_name(name: &str) -> bool {
 pub struct RenderOptions {
     /// Whether values are held against the schemas of charts.
     pub skip_schema_validation: bool,
+    /// What schemas refer to by address; without it, values are not held to
+    /// such schemas.
+    pub schemas: Option<Arc<dyn RemoteSchemas>>,
     /// How much templates may cost.
     pub limits: Limits,
     /// What templates may ask of the world outside.
@@ -326,6 +330,7 @@ impl Rendering<'_> {
                 &instance,
                 &values,
                 self.values,
+                self.options.schemas.as_deref(),
                 self.sources,
                 &mut self.findings,
             )?;

@@ -82,6 +82,14 @@ fn revisions(lockfile: &Lockfile) -> BTreeMap<String, (String, String)> {
             found.insert(name, (pin.version.clone(), pin.digest.to_string()));
         }
     }
+    for (url, charts) in &lockfile.dependencies {
+        for (chart, pin) in charts {
+            found.insert(
+                format!("{url} {} {}", chart.name, chart.range),
+                (pin.version.clone(), pin.digest.to_string()),
+            );
+        }
+    }
     for (url, pin) in &lockfile.remotes {
         found.insert(url.clone(), (pin.revision.clone(), pin.digest.to_string()));
     }

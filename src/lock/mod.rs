@@ -35,6 +35,8 @@ pub const VERSION: i64 = 1;
 pub struct Lockfile {
     /// Sources, by what was asked for.
     pub sources: BTreeMap<Request, Locked>,
+    /// Charts that other charts depend on, by the address of their repository.
+    pub dependencies: BTreeMap<String, BTreeMap<ChartRequest, ChartPin>>,
     /// Remote resources of kustomizations and other files by address.
     pub remotes: BTreeMap<String, Pin>,
 }
@@ -108,7 +110,9 @@ impl Lockfile {
     /// The digests of everything that is locked.
     pub fn digests(&self) -> impl Iterator<Item = Digest> {
         let pins = self.sources.values().filter_map(|s| s.pin.as_ref());
-        let charts = self.sources.values().flat_map(|s| s.charts.values());
+        let charts = self.sources.values().map(|s| &s.charts);
+        let charts = charts.chain(self.dependencies.values());
+        let charts = charts.flat_map(BTreeMap::values);
         let signed = self.sources.values().flat_map(|s| s.signed.values());
         pins.chain(self.remotes.values())
             .map(|pin| pin.digest)

@@ -27,7 +27,7 @@ impl Lockfile {
             }
         };
         version(root)?;
-        known(root, &["version", "sources", "remotes"])?;
+        known(root, &["version", "sources", "dependencies", "remotes"])?;
         let mut lockfile = Lockfile::default();
         for block in list(root, "sources")? {
             let (request, locked) = source(block)?;
@@ -35,6 +35,14 @@ impl Lockfile {
                 return Err(twice(block, &request.source.to_string()));
             }
             lockfile.sources.insert(request, locked);
+        }
+        for block in list(root, "dependencies")? {
+            known(block, &["url", "charts"])?;
+            let url = text_of(block, "url")?;
+            if lockfile.dependencies.contains_key(&url) {
+                return Err(twice(block, &url));
+            }
+            lockfile.dependencies.insert(url, charts(block)?);
         }
         for block in list(root, "remotes")? {
             known(block, &["url", "revision", "digest"])?;
@@ -118,8 +126,25 @@ fn source(block: &Node) -> Result<(Request, Locked)> {
     };
     let mut locked = Locked {
         pin: block.get("digest").map(|_| pin(block)).transpose()?,
+        charts: charts(block)?,
         ..Locked::default()
     };
+    for chart in list(block, "charts")? {
+        if let Some(signed) = signed(chart)? {
+            locked.signed.insert(digest(chart)?, signed);
+        }
+    }
+    if let Some(signed) = signed(block)?
+        && let Some(pin) = &locked.pin
+    {
+        locked.signed.insert(pin.digest, signed);
+    }
+    Ok((request, locked))
+}
+
+/// Charts that are locked.
+fn charts(block: &Node) -> Result<BTreeMap<ChartRequest, ChartPin>> {
+    let mut charts = BTreeMap::new();
     for chart in list(block, "charts")? {
         known(
             chart,
@@ -136,24 +161,16 @@ fn source(block: &Node) -> Result<(Request, Locked)> {
             name: text_of(chart, "chart")?,
             range: text_of(chart, "range")?,
         };
-        if locked.charts.contains_key(&request) {
+        if charts.contains_key(&request) {
             return Err(twice(chart, &request.name));
         }
         let pin = ChartPin {
             version: text_of(chart, "version")?,
             digest: digest(chart)?,
         };
-        if let Some(signed) = signed(chart)? {
-            locked.signed.insert(pin.digest, signed);
-        }
-        locked.charts.insert(request, pin);
+        charts.insert(request, pin);
     }
-    if let Some(signed) = signed(block)?
-        && let Some(pin) = &locked.pin
-    {
-        locked.signed.insert(pin.digest, signed);
-    }
-    Ok((request, locked))
+    Ok(charts)
 }
 
 /// Who signed what a block is about; none where it does not say.

@@ -254,6 +254,9 @@ fn lockfiles() -> impl Strategy<Value = Lockfile> {
                 verified: vec![value],
             };
             locked.signed.insert(digest(&locked_revision), signed);
+            lockfile
+                .dependencies
+                .insert(url.clone(), locked.charts.clone());
             lockfile.sources.insert(asked, locked);
             lockfile.remotes.insert(
                 url,

@@ -1,8 +1,10 @@
 //! The lockfile as text.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::{Lockfile, Pin, Signed, VERSION};
+use super::{ChartPin, ChartRequest, Lockfile, Pin, Signed, VERSION};
+use crate::artifact::Digest;
 
 const TITLE: &str =
     "# Every input of this repository, by digest. Written by `fluxwright lock`: commit it,
@@ -30,16 +32,15 @@ impl Lockfile {
                 write_pin(&mut out, pin);
                 write_signed(&mut out, locked.signed.get(&pin.digest), "  ");
             }
-            if !locked.charts.is_empty() {
-                out.push_str("  charts:\n");
-            }
-            for (chart, pin) in &locked.charts {
-                line(&mut out, "  - chart", &chart.name);
-                line(&mut out, "    range", &chart.range);
-                line(&mut out, "    version", &pin.version);
-                line(&mut out, "    digest", &pin.digest.to_string());
-                write_signed(&mut out, locked.signed.get(&pin.digest), "    ");
-            }
+            write_charts(&mut out, &locked.charts, &locked.signed);
+        }
+        if !self.dependencies.is_empty() {
+            out.push_str("\ndependencies:\n");
+        }
+        for (url, charts) in &self.dependencies {
+            out.push('\n');
+            line(&mut out, "- url", url);
+            write_charts(&mut out, charts, &BTreeMap::new());
         }
         if !self.remotes.is_empty() {
             out.push_str("\nremotes:\n");
@@ -50,6 +51,23 @@ impl Lockfile {
             write_pin(&mut out, pin);
         }
         out
+    }
+}
+
+fn write_charts(
+    out: &mut String,
+    charts: &BTreeMap<ChartRequest, ChartPin>,
+    signed: &BTreeMap<Digest, Signed>,
+) {
+    if !charts.is_empty() {
+        out.push_str("  charts:\n");
+    }
+    for (chart, pin) in charts {
+        line(out, "  - chart", &chart.name);
+        line(out, "    range", &chart.range);
+        line(out, "    version", &pin.version);
+        line(out, "    digest", &pin.digest.to_string());
+        write_signed(out, signed.get(&pin.digest), "    ");
     }
 }
 

@@ -20,6 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rayon::prelude::*;
 
 use super::cluster::{Cluster, Object, SourceOrigin, SourceUse, Unit, UnitKind};
+use super::composed;
 use super::release;
 use super::render::{self, Options, Raw, Rendered};
 use super::variables::{Providers, Sourced};
@@ -831,10 +832,8 @@ impl Graph<'_> {
     }
 
     fn source_use(&self, source: SourceRef, chart: Option<&ChartRequest>) -> SourceUse {
-        let origin = if let Some(local) = self.sources.local.get(&source) {
-            SourceOrigin::Local {
-                path: local.path.clone(),
-            }
+        let origin = if let Some(path) = self.sources.local_part(&source) {
+            SourceOrigin::Local { path }
         } else if self.sources.is_own(&source) {
             SourceOrigin::Repository
         } else if let Some(pin) = self.sources.pin(&source) {
@@ -939,7 +938,9 @@ fn own_source(objects: &[Node], sources: &Sources) -> Option<SourceRef> {
         };
         let there = render::folder_of(&spec)
             .is_some_and(|folder| matches!(sources.repository.kind(&folder), Ok(Some(_))));
-        if there && !sources.local.contains_key(&spec.source) {
+        // What generators make is never the repository itself.
+        let is_source = !composed::is_artifact(&spec.source);
+        if there && is_source && !sources.local.contains_key(&spec.source) {
             *counts.entry(spec.source).or_default() += 1;
         }
     }

@@ -9,6 +9,7 @@
 
 pub mod build;
 pub mod cluster;
+mod composed;
 pub mod entry;
 pub mod index;
 mod names;

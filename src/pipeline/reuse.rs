@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use foldhash::HashMap;
 
 use super::Sources;
+use super::composed;
 use super::release;
 use super::render::{Options, Raw, Rendered};
 use super::secrets;
@@ -166,6 +167,10 @@ pub(super) fn key_of_raw(
     options: &Options,
 ) -> Option<Digest> {
     if secrets::is_asked_for(spec) || secret::has_secret(&spec.object) {
+        return None;
+    }
+    // What an artifact is composed of is read elsewhere.
+    if composed::is_artifact(&spec.source) && !sources.local.contains_key(&spec.source) {
         return None;
     }
     let mut inputs = Inputs::new("build", sources, options);

@@ -7,11 +7,13 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use super::composed::{self, Generators};
 use super::release::Charts;
 use crate::artifact::ignore::{IgnoringTree, Matcher};
 use crate::artifact::{MemoryTree, archive};
 use crate::diag::{Error, Result, SourceMap, Span};
-use crate::flux::api::{Source, SourceRef};
+use crate::flux::api::{Source, SourceRef, SourceSpec};
+use crate::helm::RemoteSchemas;
 use crate::kustomize::{Remote, RemoteContent, Text};
 use crate::lock::Pin;
 use crate::resource::Files;
@@ -113,6 +115,8 @@ pub struct Sources {
     pub(super) secrets: BTreeMap<(Arc<str>, Arc<str>), trust::Secret>,
     /// What was found of the signatures of its sources and charts.
     pub(super) verdicts: Arc<Mutex<BTreeMap<String, Verdict>>>,
+    /// What composes artifacts of sources.
+    pub(super) generators: Generators,
     /// The charts that were loaded from these.
     pub(super) charts: Arc<Charts>,
     /// Which of several versions of the repository this is.
@@ -133,6 +137,7 @@ impl Sources {
             declared: BTreeMap::new(),
             secrets: BTreeMap::new(),
             verdicts: Arc::default(),
+            generators: Generators::default(),
             charts: Arc::default(),
             version: 0,
             artifacts: Arc::default(),
@@ -163,6 +168,9 @@ impl Sources {
         if self.is_own(source) {
             return Ok(self.repository.clone());
         }
+        if composed::is_artifact(source) {
+            return Ok(self.artifact(source, span)?.files);
+        }
         self.verify(source).map_err(|e| e.at(span))?;
         let (locked, declared) = self.locked(source, span)?;
         let others = |other: &SourceRef| self.declared.get(other)?.as_ref().ok().cloned();
@@ -183,10 +191,43 @@ impl Sources {
         }
     }
 
-    /// What a source is locked at; none for what is not.
+    /// What a source is locked at, or what it is composed to; none for what is
+    /// neither.
     pub(super) fn pin(&self, source: &SourceRef) -> Option<Pin> {
+        if composed::is_artifact(source) && !self.local.contains_key(source) {
+            return self.artifact(source, Span::NONE).ok().map(|a| a.pin);
+        }
         let declared = self.declared.get(source)?.as_ref().ok()?;
         self.locked.as_ref()?.pin_of(declared)
+    }
+
+    /// What schemas refer to by address, as it is locked; none where nothing is.
+    pub(super) fn schemas(&self) -> Option<Arc<dyn RemoteSchemas>> {
+        let locked = self.locked.clone()?;
+        Some(Arc::new(LockedSchemas(locked)))
+    }
+
+    /// The HelmRepository of an address in a namespace.
+    pub(super) fn repository_at(&self, address: &str, namespace: &str) -> Option<&Source> {
+        self.declared
+            .values()
+            .filter_map(|declared| declared.as_ref().ok())
+            .find(|source| {
+                matches!(source.spec, SourceSpec::Helm(_))
+                    && &*source.id.namespace == namespace
+                    && source.url.trim_end_matches('/') == address
+            })
+    }
+
+    /// The path of a source that the user gives by hand and that this one is, or
+    /// is made of.
+    pub(super) fn local_part(&self, source: &SourceRef) -> Option<String> {
+        if let Some(local) = self.local.get(source) {
+            return Some(local.path.clone());
+        }
+        self.parts_of(source)
+            .iter()
+            .find_map(|part| self.local_part(part))
     }
 
     /// What a source is known by in this cluster: its name, and what it is
@@ -207,6 +248,7 @@ impl Sources {
     /// keys.
     pub(super) fn declare(&mut self, object: &Node) {
         self.declare_secret(object);
+        self.generators.declare(object);
         let declared = match Source::read(object) {
             Ok(None) => return,
             Ok(Some(source)) => Ok(source),
@@ -217,6 +259,9 @@ impl Sources {
 
     /// Whether all is known that can be of a source.
     pub(super) fn knows(&self, source: &SourceRef) -> bool {
+        if composed::is_artifact(source) {
+            return self.local.contains_key(source) || self.knows_artifact(source);
+        }
         self.locked.is_none()
             || self.local.contains_key(source)
             || self.is_own(source)
@@ -260,6 +305,16 @@ impl Sources {
     /// Whether a reference is the repository itself.
     pub fn is_own(&self, source: &SourceRef) -> bool {
         self.own.as_ref() == Some(source)
+    }
+}
+
+/// Schemas as they are locked.
+#[derive(Debug)]
+struct LockedSchemas(Arc<Locked>);
+
+impl RemoteSchemas for LockedSchemas {
+    fn schema(&self, address: &str, span: Span) -> Result<Arc<[u8]>> {
+        self.0.file(address, span)
     }
 }
 

@@ -5,12 +5,15 @@
 //! a slash are folders.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use object_store::aws::AmazonS3Builder;
 use object_store::azure::MicrosoftAzureBuilder;
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::path::Path;
-use object_store::{ClientOptions, ObjectMeta, ObjectStore, ObjectStoreExt as _};
+use object_store::{
+    BackoffConfig, ClientOptions, ObjectMeta, ObjectStore, ObjectStoreExt as _, RetryConfig,
+};
 
 use super::{Access, Resolved, http};
 use crate::artifact::archive::{MAX_ARCHIVE_BYTES, MAX_ARCHIVE_FILES};
@@ -20,6 +23,19 @@ use crate::flux::api::{BucketSpec, Source};
 
 /// How many objects are fetched at once.
 const AT_ONCE: usize = 16;
+
+/// How often, and how soon, a request is made again, as for other sources.
+fn retries() -> RetryConfig {
+    RetryConfig {
+        backoff: BackoffConfig {
+            init_backoff: Duration::from_millis(250),
+            max_backoff: Duration::from_secs(30),
+            base: 2.0,
+        },
+        max_retries: 3,
+        retry_timeout: Duration::from_mins(2),
+    }
+}
 
 /// What a Bucket holds now.
 pub(super) fn resolve(access: &Access<'_>, source: &Source, spec: &BucketSpec) -> Result<Resolved> {
@@ -112,7 +128,7 @@ async fn list(
 ) -> std::result::Result<Vec<ObjectMeta>, object_store::Error> {
     // A prefix is text, not a folder: what begins so within its folder counts.
     let folder = prefix.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let mut open = vec![Path::from(folder)];
+    let mut open = vec![Path::parse(folder)?];
     let mut objects = Vec::new();
     while let Some(folder) = open.pop() {
         let found = bucket.list_with_delimiter(Some(&folder)).await?;
@@ -122,7 +138,8 @@ async fn list(
             found
                 .objects
                 .into_iter()
-                .filter(|o| o.location.as_ref().starts_with(prefix)),
+                // An object that is named as its folder, with a slash behind, marks it.
+                .filter(|o| o.location != folder && o.location.as_ref().starts_with(prefix)),
         );
     }
     Ok(objects)
@@ -172,6 +189,7 @@ fn open(access: &Access<'_>, source: &Source, spec: &BucketSpec) -> Result<Arc<d
             builder = builder
                 .with_bucket_name(&*spec.bucket)
                 .with_region(region)
+                .with_retry(retries())
                 .with_endpoint(endpoint)
                 .with_client_options(options);
             match (text(&["accesskey"]), text(&["secretkey"])) {
@@ -189,6 +207,7 @@ fn open(access: &Access<'_>, source: &Source, spec: &BucketSpec) -> Result<Arc<d
         }
         "gcp" => {
             let mut builder = GoogleCloudStorageBuilder::from_env()
+                .with_retry(retries())
                 .with_bucket_name(&*spec.bucket)
                 .with_client_options(options);
             if let Some(account) = text(&["serviceaccount"]) {
@@ -198,6 +217,7 @@ fn open(access: &Access<'_>, source: &Source, spec: &BucketSpec) -> Result<Arc<d
         }
         "azure" => {
             let mut builder = MicrosoftAzureBuilder::from_env()
+                .with_retry(retries())
                 .with_container_name(&*spec.bucket)
                 .with_endpoint(endpoint.clone())
                 .with_client_options(options);
@@ -232,23 +252,45 @@ fn open(access: &Access<'_>, source: &Source, spec: &BucketSpec) -> Result<Arc<d
 
 fn failed(source: &Source, spec: &BucketSpec, error: &object_store::Error) -> Error {
     let place = format!("{}/{}", http::shown(&source.url), spec.bucket);
-    let text: String = error.to_string().chars().take(300).collect();
+    let whole = error.to_string();
+    // The library has kinds for objects alone: of listing it tells the answer.
+    let says = |parts: &[&str]| parts.iter().any(|part| whole.contains(part));
     match error {
-        object_store::Error::NotFound { .. } => Error::new(
-            "source/missing",
-            format!("the bucket `{place}` is not there"),
-        )
-        .help("are `endpoint`, `bucketName` and `region` right?"),
+        object_store::Error::NotFound { .. } => missing(&place),
         object_store::Error::PermissionDenied { .. }
-        | object_store::Error::Unauthenticated { .. } => Error::new(
-            "source/denied",
-            format!("the bucket `{place}` refused access"),
+        | object_store::Error::Unauthenticated { .. } => denied(&place),
+        _ if says(&["NoSuchBucket", "404 Not Found"]) => missing(&place),
+        _ if says(&["403 Forbidden", "401 Unauthorized"]) => denied(&place),
+        _ if says(&["error sending request", "HTTP error"]) => Error::new(
+            "source/unreachable",
+            format!("the bucket `{place}` cannot be reached"),
         )
-        .help("are `accesskey` and `secretkey` in the Secret right, and may they list and read?"),
-        _ => Error::new(
-            "source/failed",
-            format!("the bucket `{place}` cannot be read: {text}"),
-        )
-        .help("is the endpoint right, and the network there?"),
+        .help("is `endpoint` right, and the network there? plain HTTP needs `insecure: true`"),
+        _ => {
+            // Without what the server wrote into its answer.
+            let text = whole.split(": <").next().unwrap_or_default();
+            let text: String = text.chars().take(300).collect();
+            Error::new(
+                "source/failed",
+                format!("the bucket `{place}` cannot be read: {text}"),
+            )
+            .help("the server could not do it: try again later")
+        }
     }
+}
+
+fn missing(place: &str) -> Error {
+    Error::new(
+        "source/missing",
+        format!("the bucket `{place}` is not there"),
+    )
+    .help("are `endpoint`, `bucketName` and `region` right?")
+}
+
+fn denied(place: &str) -> Error {
+    Error::new(
+        "source/denied",
+        format!("the bucket `{place}` refused access"),
+    )
+    .help("are `accesskey` and `secretkey` in the Secret right, and may they list and read?")
 }

@@ -143,7 +143,7 @@ impl Credentials {
     pub(super) fn docker_login(&self, registry: &str) -> Result<Option<(String, String)>> {
         match self.entry(&[".dockerconfigjson", "config.json"]) {
             None => Ok(None),
-            Some(content) => docker_login(content, registry),
+            Some(content) => super::docker::login(content, registry),
         }
     }
 }
@@ -160,53 +160,6 @@ fn text<'e>(entries: &'e BTreeMap<String, Vec<u8>>, name: &str) -> Result<Option
         )
     })?;
     Ok(Some(text.trim_end_matches(['\r', '\n'])).filter(|t| !t.is_empty()))
-}
-
-/// The login for a registry in the content of a docker configuration file.
-fn docker_login(content: &[u8], registry: &str) -> Result<Option<(String, String)>> {
-    use base64::Engine as _;
-    let invalid = || {
-        Error::new(
-            "source/credentials",
-            "the docker configuration cannot be read",
-        )
-        .help("it is JSON with `auths`, as `docker login` or `kubectl create secret docker-registry` writes it")
-    };
-    let config: serde_json::Value = serde_json::from_slice(content).map_err(|_| invalid())?;
-    let Some(auths) = config.get("auths").and_then(|a| a.as_object()) else {
-        return Ok(None);
-    };
-    // Docker Hub is written in several ways.
-    let names = |host: &str| -> String {
-        let bare = host
-            .trim_start_matches("https://")
-            .trim_start_matches("http://");
-        let host = bare.split('/').next().unwrap_or(bare);
-        match host {
-            "index.docker.io" | "registry-1.docker.io" => "docker.io".to_owned(),
-            host => host.to_owned(),
-        }
-    };
-    let wanted = names(registry);
-    let Some((_, auth)) = auths.iter().find(|(host, _)| names(host) == wanted) else {
-        return Ok(None);
-    };
-    let field = |name: &str| auth.get(name).and_then(|v| v.as_str()).unwrap_or_default();
-    if !field("username").is_empty() {
-        return Ok(Some((
-            field("username").to_owned(),
-            field("password").to_owned(),
-        )));
-    }
-    if field("auth").is_empty() {
-        return Ok(None);
-    }
-    let decoded = base64::engine::general_purpose::STANDARD
-        .decode(field("auth"))
-        .map_err(|_| invalid())?;
-    let decoded = String::from_utf8(decoded).map_err(|_| invalid())?;
-    let (user, password) = decoded.split_once(':').ok_or_else(invalid)?;
-    Ok(Some((user.to_owned(), password.to_owned())))
 }
 
 #[cfg(test)]

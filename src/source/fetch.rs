@@ -8,12 +8,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use super::http::Http;
-use super::{Credentials, Filled, Key, Order, Settings, bucket, git, helm, locked, oci};
+use super::{Credentials, Filled, Key, Order, Settings, bucket, docker, git, helm, locked, oci};
 use crate::artifact::Digest;
 use crate::diag::{Error, Result, Span};
-use crate::flux::api::{Source, SourceSpec};
+use crate::flux::api::{HelmSpec, Source, SourceSpec};
 use crate::kustomize::RepoSpec;
-use crate::lock::{ChartRequest, Pin, without_password};
+use crate::lock::{ChartPin, ChartRequest, Pin, without_password};
 use crate::store::Store;
 
 /// How many servers are waited for at once.
@@ -82,13 +82,15 @@ impl<'a> Access<'a> {
         credentials
     }
 
-    /// The user's docker configuration.
-    pub(super) fn docker_config(&self) -> Credentials {
-        let mut credentials = Credentials::default();
-        if let Some(content) = &self.settings.docker_config {
-            credentials.add([(".dockerconfigjson".to_owned(), content.clone())].into());
+    /// The login of the user's docker configuration for a registry.
+    pub(super) fn docker_login(&self, registry: &str) -> Result<Option<docker::Login>> {
+        let Some(content) = &self.settings.docker_config else {
+            return Ok(None);
+        };
+        match docker::helped_login(content, registry)? {
+            Some(login) => Ok(Some(login)),
+            None => docker::login(content, registry),
         }
-        credentials
     }
 }
 
@@ -104,7 +106,55 @@ fn host(url: &str) -> String {
 enum Task {
     One(Key, Box<Order>),
     /// Charts of one repository.
-    Charts(Source, Vec<(Key, Order, helm::Asked)>),
+    Charts(Repository, Vec<(Key, Order, helm::Asked)>),
+}
+
+/// Where charts come from.
+#[derive(Clone)]
+enum Repository {
+    /// A HelmRepository.
+    Of(Box<Source>),
+    /// An address that no HelmRepository has.
+    At(String),
+}
+
+impl Repository {
+    fn resolve(
+        &self,
+        settings: &Settings,
+        store: &Store,
+        asked: &[helm::Asked],
+    ) -> Result<Vec<Result<ChartPin>>> {
+        let nothing = HelmSpec::default();
+        let (access, url, insecure, spec) = match self {
+            Repository::Of(source) => {
+                let SourceSpec::Helm(spec) = &source.spec else {
+                    let message = format!("`{}` is no HelmRepository", source.id);
+                    return Err(Error::new("ref/missing", message));
+                };
+                (
+                    access(source, settings, store)?,
+                    &*source.url,
+                    source.insecure,
+                    spec,
+                )
+            }
+            Repository::At(url) => {
+                let access = Access::new(url, Credentials::default(), settings, store);
+                (access, url.as_str(), false, &nothing)
+            }
+        };
+        let repository = helm::Repository {
+            url,
+            insecure,
+            is_oci: match self {
+                Repository::Of(_) => spec.is_oci,
+                Repository::At(url) => locked::is_registry(url),
+            },
+            pass_credentials: spec.pass_credentials,
+        };
+        Ok(helm::resolve(&access, &repository, asked))
+    }
 }
 
 /// Fulfils orders; `done` is told of each that is finished.
@@ -147,12 +197,14 @@ pub fn fulfil(
 fn group(orders: BTreeMap<Key, Order>) -> VecDeque<Task> {
     let mut tasks: VecDeque<Task> = VecDeque::new();
     for (key, order) in orders {
-        let Key::Chart(request, chart) = &key else {
+        let (Key::Chart(_, chart) | Key::Dependency(_, chart)) = &key else {
             tasks.push_back(Task::One(key, Box::new(order)));
             continue;
         };
-        let Some(source) = order.source.clone() else {
-            continue;
+        let repository = match (&order.source, &key) {
+            (Some(source), _) => Repository::Of(Box::new(source.clone())),
+            (None, Key::Dependency(url, _)) => Repository::At(url.clone()),
+            (None, _) => continue,
         };
         let pin = match &order.pin {
             Some(Filled::Chart(pin)) => Some(pin.clone()),
@@ -161,14 +213,24 @@ fn group(orders: BTreeMap<Key, Order>) -> VecDeque<Task> {
         let asked = (chart.clone(), pin);
         // Keys are sorted: the charts of a repository stand together.
         if let Some(Task::Charts(_, charts)) = tasks.back_mut()
-            && matches!(charts.first(), Some((Key::Chart(other, _), _, _)) if other == request)
+            && charts
+                .first()
+                .is_some_and(|(other, _, _)| is_same_repository(other, &key))
         {
             charts.push((key, order, asked));
         } else {
-            tasks.push_back(Task::Charts(source, vec![(key, order, asked)]));
+            tasks.push_back(Task::Charts(repository, vec![(key, order, asked)]));
         }
     }
     tasks
+}
+
+fn is_same_repository(a: &Key, b: &Key) -> bool {
+    match (a, b) {
+        (Key::Chart(a, _), Key::Chart(b, _)) => a == b,
+        (Key::Dependency(a, _), Key::Dependency(b, _)) => a == b,
+        _ => false,
+    }
 }
 
 impl Task {
@@ -183,15 +245,11 @@ impl Task {
                     Err(e) => (key, Err(e)),
                 }]
             }
-            Task::Charts(source, charts) => {
+            Task::Charts(repository, charts) => {
                 let asked: Vec<helm::Asked> = charts.iter().map(|(_, _, a)| a.clone()).collect();
-                let results = match access(&source, settings, store) {
-                    Ok(access) => match &source.spec {
-                        SourceSpec::Helm(spec) => helm::resolve(&access, &source, spec, &asked),
-                        _ => Vec::new(),
-                    },
-                    Err(e) => asked.iter().map(|_| Err(e.clone())).collect(),
-                };
+                let results = repository
+                    .resolve(settings, store, &asked)
+                    .unwrap_or_else(|e| asked.iter().map(|_| Err(e.clone())).collect());
                 charts
                     .into_iter()
                     .zip(results)
@@ -241,22 +299,6 @@ fn shown(filled: &Filled) -> String {
 
 /// How a source is reached: with what its Secrets hold.
 fn access<'a>(source: &Source, settings: &'a Settings, store: &'a Store) -> Result<Access<'a>> {
-    if !matches!(source.spec, SourceSpec::Bucket(_)) && &*source.provider != "generic" {
-        let known = matches!(&*source.provider, "aws" | "azure" | "gcp" | "github");
-        let what = if known {
-            "is not supported yet"
-        } else {
-            "is not known"
-        };
-        return Err(Error::new(
-            "source/provider",
-            format!("the provider `{}` {what}", source.provider),
-        )
-        .help(
-            "log in by other means: `docker login` for registries, or `credentials` in \
-             .fluxwright.yaml",
-        ));
-    }
     let mut credentials = Credentials::default();
     let entries = |name: &str| {
         let key = (source.id.namespace.to_string(), name.to_owned());
@@ -272,7 +314,45 @@ fn access<'a>(source: &Source, settings: &'a Settings, store: &'a Store) -> Resu
     {
         credentials.add_proxy(entries);
     }
-    Ok(Access::new(&source.url, credentials, settings, store))
+    let access = Access::new(&source.url, credentials, settings, store);
+    check_provider(source, &access)?;
+    Ok(access)
+}
+
+/// Refuses a provider whose login this machine does not offer: for registries
+/// docker's configuration and its helpers do, for all sources what
+/// `.fluxwright.yaml` names for the address.
+fn check_provider(source: &Source, access: &Access<'_>) -> Result<()> {
+    let provider = &*source.provider;
+    if matches!(source.spec, SourceSpec::Bucket(_)) || provider == "generic" {
+        return Ok(());
+    }
+    if !matches!(provider, "aws" | "azure" | "gcp" | "github") {
+        return Err(Error::new(
+            "source/provider",
+            format!("the provider `{provider}` is not known"),
+        )
+        .help("there is `generic`, `aws`, `azure`, `gcp` and, for Git, `github`"));
+    }
+    let address = access.address(&source.url);
+    let registry = address.strip_prefix("oci://");
+    let registry = registry.map(|rest| rest.split('/').next().unwrap_or(rest));
+    let is_offered = access.credentials.can_log_in()
+        || match registry {
+            Some(registry) => access.docker_login(registry)?.is_some(),
+            None => false,
+        };
+    if is_offered {
+        return Ok(());
+    }
+    Err(Error::new(
+        "source/provider",
+        format!("this machine offers no login for the provider `{provider}`"),
+    )
+    .help(
+        "for registries, log in with `docker login` or name a helper under `credHelpers` in \
+         docker's configuration; otherwise name `credentials` for the address in .fluxwright.yaml",
+    ))
 }
 
 /// What an order comes to, and what that is known by.
@@ -334,7 +414,7 @@ fn signatures(
             oci::signatures(access, source, Some(&chart.name), of, locked)
         }
         (SourceSpec::Helm(helm), Some(chart)) => {
-            helm::provenance(access, source, helm, chart, version)
+            helm::provenance(access, &source.url, helm.pass_credentials, chart, version)
         }
         _ => Ok(Vec::new()),
     }

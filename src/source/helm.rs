@@ -12,11 +12,11 @@ use std::io::{BufRead, Read};
 use super::http::Http;
 use super::oci::Registry;
 use super::{Access, view};
-use crate::artifact::Digest;
+use crate::artifact::{Digest, archive};
 use crate::diag::{Error, FileId, Result};
-use crate::flux::api::{HelmSpec, Source};
 use crate::gostd::semver::{Constraints, latest};
 use crate::lock::{ChartPin, ChartRequest};
+use crate::store::Store;
 use crate::yaml::{self, Node};
 
 /// The largest index that is read whole, in bytes: one that is not written
@@ -29,21 +29,32 @@ const MAX_PROVENANCE_BYTES: u64 = 4 << 20;
 /// A chart that is asked for, and what it came to when it was locked.
 pub(super) type Asked = (ChartRequest, Option<ChartPin>);
 
+/// A repository of charts.
+pub(super) struct Repository<'r> {
+    /// Its address.
+    pub(super) url: &'r str,
+    /// Whether plain HTTP is meant, for a registry.
+    pub(super) insecure: bool,
+    /// Whether it is one in a registry.
+    pub(super) is_oci: bool,
+    /// Whether credentials go to the hosts of its archives, too.
+    pub(super) pass_credentials: bool,
+}
+
 /// What charts of a repository come to.
 pub(super) fn resolve(
     access: &Access<'_>,
-    source: &Source,
-    helm: &HelmSpec,
+    repository: &Repository<'_>,
     asked: &[Asked],
 ) -> Vec<Result<ChartPin>> {
-    if helm.is_oci {
+    if repository.is_oci {
         return asked
             .iter()
-            .map(|(chart, pin)| from_registry(access, source, chart, pin.as_ref()))
+            .map(|(chart, pin)| from_registry(access, repository, chart, pin.as_ref()))
             .collect();
     }
-    let base = access.address(source.url.trim_end_matches('/'));
-    let index = Http::new(&base, &access.credentials, helm.pass_credentials)
+    let base = access.address(repository.url.trim_end_matches('/'));
+    let index = Http::new(&base, &access.credentials, repository.pass_credentials)
         .and_then(|http| Ok((Index::read(&http, &base, asked)?, http)));
     let (index, http) = match index {
         Ok(read) => read,
@@ -63,6 +74,10 @@ pub(super) fn resolve(
             };
             let digest = http
                 .download(&url, access.store, expected)
+                .and_then(|digest| match pin {
+                    Some(_) => Ok(digest),
+                    None => whole(access.store, digest, &url).map(|()| digest),
+                })
                 .map_err(|e| e.context(format!("chart `{}` {}", chart.name, version.number)))?;
             Ok(ChartPin {
                 version: version.number.clone(),
@@ -78,13 +93,13 @@ pub(super) fn resolve(
 /// address with `.prov` behind it.
 pub(super) fn provenance(
     access: &Access<'_>,
-    source: &Source,
-    helm: &HelmSpec,
+    url: &str,
+    pass_credentials: bool,
     chart: &ChartRequest,
     version: &str,
 ) -> Result<Vec<Digest>> {
-    let base = access.address(source.url.trim_end_matches('/'));
-    let http = Http::new(&base, &access.credentials, helm.pass_credentials)?;
+    let base = access.address(url.trim_end_matches('/'));
+    let http = Http::new(&base, &access.credentials, pass_credentials)?;
     let index = Index::read(&http, &base, &[(chart.clone(), None)])?;
     let address = index.version(chart, version)?.address(&base)?;
     let (path, query) = address.split_once('?').unwrap_or((&address, ""));
@@ -100,14 +115,29 @@ pub(super) fn provenance(
     }
 }
 
+/// Refuses an archive that is damaged, and takes it out of the store again.
+fn whole(store: &Store, digest: Digest, url: &str) -> Result<()> {
+    let Err(e) = archive::check(&store.read(digest)?) else {
+        return Ok(());
+    };
+    store.forget(digest)?;
+    let url = super::http::shown(url);
+    Err(
+        Error::new("source/broken", format!("`{url}`: {}", e.message())).help(
+            "try again; if it stays so, tell who keeps the repository, or name a mirror under \
+         `mirrors` in .fluxwright.yaml",
+        ),
+    )
+}
+
 fn from_registry(
     access: &Access<'_>,
-    source: &Source,
+    repository: &Repository<'_>,
     chart: &ChartRequest,
     pin: Option<&ChartPin>,
 ) -> Result<ChartPin> {
-    let url = format!("{}/{}", source.url.trim_end_matches('/'), chart.name);
-    let registry = Registry::connect(access, &url, source.insecure)?;
+    let url = format!("{}/{}", repository.url.trim_end_matches('/'), chart.name);
+    let registry = Registry::connect(access, &url, repository.insecure)?;
     let version = if let Some(pin) = pin {
         pin.version.clone()
     } else {

@@ -8,6 +8,7 @@
 //! where tokens stand.
 
 use std::io::{BufRead, BufReader, Read};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use reqwest::StatusCode;
@@ -29,6 +30,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest time that an answer may take as a whole.
 const TIMEOUT: Duration = Duration::from_mins(15);
+
+/// The client of all sources without certificates and a proxy of their own:
+/// reading the machine's authorities takes longer than many a request.
+static PLAIN: OnceLock<Client> = OnceLock::new();
 
 /// A client for one source.
 #[derive(Debug)]
@@ -70,6 +75,17 @@ impl Http {
         pass_credentials: bool,
     ) -> Result<Http> {
         install_provider();
+        let is_plain = credentials.authority().is_none()
+            && credentials.client_certificate()?.is_none()
+            && credentials.proxy()?.is_none();
+        if is_plain && let Some(client) = PLAIN.get() {
+            return Ok(Http {
+                client: client.clone(),
+                credentials: credentials.clone(),
+                origin: origin(&parse(url)?),
+                pass_credentials,
+            });
+        }
         let wrong = |what: &str, e: &dyn std::fmt::Display| {
             Error::new("source/credentials", format!("{what} cannot be used: {e}"))
         };
@@ -106,7 +122,10 @@ impl Http {
             }
             builder = builder.proxy(setting);
         }
-        let client = builder.build().map_err(|e| wrong("the certificates", &e))?;
+        let mut client = builder.build().map_err(|e| wrong("the certificates", &e))?;
+        if is_plain {
+            client = PLAIN.get_or_init(|| client).clone();
+        }
         Ok(Http {
             client,
             credentials: credentials.clone(),
@@ -169,8 +188,14 @@ impl Http {
         retrying(|| {
             let mut response = self.once(url, |client| client.get(url))?;
             let mut incoming = store.incoming().map_err(Failure::final_)?;
-            std::io::copy(&mut response, &mut incoming)
-                .map_err(|e| Failure::later(broken(url, &e)))?;
+            std::io::copy(&mut response, &mut incoming).map_err(|e| {
+                let error = broken(url, &e);
+                if error.rule() == "store/unwritable" {
+                    Failure::final_(error)
+                } else {
+                    Failure::later(error)
+                }
+            })?;
             incoming.finish(expected).map_err(Failure::final_)
         })
     }
@@ -252,6 +277,18 @@ impl Failure {
     pub(super) fn of(url: &str, error: &reqwest::Error) -> Failure {
         let cause = innermost(error);
         let host = shown(url);
+        if cause.contains("fatal alert") && cause.contains("Certificate") {
+            return Failure::final_(
+                Error::new(
+                    "source/denied",
+                    format!("`{host}` asks for the certificate of a client: {cause}"),
+                )
+                .help(
+                    "give `tls.crt` and `tls.key` in the Secret that `certSecretRef` names, or for \
+                     Git `secretRef`",
+                ),
+            );
+        }
         if cause.contains("certificate") || cause.contains("UnknownIssuer") {
             return Failure::final_(
                 Error::new(
@@ -319,6 +356,11 @@ pub(super) fn refused(url: &str, status: StatusCode, has_credentials: bool) -> E
                 )
             }
         }
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED => Error::new(
+            "source/denied",
+            format!("the proxy before `{host}` asks for a login ({status})"),
+        )
+        .help("give `username` and `password` in the Secret that `proxySecretRef` names, or in HTTPS_PROXY"),
         StatusCode::NOT_FOUND | StatusCode::GONE => {
             Error::new("source/missing", format!("`{host}` is not there ({status})"))
                 .help("is the address right? private repositories answer so without credentials")

@@ -188,7 +188,7 @@ impl Locked {
                 };
                 view::git(&content, &name, git, ignore, &included)?
             }
-            SourceSpec::Oci(_) => view::oci(&content, &name, ignore)?,
+            SourceSpec::Oci(oci) => view::oci(&content, &name, oci, ignore)?,
             SourceSpec::Bucket(bucket) => view::bucket(&content, &name, bucket, ignore)?,
             SourceSpec::Helm(_) => {
                 return Err(Error::new(
@@ -259,19 +259,81 @@ impl Locked {
         let Some(pin) = locked else {
             return Err(self.unlocked(&key, order(None)));
         };
-        let digest = if helm.is_oci {
-            self.layer(pin.digest, &Layer::Chart)?
-        } else {
-            Some(pin.digest)
-        };
-        let content = digest.map(|d| self.read(d)).transpose()?.flatten();
-        match content {
+        match self.archive(pin, helm.is_oci)? {
             Some(content) => {
                 self.note_use(key, Filled::Chart(pin.clone()));
                 Ok((content, pin.clone()))
             }
             None => Err(self.unfetched(&key, order(Some(pin)))),
         }
+    }
+
+    /// The archive of a chart that another one depends on, from the repository
+    /// at an address; `source` is the HelmRepository of that address, if there
+    /// is one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Locked::tree`].
+    pub fn dependency(
+        &self,
+        address: &str,
+        source: Option<&Source>,
+        chart: &ChartRequest,
+        span: Span,
+    ) -> Result<(Arc<[u8]>, ChartPin)> {
+        let url = without_password(address);
+        let key = Key::Dependency(url.clone(), chart.clone());
+        let locked = self.lockfile.dependencies.get(&url);
+        let locked = locked.and_then(|charts| charts.get(chart));
+        let order = |pin: Option<&ChartPin>| Order {
+            source: source.cloned(),
+            span,
+            pin: pin.cloned().map(Filled::Chart),
+        };
+        let Some(pin) = locked else {
+            return Err(self.unlocked(&key, order(None)));
+        };
+        match self.archive(pin, is_registry(address))? {
+            Some(content) => {
+                self.note_use(key, Filled::Chart(pin.clone()));
+                Ok((content, pin.clone()))
+            }
+            None => Err(self.unfetched(&key, order(Some(pin)))),
+        }
+    }
+
+    /// The archive that a chart is locked at; none where it is not at hand.
+    fn archive(&self, pin: &ChartPin, is_registry: bool) -> Result<Option<Arc<[u8]>>> {
+        let digest = if is_registry {
+            self.layer(pin.digest, &Layer::Chart)?
+        } else {
+            Some(pin.digest)
+        };
+        Ok(digest.map(|d| self.read(d)).transpose()?.flatten())
+    }
+
+    /// A file by its address.
+    ///
+    /// # Errors
+    ///
+    /// As [`Locked::tree`].
+    pub fn file(&self, address: &str, span: Span) -> Result<Arc<[u8]>> {
+        let name = without_password(address);
+        let key = Key::Remote(name.clone());
+        let order = |pin: Option<&Pin>| Order {
+            source: None,
+            span,
+            pin: pin.cloned().map(Filled::Pin),
+        };
+        let Some(pin) = self.lockfile.remotes.get(&name) else {
+            return Err(self.unlocked(&key, order(None)));
+        };
+        let Some(content) = self.read(pin.digest)? else {
+            return Err(self.unfetched(&key, order(Some(pin))));
+        };
+        self.note_use(key, Filled::Pin(pin.clone()));
+        Ok(content)
     }
 
     /// The archive of a chart that is an OCIRepository's layer.
@@ -342,7 +404,12 @@ impl Locked {
     /// # Errors
     ///
     /// As [`Locked::tree`].
-    pub fn parts(&self, source: Option<&Source>, filled: &Filled) -> Result<Vec<Digest>> {
+    pub fn parts(
+        &self,
+        key: &Key,
+        source: Option<&Source>,
+        filled: &Filled,
+    ) -> Result<Vec<Digest>> {
         let of = match filled {
             Filled::Pin(pin) => pin.digest,
             Filled::Chart(pin) => pin.digest,
@@ -351,9 +418,10 @@ impl Locked {
                 return view::with_layers(&read, signatures);
             }
         };
-        let choice = match source.map(|s| &s.spec) {
-            Some(SourceSpec::Oci(spec)) => Layer::Of(spec),
-            Some(SourceSpec::Helm(helm)) if helm.is_oci => Layer::Chart,
+        let choice = match (key, source.map(|s| &s.spec)) {
+            (Key::Dependency(url, _), _) if is_registry(url) => Layer::Chart,
+            (Key::Source(_), Some(SourceSpec::Oci(spec))) => Layer::Of(spec),
+            (Key::Chart(..), Some(SourceSpec::Helm(helm))) if helm.is_oci => Layer::Chart,
             _ => return Ok(vec![of]),
         };
         view::parts(&|digest| self.read(digest), of, &choice)
@@ -451,7 +519,7 @@ impl Locked {
         lock(&self.orders).insert(key.clone(), order);
         let source = match key {
             Key::Source(request) | Key::Chart(request, _) => Some(&request.source),
-            Key::Remote(_) | Key::Signatures { .. } => None,
+            Key::Dependency(..) | Key::Remote(_) | Key::Signatures { .. } => None,
         };
         if !self.has_lockfile {
             return Error::new("source/unavailable", format!("`{key}` is not at hand"))
@@ -531,6 +599,11 @@ fn remote_names(address: &str) -> Vec<(String, Option<RepoSpec>)> {
     }
 }
 
+/// Whether a repository of charts is one in a registry.
+pub(super) fn is_registry(address: &str) -> bool {
+    address.starts_with("oci://")
+}
+
 /// Whether an address can be nothing but that of a repository.
 pub(super) fn is_repository(address: &str) -> bool {
     let is_http = address.starts_with("https://") || address.starts_with("http://");
@@ -566,6 +639,10 @@ fn set(lockfile: &mut Lockfile, key: &Key, filled: Filled) {
         (Key::Chart(request, chart), Filled::Chart(pin)) => {
             let source = lockfile.sources.entry(request.clone()).or_default();
             source.charts.insert(chart.clone(), pin);
+        }
+        (Key::Dependency(url, chart), Filled::Chart(pin)) => {
+            let charts = lockfile.dependencies.entry(url.clone()).or_default();
+            charts.insert(chart.clone(), pin);
         }
         (Key::Remote(address), Filled::Pin(pin)) => {
             lockfile.remotes.insert(address.clone(), pin);

@@ -22,6 +22,7 @@ mod view;
 #[cfg(feature = "network")]
 mod bucket;
 mod credentials;
+mod docker;
 #[cfg(feature = "network")]
 pub mod fetch;
 #[cfg(feature = "network")]
@@ -51,6 +52,8 @@ pub enum Key {
     Source(Request),
     /// A chart of a Helm repository.
     Chart(Request, ChartRequest),
+    /// A chart that another one depends on, by the address of its repository.
+    Dependency(String, ChartRequest),
     /// A remote resource of a kustomization, by its address.
     Remote(String),
     /// What proves who signed something, where it lies beside it.
@@ -69,7 +72,8 @@ pub enum Key {
 /// An input that is not at hand.
 #[derive(Clone, Debug)]
 pub struct Order {
-    /// The source it belongs to; none for remote resources.
+    /// The source it belongs to: none for remote resources, nor for charts that
+    /// others depend on where no source has their repository's address.
     pub source: Option<Source>,
     /// Where it is asked for.
     pub span: Span,
@@ -110,6 +114,10 @@ impl std::fmt::Display for Key {
                 Some(chart) => write!(f, "signatures of {} {}", request.source, chart.name),
                 None => write!(f, "signatures of {}", request.source),
             },
+            Key::Dependency(url, chart) => {
+                let url = crate::lock::without_password(url);
+                write!(f, "{url} {} {}", chart.name, chart.range)
+            }
             Key::Remote(address) => f.write_str(&crate::lock::without_password(address)),
         }
     }

@@ -513,7 +513,7 @@ fn login(access: &Access<'_>, registry: &str) -> Result<RegistryAuth> {
         Some(login) => Some(login),
         None => match credentials.login()? {
             Some((user, password)) => Some((user.to_owned(), password.to_owned())),
-            None => access.docker_config().docker_login(registry)?,
+            None => access.docker_login(registry)?,
         },
     };
     if let Some(token) = credentials.bearer_token()? {

@@ -90,9 +90,20 @@ pub(super) fn bucket(
 }
 
 /// The artifact of an OCIRepository whose layer is unpacked.
-pub(super) fn oci(layer: &[u8], name: &str, ignore: Option<&str>) -> Result<Arc<dyn Tree>> {
+///
+/// Compat: source-controller `ocirepository_controller.go`: a layer that is
+/// copied becomes the artifact as it is.
+pub(super) fn oci(
+    layer: &[u8],
+    name: &str,
+    spec: &OciSpec,
+    ignore: Option<&str>,
+) -> Result<Arc<dyn Tree>> {
     let mut tree = MemoryTree::new(name);
     archive::unpack(layer, &mut tree)?;
+    if spec.copies_layer {
+        return Ok(Arc::new(tree));
+    }
     let matcher = Matcher::for_artifact(&tree, ignore)?;
     Ok(Arc::new(IgnoringTree::new(Arc::new(tree), matcher)))
 }

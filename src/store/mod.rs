@@ -188,6 +188,15 @@ impl Store {
         Ok(digest)
     }
 
+    /// Takes content out again, where it is there.
+    ///
+    /// # Errors
+    ///
+    /// `store/unwritable`.
+    pub fn forget(&self, digest: Digest) -> Result<()> {
+        self.remove(&self.path(digest))
+    }
+
     /// A place for content that comes in pieces.
     ///
     /// # Errors

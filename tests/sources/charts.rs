@@ -8,7 +8,20 @@ use super::http::{Answer, Request, Server};
 
 /// The archive of a chart with one template.
 pub(super) fn archive(name: &str, version: &str) -> Vec<u8> {
+    archive_of(name, version, 0)
+}
+
+/// The same, with a file of so many bytes that no compression makes smaller.
+pub(super) fn archive_of(name: &str, version: &str, bytes: u32) -> Vec<u8> {
+    let mut state = 1u32;
+    let ballast: String = (0..bytes)
+        .map(|_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            char::from(b'!' + u8::try_from(state >> 26).unwrap())
+        })
+        .collect();
     let files = [
+        ("ballast.txt", ballast),
         (
             "Chart.yaml",
             format!("apiVersion: v2\nname: {name}\nversion: {version}\n"),
@@ -213,6 +226,7 @@ fn many_sources_wait_for_their_servers_at_the_same_time() {
         );
     }
     fleet.done(&["lock"]);
+    assert_eq!(server.requests.lock().unwrap().len(), 200);
     let busiest = server.busiest.load(std::sync::atomic::Ordering::SeqCst);
     assert!(busiest >= 10, "{busiest} at the same time");
 }

@@ -112,12 +112,18 @@ pub(super) struct Repository {
 impl Repository {
     /// A repository `app.git` with one commit on `main`, tagged v1.0.0.
     pub(super) fn new() -> Repository {
+        Repository::with_format("sha1")
+    }
+
+    /// The same, with objects named by this algorithm.
+    pub(super) fn with_format(format: &str) -> Repository {
         let repository = Repository {
             folder: tempfile::tempdir().unwrap(),
         };
         let work = repository.work();
         std::fs::create_dir_all(&work).unwrap();
-        repository.git(&["init", "-q", "-b", "main"]);
+        let format = format!("--object-format={format}");
+        repository.git(&["init", "-q", "-b", "main", &format]);
         repository.commit("deploy/web.yaml", &config_map("web", "one"));
         repository.git(&["tag", "-a", "v1.0.0", "-m", "first"]);
         repository.publish();
@@ -129,7 +135,7 @@ impl Repository {
         self.folder.path().join("served")
     }
 
-    fn work(&self) -> PathBuf {
+    pub(super) fn work(&self) -> PathBuf {
         self.folder.path().join("work")
     }
 

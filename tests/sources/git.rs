@@ -279,6 +279,33 @@ fn logins_come_from_secrets_and_go_nowhere_else() {
 }
 
 #[test]
+fn logins_that_helpers_of_git_know() {
+    let app = Repository::new();
+    let backend = git(app.served());
+    let server = Server::start(move |request| match request.header("authorization") {
+        Some("Basic YWxpY2U6aHVudGVyMg==") => backend(request),
+        _ => Answer::status(401),
+    });
+    let fleet = Fleet::of(&repository(&server.address, "branch: main"));
+    let config = format!(
+        "entries:\n- path: clusters/prod\ncredentials:\n- address: {}\n  helper: git\n",
+        server.address
+    );
+    fleet.write(".fluxwright.yaml", &config);
+    let run = fleet.run(&["lock"]);
+    assert_eq!(run.code, Some(2));
+    assert!(run.stderr.contains("git knows no login"), "{}", run.stderr);
+    assert!(run.stderr.contains("`credentials[0]`"), "{}", run.stderr);
+    // The user's own configuration, in the home folder.
+    fleet.write(
+        "../.gitconfig",
+        "[credential]\n\thelper = \"!f() { echo username=alice; echo password=hunter2; }; f\"\n",
+    );
+    fleet.done(&["lock"]);
+    assert!(fleet.done(&["build"]).stdout.contains("value: one"));
+}
+
+#[test]
 fn servers_that_know_the_old_protocol_alone() {
     let app = Repository::new();
     let commit = app.git(&["rev-parse", "HEAD"]).trim().to_owned();

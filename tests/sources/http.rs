@@ -2,11 +2,11 @@
 //! way to misbehave.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::io::{BufRead as _, BufReader, Read, Write};
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -68,6 +68,9 @@ impl Answer {
     }
 }
 
+trait Stream: Read + Write {}
+impl<T: Read + Write> Stream for T {}
+
 type Handler = dyn Fn(&Request) -> Answer + Send + Sync;
 
 /// A running server; it ends with the process.
@@ -77,6 +80,7 @@ pub(super) struct Server {
     pub(super) requests: Arc<Mutex<Vec<Request>>>,
     /// Requests that are answered at the same time, at most so far.
     pub(super) busiest: Arc<AtomicUsize>,
+    is_stopped: Arc<AtomicBool>,
 }
 
 impl Server {
@@ -90,28 +94,68 @@ impl Server {
         latency: Duration,
         handler: impl Fn(&Request) -> Answer + Send + Sync + 'static,
     ) -> Server {
+        Server::run(latency, None, handler)
+    }
+
+    /// Starts a server that speaks TLS.
+    pub(super) fn with_tls(
+        config: Arc<rustls::ServerConfig>,
+        handler: impl Fn(&Request) -> Answer + Send + Sync + 'static,
+    ) -> Server {
+        Server::run(Duration::ZERO, Some(config), handler)
+    }
+
+    fn run(
+        latency: Duration,
+        tls: Option<Arc<rustls::ServerConfig>>,
+        handler: impl Fn(&Request) -> Answer + Send + Sync + 'static,
+    ) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let address = format!("{scheme}://{}", listener.local_addr().unwrap());
         let requests = Arc::new(Mutex::new(Vec::new()));
         let busiest = Arc::new(AtomicUsize::new(0));
         let active = Arc::new(AtomicUsize::new(0));
         let handler: Arc<Handler> = Arc::new(handler);
+        let is_stopped = Arc::new(AtomicBool::new(false));
         let (log, peak) = (requests.clone(), busiest.clone());
+        let ends = is_stopped.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming() {
+                if ends.load(Ordering::SeqCst) {
+                    return;
+                }
                 let (handler, log) = (handler.clone(), log.clone());
                 let (active, peak) = (active.clone(), peak.clone());
+                let tls = tls.clone();
                 std::thread::spawn(move || {
-                    let Some((request, mut stream)) = stream.ok().and_then(read) else {
-                        return;
+                    let Ok(stream) = stream else { return };
+                    let answer = |stream: &mut dyn Stream| {
+                        let Some(request) = read(stream) else { return };
+                        let now = active.fetch_add(1, Ordering::SeqCst) + 1;
+                        peak.fetch_max(now, Ordering::SeqCst);
+                        std::thread::sleep(latency);
+                        log.lock().unwrap().push(request.clone());
+                        let answer = handler(&request);
+                        active.fetch_sub(1, Ordering::SeqCst);
+                        send(stream, &request, &answer);
                     };
-                    let now = active.fetch_add(1, Ordering::SeqCst) + 1;
-                    peak.fetch_max(now, Ordering::SeqCst);
-                    std::thread::sleep(latency);
-                    log.lock().unwrap().push(request.clone());
-                    let answer = handler(&request);
-                    active.fetch_sub(1, Ordering::SeqCst);
-                    send(&mut stream, &request, &answer);
+                    match tls {
+                        None => answer(&mut { stream }),
+                        Some(config) => {
+                            let connection = rustls::ServerConnection::new(config).unwrap();
+                            let mut stream = rustls::StreamOwned::new(connection, stream);
+                            answer(&mut stream);
+                            stream.conn.send_close_notify();
+                            let _ = stream.flush();
+                            // What the client still sends must not reset the
+                            // connection before it has read the answer.
+                            let socket = &mut stream.sock;
+                            let _ = socket.shutdown(std::net::Shutdown::Write);
+                            let _ = socket.set_read_timeout(Some(Duration::from_secs(1)));
+                            let _ = std::io::copy(socket, &mut std::io::sink());
+                        }
+                    }
                 });
             }
         });
@@ -119,6 +163,17 @@ impl Server {
             address,
             requests,
             busiest,
+            is_stopped,
+        }
+    }
+
+    /// Ends the server: from now on, nobody listens there.
+    pub(super) fn stop(self) {
+        self.is_stopped.store(true, Ordering::SeqCst);
+        let address = self.address.split("://").nth(1).unwrap();
+        let _ = std::net::TcpStream::connect(address);
+        while std::net::TcpStream::connect(address).is_ok() {
+            std::thread::yield_now();
         }
     }
 
@@ -129,8 +184,9 @@ impl Server {
     }
 }
 
-fn read(stream: TcpStream) -> Option<(Request, TcpStream)> {
-    let mut reader = BufReader::new(stream.try_clone().ok()?);
+fn read(stream: &mut dyn Stream) -> Option<Request> {
+    // One request for each connection: what is read ahead belongs to it.
+    let mut reader = BufReader::new(stream);
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;
     let mut words = line.split_whitespace();
@@ -147,16 +203,15 @@ fn read(stream: TcpStream) -> Option<(Request, TcpStream)> {
     let length = headers.get("content-length").and_then(|l| l.parse().ok());
     let mut body = vec![0; length.unwrap_or(0)];
     reader.read_exact(&mut body).ok()?;
-    let request = Request {
+    Some(Request {
         method,
         target,
         headers,
         body,
-    };
-    Some((request, stream))
+    })
 }
 
-fn send(stream: &mut TcpStream, request: &Request, answer: &Answer) {
+fn send(stream: &mut dyn Stream, request: &Request, answer: &Answer) {
     let mut head = format!(
         "HTTP/1.1 {} x\r\ncontent-length: {}\r\nconnection: close\r\n",
         answer.status,

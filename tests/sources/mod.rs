@@ -13,15 +13,21 @@
     reason = "servers are waited for when what holds them is dropped"
 )]
 
+mod bucket;
 mod charts;
+mod composed;
 #[cfg(feature = "verify")]
 mod cosign;
+mod dependencies;
 mod fleet;
 mod git;
 mod http;
+mod merge;
 mod offline;
 mod registry;
+mod secure;
 mod ssh;
+mod tls;
 mod trouble;
 #[cfg(feature = "verify")]
 mod trust;
@@ -30,15 +36,29 @@ use std::path::PathBuf;
 
 /// A program that a test needs; none, said by name, where it is not installed.
 fn program(name: &str) -> Option<PathBuf> {
-    let found = ["/usr/bin", "/usr/sbin", "/usr/local/bin"]
-        .iter()
-        .map(|folder| PathBuf::from(folder).join(name))
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders =
+        std::env::split_paths(&path).chain(["/usr/sbin", "/usr/local/bin"].map(PathBuf::from));
+    let found = folders
+        .map(|folder| folder.join(name))
         .find(|path| path.exists());
     if found.is_none() {
         // Libtest shows it with --nocapture; CI installs them all.
         eprintln!("not run: `{name}` is not installed");
     }
     found
+}
+
+/// Whether this machine gives namespaces; said where it does not.
+fn has_namespaces() -> bool {
+    let made = std::process::Command::new("unshare")
+        .args(["-rn", "true"])
+        .status();
+    let is_there = made.is_ok_and(|status| status.success());
+    if !is_there {
+        eprintln!("not run: this machine gives no namespaces");
+    }
+    is_there
 }
 
 /// A port that was free a moment ago.

@@ -53,12 +53,8 @@ fn fleet(server: &Server) -> Fleet {
 }
 
 fn serve(app: &Repository) -> Server {
-    app.write("base/kustomization.yaml", "resources: [map.yaml]\n");
-    app.commit("base/map.yaml", &super::fleet::config_map("base", "remote"));
-    app.git(&["tag", "v1.1.0"]);
-    app.publish();
     let backend = git(app.served());
-    Server::start(move |request| {
+    let server = Server::start(move |request| {
         let path = request.path().to_owned();
         if let Some(rest) = request.target.strip_prefix("/git") {
             let mut request = request.clone();
@@ -71,7 +67,115 @@ fn serve(app: &Repository) -> Server {
             "/files/extra.yaml" => Answer::ok(super::fleet::config_map("extra", "file")),
             _ => Answer::status(404),
         }
-    })
+    });
+    // A remote base that has a remote base.
+    app.write("deeper/kustomization.yaml", "resources: [map.yaml]\n");
+    app.write(
+        "deeper/map.yaml",
+        &super::fleet::config_map("deeper", "deep"),
+    );
+    app.write(
+        "base/kustomization.yaml",
+        &format!(
+            "resources:\n- map.yaml\n- {}/git/app.git//deeper?ref=main\n",
+            server.address
+        ),
+    );
+    app.commit("base/map.yaml", &super::fleet::config_map("base", "remote"));
+    app.git(&["tag", "v1.1.0"]);
+    app.publish();
+    server
+}
+
+/// Every command that opens no connection, with what it needs in the fleet.
+fn offline_commands(fleet: &Fleet) -> Vec<Vec<String>> {
+    let root = fleet.root().display().to_string();
+    let at = |path: &str| fleet.root().join(path).display().to_string();
+    let chart = at("web-1.1.0.tgz");
+    std::fs::write(&chart, archive("web", "1.1.0")).unwrap();
+    fleet.write("overlay/kustomization.yaml", "resources: [map.yaml]\n");
+    fleet.write("overlay/map.yaml", &super::fleet::config_map("over", "lay"));
+    for args in [
+        &["init", "-q", "-b", "main"][..],
+        &["add", "-A"],
+        &["commit", "-q", "-m", "all"],
+    ] {
+        super::fleet::git(&fleet.root(), args);
+    }
+    let bundle = [
+        "bundle",
+        "create",
+        &root,
+        "--output",
+        &at("../bundle"),
+        "--tag",
+        "v1",
+    ];
+    let made = output(&[], &bundle.map(str::to_owned), fleet);
+    assert_eq!(made.0, Some(0), "{made:?}");
+    let commands: &[&[&str]] = &[
+        &["build", &root],
+        &[
+            "build",
+            &root,
+            "--frozen",
+            "--output-dir",
+            &at("../rendered"),
+        ],
+        &["check", &root],
+        &["graph", &root],
+        &["rbac", &root],
+        &["migrate", &root, "--dry-run"],
+        &["diff", &root, "--base", "HEAD"],
+        &["lock", &root, "--check"],
+        &["get", "ignored", &root],
+        &["rule"],
+        &["store", "list"],
+        &["store", "verify"],
+        &[
+            "bundle",
+            "create",
+            &root,
+            "--output",
+            &at("../bundle2"),
+            "--tag",
+            "v1",
+        ],
+        &["bundle", "inspect", &at("../bundle")],
+        &["bundle", "diff", &at("../bundle"), &at("../bundle")],
+        &["kustomize", &at("overlay")],
+        &["template", "web", &chart],
+        &["envsubst"],
+        &["completion", "bash"],
+    ];
+    let own = |command: &&[&str]| command.iter().map(|a| (*a).to_owned()).collect();
+    commands.iter().map(own).collect()
+}
+
+/// Runs a command, by way of another program where one is given: its exit code
+/// and what it printed.
+fn output(by: &[&str], command: &[String], fleet: &Fleet) -> (Option<i32>, String, String) {
+    let whole = by.iter().copied().chain([env!("CARGO_BIN_EXE_fluxwright")]);
+    let whole: Vec<&str> = whole.chain(command.iter().map(String::as_str)).collect();
+    let output = Command::new(whole[0])
+        .args(&whole[1..])
+        .env_clear()
+        .env("PATH", std::env::var("PATH").unwrap())
+        .env("FLUXWRIGHT_STORE", fleet.store())
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    // How long it took is the one thing that may differ.
+    let untimed = |line: &str| match line.strip_suffix(" s)") {
+        Some(rest) => rest
+            .rsplit_once(" (")
+            .map_or(rest, |(rest, _)| rest)
+            .to_owned(),
+        None => line.to_owned(),
+    };
+    let talk: Vec<String> = text(output.stderr).lines().map(untimed).collect();
+    (output.status.code(), text(output.stdout), talk.join("\n"))
 }
 
 #[test]
@@ -85,10 +189,14 @@ fn everything_works_on_an_aeroplane() {
         "GitRepository/flux-system/app",
         "HelmRepository/flux-system/app",
         "/git/app.git?ref=v1.1.0",
+        "/git/app.git?ref=main",
         "/files/extra.yaml",
     ] {
         assert!(lockfile.contains(part), "{part}: {lockfile}");
     }
+    // Another machine.
+    std::fs::remove_dir_all(fleet.store()).unwrap();
+    fleet.done(&["fetch"]);
     let built = fleet.done(&["build"]);
     for part in [
         "name: extra",
@@ -96,51 +204,51 @@ fn everything_works_on_an_aeroplane() {
         "value: one",
         "value: chart",
         "value: remote",
+        "value: deep",
     ] {
         assert!(built.stdout.contains(part), "{part}: {}", built.stdout);
     }
-    let count = server.requests.lock().unwrap().len();
-
-    if program("unshare").is_some() {
-        let output = Command::new("unshare")
-            .args(["-rn", env!("CARGO_BIN_EXE_fluxwright"), "build"])
-            .arg(fleet.root())
-            .env("FLUXWRIGHT_STORE", fleet.store())
-            .output()
-            .unwrap();
-        if String::from_utf8_lossy(&output.stderr).contains("unshare") {
-            eprintln!("not run: this machine gives no namespaces");
-        } else {
-            assert_eq!(output.status.code(), Some(0));
-            assert_eq!(String::from_utf8(output.stdout).unwrap(), built.stdout);
+    let commands = offline_commands(&fleet);
+    let before: Vec<_> = commands.iter().map(|c| output(&[], c, &fleet)).collect();
+    server.stop();
+    let has_namespaces = super::has_namespaces();
+    for (command, before) in commands.iter().zip(before) {
+        assert!(matches!(before.0, Some(0 | 1)), "{command:?}: {before:?}");
+        assert_eq!(output(&[], command, &fleet), before, "{command:?}");
+        if has_namespaces {
+            assert_eq!(
+                output(&["unshare", "-rn"], command, &fleet),
+                before,
+                "{command:?}"
+            );
         }
     }
-    fleet.done(&["lock", "--check"]);
-    assert_eq!(server.requests.lock().unwrap().len(), count);
 }
 
 #[test]
 fn no_offline_command_opens_a_socket() {
-    let Some(strace) = program("strace") else {
+    if program("strace").is_none() {
         return;
-    };
+    }
     let app = Repository::new();
     let server = serve(&app);
     let fleet = fleet(&server);
     fleet.done(&["lock"]);
-    for command in [&["build"][..], &["lock", "--check"], &["check"]] {
-        let output = Command::new(&strace)
-            .args(["-f", "-e", "trace=socket", "-o", "/dev/stderr"])
-            .arg(env!("CARGO_BIN_EXE_fluxwright"))
-            .arg(command[0])
-            .arg(fleet.root())
-            .args(&command[1..])
-            .env("FLUXWRIGHT_STORE", fleet.store())
-            .output()
-            .unwrap();
-        let trace = String::from_utf8_lossy(&output.stderr);
-        assert!(!trace.contains("AF_INET"), "{command:?}: {trace}");
+    let trace = fleet.root().join("../trace").display().to_string();
+    let strace = ["strace", "-f", "-e", "trace=socket,connect", "-o", &trace];
+    let sockets = || std::fs::read_to_string(&trace).unwrap().contains("AF_INET");
+    for command in offline_commands(&fleet) {
+        output(&strace, &command, &fleet);
+        assert!(
+            !sockets(),
+            "{command:?}: {}",
+            std::fs::read_to_string(&trace).unwrap()
+        );
     }
+    // It would be seen.
+    let lock = ["lock", fleet.root().to_str().unwrap(), "--update"].map(str::to_owned);
+    output(&strace, &lock, &fleet);
+    assert!(sockets());
 }
 
 #[test]
@@ -151,7 +259,7 @@ fn vendored_inputs_need_no_store() {
     fleet.done(&["lock"]);
     let built = fleet.done(&["build"]).stdout;
     let vendored = fleet.done(&["vendor"]);
-    assert_eq!(vendored.stdout, "4 inputs are vendored\n");
+    assert_eq!(vendored.stdout, "5 inputs are vendored\n");
     let readable = "vendor/sources/GitRepository/flux-system/app/deploy/web.yaml";
     assert!(fleet.read(readable).contains("value: one"));
     assert!(fleet.root().join("vendor/charts/web-1.1.0.tgz").exists());

@@ -1,9 +1,9 @@
 //! OCI registries: Debian's `docker-registry`, started here, with and without a
-//! login.
+//! login and TLS.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -11,12 +11,13 @@ use fluxwright::artifact::Digest;
 
 use super::charts::{archive, fleet as chart_fleet};
 use super::fleet::{Fleet, config_map, source};
+use super::tls::Authority;
 use super::{free_port, program};
 
 /// A registry; it ends with this.
 pub(super) struct Registry {
     child: Child,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     port: u16,
     authorization: Option<&'static str>,
 }
@@ -31,12 +32,43 @@ impl Drop for Registry {
 impl Registry {
     pub(super) fn start(program: PathBuf, with_login: bool) -> Registry {
         let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        Registry::serve(program, folder, &data, with_login, None)
+    }
+
+    /// Another server of the same content, that asks for a login and speaks TLS.
+    fn with_tls(&self, program: PathBuf, authority: &Authority) -> Registry {
+        let data = self.folder.path().join("data");
+        Registry::serve(
+            program,
+            tempfile::tempdir().unwrap(),
+            &data,
+            true,
+            Some(authority),
+        )
+    }
+
+    fn serve(
+        program: PathBuf,
+        folder: tempfile::TempDir,
+        data: &Path,
+        with_login: bool,
+        tls: Option<&Authority>,
+    ) -> Registry {
         let port = free_port();
         let root = folder.path().display().to_string();
         let mut config = format!(
-            "version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {root}/data\nhttp:\n  addr: \
-             127.0.0.1:{port}\n"
+            "version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {}\nhttp:\n  addr: \
+             127.0.0.1:{port}\n",
+            data.display()
         );
+        if let Some(authority) = tls {
+            config.push_str(&format!(
+                "  tls:\n    certificate: {}\n    key: {}\n",
+                authority.path("server.crt").display(),
+                authority.path("server.key").display()
+            ));
+        }
         if with_login {
             std::fs::write(folder.path().join("htpasswd"), password_file()).unwrap();
             config.push_str(&format!(
@@ -45,25 +77,35 @@ impl Registry {
         }
         let path = folder.path().join("config.yml");
         std::fs::write(&path, config).unwrap();
-        let child = Command::new(program)
-            .arg("serve")
-            .arg(path)
+        let mut command = Command::new(program);
+        command.arg("serve").arg(path);
+        let authorization = with_login.then_some("Basic YWxpY2U6aHVudGVyMg==");
+        Registry::run(command, folder, port, authorization)
+    }
+
+    fn run(
+        mut command: Command,
+        folder: tempfile::TempDir,
+        port: u16,
+        authorization: Option<&'static str>,
+    ) -> Registry {
+        let child = command
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        for _ in 0..200 {
+        for _ in 0..400 {
             if TcpStream::connect(("127.0.0.1", port)).is_ok() {
                 return Registry {
                     child,
-                    _folder: folder,
+                    folder,
                     port,
-                    authorization: with_login.then_some("Basic YWxpY2U6aHVudGVyMg=="),
+                    authorization,
                 };
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        panic!("docker-registry does not listen");
+        panic!("the registry does not listen");
     }
 
     pub(super) fn url(&self) -> String {
@@ -97,14 +139,14 @@ impl Registry {
             .lines()
             .find_map(|l| l.strip_prefix("Location: "))
             .unwrap_or_else(|| panic!("{answer}"));
+        let location = location.trim();
         let target = location
-            .trim()
             .split_once(&format!(":{}", self.port))
-            .unwrap()
-            .1;
+            .map_or(location, |(_, path)| path);
+        let separator = if target.contains('?') { '&' } else { '?' };
         let answer = self.send(
             "PUT",
-            &format!("{target}&digest={digest}"),
+            &format!("{target}{separator}digest={digest}"),
             "application/octet-stream",
             content,
         );
@@ -319,4 +361,132 @@ fn logins_of_secrets_and_of_docker() {
     let folder = anonymous.root().join("../docker");
     let run = anonymous.run_with(&["lock"], &[("DOCKER_CONFIG", folder.to_str().unwrap())]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
+}
+
+#[test]
+fn tls_with_a_login_and_the_authority_of_a_secret() {
+    let Some(program) = program("docker-registry") else {
+        return;
+    };
+    let Some(authority) = Authority::new() else {
+        return;
+    };
+    let plain = Registry::start(program.clone(), false);
+    let content = layer(&[("deploy/web.yaml", &config_map("web", "one"))]);
+    plain.push("app", "1.0.0", &[(FLUX, &content)]);
+    plain.push("charts/web", "1.0.0", &[(CHART, &archive("web", "1.0.0"))]);
+    let registry = plain.with_tls(program, &authority);
+    let config = |word: &str| {
+        use base64::Engine as _;
+        let login = base64::engine::general_purpose::STANDARD.encode(format!("alice:{word}"));
+        format!(
+            "apiVersion: v1\nkind: Secret\nmetadata:\n  name: pull\n  namespace: \
+             flux-system\nstringData:\n  .dockerconfigjson: '{{\"auths\": {{\"127.0.0.1:{}\": {{\"auth\": \
+             \"{login}\"}}}}}}'\n",
+            registry.port
+        )
+    };
+    let secrets = |word: &str| {
+        let tls = authority.secret("tls", &[("ca.crt", "ca.crt")]);
+        format!("{}---\n{tls}", config(word))
+    };
+    let spec = format!(
+        "  url: {}/app\n  ref: {{tag: 1.0.0}}\n  secretRef: {{name: pull}}\n  certSecretRef: {{name: \
+         tls}}\n",
+        registry.url()
+    );
+    let fleet = Fleet::of(&source("OCIRepository", &spec));
+    fleet.write("clusters/prod/secret.yaml", &config("hunter2"));
+    let run = fleet.run(&["lock"]);
+    assert_eq!(run.code, Some(2));
+    for part in [
+        "source/certificate",
+        "is not trusted",
+        "clusters/prod/source.yaml:8",
+    ] {
+        assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
+    }
+    fleet.write("clusters/prod/secret.yaml", &secrets("hunter3"));
+    let run = fleet.run(&["lock"]);
+    assert_eq!(run.code, Some(2));
+    for part in [
+        "source/denied",
+        "are the credentials right",
+        "clusters/prod/source.yaml:8",
+    ] {
+        assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
+    }
+    assert!(!run.stderr.contains("hunter3"));
+    assert!(!fleet.root().join("fluxwright.lock").exists());
+    fleet.write("clusters/prod/secret.yaml", &secrets("hunter2"));
+    fleet.done(&["lock"]);
+    assert!(fleet.done(&["build"]).stdout.contains("value: one"));
+
+    let charts = chart_fleet(
+        &format!(
+            "  type: oci\n  url: {}/charts\n  secretRef: {{name: pull}}\n  certSecretRef: {{name: tls}}\n",
+            registry.url()
+        ),
+        "1.x",
+    );
+    charts.write("clusters/prod/secret.yaml", &secrets("hunter2"));
+    charts.done(&["lock"]);
+    assert!(charts.done(&["build"]).stdout.contains("chart: 1.0.0"));
+}
+
+#[test]
+fn logins_that_helpers_of_docker_know() {
+    let Some(program) = program("docker-registry") else {
+        return;
+    };
+    let registry = Registry::start(program, true);
+    let content = layer(&[("deploy/web.yaml", &config_map("web", "one"))]);
+    registry.push("app", "1.0.0", &[(FLUX, &content)]);
+    let fleet = fleet(&registry, "tag: 1.0.0", "  provider: gcp\n");
+    let run = fleet.run(&["lock"]);
+    assert_eq!(run.code, Some(2));
+    for part in [
+        "source/provider",
+        "offers no login for the provider `gcp`",
+        "`credHelpers`",
+    ] {
+        assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
+    }
+    // The helper answers for this registry alone.
+    let host = format!("127.0.0.1:{}", registry.port);
+    fleet.write(
+        "../docker/config.json",
+        &format!(r#"{{"credHelpers": {{"{host}": "test"}}}}"#),
+    );
+    let helper = fleet.root().join("../bin/docker-credential-test");
+    fleet.write(
+        "../bin/docker-credential-test",
+        &format!(
+            "#!/bin/sh\nif [ \"$1 $(cat)\" = 'get {host}' ]; then\n  echo '{{\"Username\": \"alice\", \
+             \"Secret\": \"hunter2\"}}'\nelse\n  echo 'credentials not found'\n  exit 1\nfi\n"
+        ),
+    );
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(&helper, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!(
+        "{}:{}",
+        helper.parent().unwrap().display(),
+        std::env::var("PATH").unwrap()
+    );
+    let docker = fleet.root().join("../docker");
+    let environment = [
+        ("DOCKER_CONFIG", docker.to_str().unwrap()),
+        ("PATH", &*path),
+    ];
+    let run = fleet.run_with(&["lock"], &environment);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    std::fs::remove_file(helper).unwrap();
+    let run = fleet.run_with(&["lock", "--update"], &environment);
+    assert_eq!(run.code, Some(2));
+    assert!(
+        run.stderr
+            .contains("`docker-credential-test` cannot be run"),
+        "{}",
+        run.stderr
+    );
 }

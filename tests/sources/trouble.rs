@@ -157,20 +157,18 @@ fn providers_that_are_not_known_are_said() {
     assert!(run.stderr.contains("source/provider"), "{}", run.stderr);
 }
 
-/// Ends `lock` at random moments: lockfile and store are whole every time.
-#[test]
-fn interrupted_runs_leave_everything_whole() {
-    let server = Server::start(serve(&["1.0.0", "1.2.0", "2.0.0"]));
-    let fleet = fleet(&format!("  url: {}\n", server.address), "1.x");
-    fleet.write("clusters/prod/b.yaml", &super::charts::release("b", "2.x"));
+/// Runs a command and ends it at 200 moments, spread over the time that it
+/// takes; `between` is told which run it is, before and after.
+fn interrupted(fleet: &Fleet, command: &str, before: impl Fn(u64), after: impl Fn(u64)) {
     let store = fluxwright::store::Store::new(fleet.store());
+    let start = std::time::Instant::now();
+    fleet.done(&[command]);
+    let whole = u64::try_from(start.elapsed().as_micros()).unwrap();
+    let whole = whole.clamp(50_000, 250_000);
     for i in 0..200u64 {
-        let _ = std::fs::remove_file(fleet.root().join("fluxwright.lock"));
-        if i % 7 == 0 {
-            let _ = std::fs::remove_dir_all(fleet.store());
-        }
+        before(i);
         let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_fluxwright"))
-            .arg("lock")
+            .arg(command)
             .arg(fleet.root())
             .env_clear()
             .env("FLUXWRIGHT_STORE", fleet.store())
@@ -178,19 +176,60 @@ fn interrupted_runs_leave_everything_whole() {
             .stderr(std::process::Stdio::null())
             .spawn()
             .unwrap();
-        // A spread of moments over the time that a run takes.
-        std::thread::sleep(std::time::Duration::from_micros(i * 7919 % 60_000));
+        std::thread::sleep(std::time::Duration::from_micros(i * 7919 % whole));
         let _ = child.kill();
         child.wait().unwrap();
         assert!(store.verify().unwrap().is_empty(), "after run {i}");
-        let path = fleet.root().join("fluxwright.lock");
-        if let Ok(text) = std::fs::read_to_string(path) {
+        after(i);
+    }
+}
+
+/// A fleet with two releases.
+fn two_releases(server: &Server) -> Fleet {
+    let fleet = fleet(&format!("  url: {}\n", server.address), "1.x");
+    fleet.write("clusters/prod/b.yaml", &super::charts::release("b", "2.x"));
+    fleet
+}
+
+#[test]
+fn locking_that_is_interrupted_leaves_everything_whole() {
+    let server = Server::start(serve(&["1.0.0", "1.2.0", "2.0.0"]));
+    let fleet = two_releases(&server);
+    let path = fleet.root().join("fluxwright.lock");
+    let before = |i: u64| {
+        let _ = std::fs::remove_file(&path);
+        if i % 7 == 0 {
+            let _ = std::fs::remove_dir_all(fleet.store());
+        }
+    };
+    let after = |i: u64| {
+        if let Ok(text) = std::fs::read_to_string(&path) {
             let lockfile =
                 fluxwright::lock::Lockfile::parse(&text, fluxwright::diag::FileId::default());
             assert_eq!(lockfile.unwrap().digests().count(), 2, "after run {i}");
         }
-    }
+    };
+    interrupted(&fleet, "lock", before, after);
     fleet.done(&["lock"]);
+    fleet.done(&["build"]);
+}
+
+#[test]
+fn fetching_that_is_interrupted_leaves_everything_whole() {
+    let latency = std::time::Duration::from_millis(2);
+    let server = Server::with_latency(latency, serve(&["1.0.0", "1.2.0", "2.0.0"]));
+    let fleet = two_releases(&server);
+    fleet.done(&["lock"]);
+    let lockfile = fleet.lockfile();
+    let before = |i: u64| {
+        // Most runs begin with nothing, some with what others left.
+        if i % 5 != 0 {
+            let _ = std::fs::remove_dir_all(fleet.store());
+        }
+    };
+    let after = |i: u64| assert_eq!(fleet.lockfile(), lockfile, "after run {i}");
+    interrupted(&fleet, "fetch", before, after);
+    fleet.done(&["fetch"]);
     fleet.done(&["build"]);
 }
 
@@ -204,4 +243,219 @@ fn two_runs_at_once() {
         }
     });
     fleet.done(&["lock", "--check"]);
+    let lockfile = fleet.lockfile();
+    std::fs::remove_dir_all(fleet.store()).unwrap();
+    std::thread::scope(|scope| {
+        for command in ["fetch", "lock", "fetch", "lock"] {
+            let fleet = &fleet;
+            scope.spawn(move || fleet.done(&[command]));
+        }
+    });
+    assert_eq!(fleet.lockfile(), lockfile);
+    assert!(
+        fluxwright::store::Store::new(fleet.store())
+            .verify()
+            .unwrap()
+            .is_empty()
+    );
+}
+
+/// A fleet that was locked when all was well, and a server that answers no
+/// longer as it did.
+fn locked_before(
+    change: impl Fn(&super::http::Request) -> Option<Answer> + Send + Sync + 'static,
+) -> (Fleet, Server) {
+    let charts = serve(&["1.0.0"]);
+    let is_changed = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let flag = is_changed.clone();
+    let server = Server::start(move |request| {
+        let changed = flag
+            .load(Ordering::SeqCst)
+            .then(|| change(request))
+            .flatten();
+        changed.unwrap_or_else(|| charts(request))
+    });
+    let fleet = fleet(&format!("  url: {}\n", server.address), "1.x");
+    fleet.done(&["lock"]);
+    is_changed.store(true, Ordering::SeqCst);
+    (fleet, server)
+}
+
+/// A command that cannot succeed and leaves lockfile and store as they were.
+#[track_caller]
+fn unchanged(fleet: &Fleet, run: impl FnOnce(&Fleet) -> crate::program::Run, parts: &[&str]) {
+    let store = fluxwright::store::Store::new(fleet.store());
+    let before = (fleet.lockfile(), digests(&store));
+    let run = run(fleet);
+    assert_eq!(run.code, Some(2), "{}{}", run.stdout, run.stderr);
+    for part in parts {
+        assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
+    }
+    assert_eq!((fleet.lockfile(), digests(&store)), before);
+    assert!(store.verify().unwrap().is_empty());
+    let incoming = std::fs::read_dir(fleet.store().join("incoming"));
+    assert_eq!(incoming.map_or(0, Iterator::count), 0, "something is left");
+}
+
+fn digests(store: &fluxwright::store::Store) -> Vec<fluxwright::artifact::Digest> {
+    store
+        .list()
+        .unwrap()
+        .iter()
+        .map(|entry| entry.digest)
+        .collect()
+}
+
+const PLACE: [&str; 2] = [
+    "HelmRepository/flux-system/app",
+    "clusters/prod/release.yaml:10",
+];
+
+#[test]
+fn an_archive_that_is_truncated() {
+    let (fleet, _server) = locked_before(|request| {
+        let whole = archive("web", "1.0.1");
+        match request.path() {
+            "/index.yaml" => Some(Answer::ok(index(&["1.0.1"]))),
+            _ => Some(Answer::ok(&whole[..whole.len() - 40])),
+        }
+    });
+    let parts = [&PLACE[..], &["source/broken", "web-1.0.1.tgz", "damaged"]].concat();
+    unchanged(&fleet, |fleet| fleet.run(&["lock", "--update"]), &parts);
+}
+
+#[test]
+fn an_archive_that_is_not_what_the_index_says() {
+    let (fleet, _server) = locked_before(|request| match request.path() {
+        "/index.yaml" => {
+            let digest = "0".repeat(64);
+            let index = index(&["1.0.1"]);
+            Some(Answer::ok(format!("{index}    digest: {digest}\n")))
+        }
+        _ => Some(Answer::ok(archive("web", "1.0.1"))),
+    });
+    let parts = [&PLACE[..], &["store/digest", "find out why"]].concat();
+    unchanged(&fleet, |fleet| fleet.run(&["lock", "--update"]), &parts);
+}
+
+#[test]
+fn a_server_that_is_busy_says_for_how_long() {
+    let count = AtomicUsize::new(0);
+    let (fleet, server) = locked_before(move |_| {
+        let is_first = count.fetch_add(1, Ordering::SeqCst) == 0;
+        is_first.then(|| Answer::status(429).header("retry-after", "1"))
+    });
+    let start = std::time::Instant::now();
+    fleet.done(&["lock", "--update"]);
+    assert!(start.elapsed() >= std::time::Duration::from_secs(1));
+    drop(server);
+    let (fleet, server) = locked_before(|_| Some(Answer::status(429).header("retry-after", "0")));
+    let before = server.requests.lock().unwrap().len();
+    let parts = [
+        &PLACE[..],
+        &[
+            "source/busy",
+            "after 4 attempts",
+            "log in for a higher limit",
+        ],
+    ]
+    .concat();
+    unchanged(&fleet, |fleet| fleet.run(&["lock", "--update"]), &parts);
+    assert_eq!(server.requests.lock().unwrap().len() - before, 4);
+}
+
+#[test]
+fn a_redirect_that_leaves_tls() {
+    let Some(authority) = super::tls::Authority::new() else {
+        return;
+    };
+    let plain = Server::start(serve(&["1.0.0"]));
+    let target = plain.address.clone();
+    let server = Server::with_tls(authority.server(false), move |request| {
+        Answer::status(302).header("location", &format!("{target}{}", request.path()))
+    });
+    let spec = format!(
+        "  url: {}\n  certSecretRef: {{name: tls}}\n",
+        server.address
+    );
+    let fleet = fleet(&spec, "1.x");
+    fleet.write(
+        "clusters/prod/secret.yaml",
+        &authority.secret("tls", &[("ca.crt", "ca.crt")]),
+    );
+    let run = fleet.run(&["lock"]);
+    assert_eq!(run.code, Some(2));
+    for part in [
+        "source/redirect",
+        "from HTTPS to HTTP",
+        "write the address",
+        PLACE[0],
+        PLACE[1],
+    ] {
+        assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
+    }
+    assert!(plain.requests.lock().unwrap().is_empty());
+}
+
+#[test]
+fn no_route() {
+    let (fleet, _server) = locked_before(|_| None);
+    let offline = |fleet: &Fleet| {
+        let output = std::process::Command::new("unshare")
+            .args(["-rn", env!("CARGO_BIN_EXE_fluxwright"), "lock"])
+            .arg(fleet.root())
+            .arg("--update")
+            .env("FLUXWRIGHT_STORE", fleet.store())
+            .output()
+            .unwrap();
+        crate::program::Run {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    };
+    if !super::has_namespaces() {
+        return;
+    }
+    let parts = [
+        &PLACE[..],
+        &[
+            "source/unreachable",
+            "is the address right, and the network there?",
+        ],
+    ]
+    .concat();
+    unchanged(&fleet, offline, &parts);
+}
+
+/// The program on a disk that is full: nothing larger than some hundred bytes
+/// can be written.
+#[test]
+fn a_full_disk() {
+    let (fleet, _server) = locked_before(|request| match request.path() {
+        "/index.yaml" => Some(Answer::ok(index(&["1.0.1"]))),
+        // Large, and hard to compress.
+        _ => Some(Answer::ok(super::charts::archive_of(
+            "web",
+            "1.0.1",
+            1 << 20,
+        ))),
+    });
+    let full = |fleet: &Fleet| {
+        let output = std::process::Command::new("sh")
+            .args(["-c", "trap '' XFSZ; ulimit -f 8; exec \"$0\" \"$@\""])
+            .args([env!("CARGO_BIN_EXE_fluxwright"), "lock"])
+            .arg(fleet.root())
+            .arg("--update")
+            .env("FLUXWRIGHT_STORE", fleet.store())
+            .output()
+            .unwrap();
+        crate::program::Run {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    };
+    let parts = [&PLACE[..], &["store/unwritable", "make room"]].concat();
+    unchanged(&fleet, full, &parts);
 }

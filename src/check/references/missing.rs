@@ -4,7 +4,7 @@ use super::values;
 use crate::artifact::path;
 use crate::check::{Applied, Check, Out, Rule, View};
 use crate::diag::{Severity, nearest};
-use crate::flux::api::{HELM, IMAGE, KUSTOMIZE, NOTIFICATION, SOURCE};
+use crate::flux::api::{EXTENSIONS, HELM, IMAGE, KUSTOMIZE, NOTIFICATION, SOURCE};
 use crate::pipeline::cluster::{SourceOrigin, UnitKind};
 use crate::resource::Gvk;
 use crate::yaml::Node;
@@ -197,7 +197,7 @@ fn exists(view: &View<'_>, group: &str, kind: &str, namespace: &str, name: &str)
 
 /// Whether an ArtifactGenerator makes an artifact.
 fn is_generated(view: &View<'_>, namespace: &str, name: &str) -> bool {
-    view.of_kind("source.extensions.fluxcd.io", "ArtifactGenerator")
+    view.of_kind(EXTENSIONS, "ArtifactGenerator")
         .filter(|generator| generator.namespace == namespace)
         .filter_map(|generator| generator.at(&["spec"]))
         .any(|spec| {

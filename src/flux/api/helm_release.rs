@@ -93,6 +93,8 @@ pub struct ChartSpec {
     pub ignores_missing_values_files: bool,
     /// `verify`: who must have signed it.
     pub verify: Option<Arc<Result<Verification>>>,
+    /// `reconcileStrategy: Revision`: the version tells the source's revision.
+    pub follows_revision: bool,
 }
 
 /// An entry of `valuesFrom`.
@@ -291,6 +293,7 @@ impl ChartSpec {
             values_files: spec.strings("valuesFiles")?.into_iter().cloned().collect(),
             ignores_missing_values_files: spec.bool("ignoreMissingValuesFiles")?,
             verify: Verification::read(spec).map(Arc::new),
+            follows_revision: &*spec.text("reconcileStrategy")? == "Revision",
             chart,
         })
     }

@@ -2,6 +2,7 @@
 //! shape the output. A kind is one line in [`KINDS`], and a file here where its
 //! fields are read.
 
+mod generator;
 mod helm_release;
 mod kustomization;
 mod source;
@@ -16,6 +17,9 @@ use crate::resource::{Gvk, ResId};
 use crate::schema::Schemas;
 use crate::yaml::Node;
 
+pub use generator::{
+    CopyOperation, EXTENSIONS, Generator, GeneratorSource, OutputArtifact, Strategy, is_generator,
+};
 pub use helm_release::{
     ChartOrigin, ChartSpec, HelmRelease, PostRenderStrategy, PostRenderer, ValuesReference,
 };
@@ -164,7 +168,7 @@ pub const KINDS: &[Kind] = &[
         versions: &[current("v1", 7)],
     },
     Kind {
-        group: "source.extensions.fluxcd.io",
+        group: EXTENSIONS,
         name: "ArtifactGenerator",
         versions: &[current("v1beta1", 7)],
     },

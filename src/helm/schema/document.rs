@@ -75,7 +75,13 @@ pub(super) struct Document<'s> {
     resources: Vec<Resource<'s>>,
     /// Resources by the place of their root.
     by_place: HashMap<usize, usize>,
+    /// Resources by the address that they were fetched from, where they call
+    /// themselves something else.
+    fetched: BTreeMap<&'s str, usize>,
 }
+
+/// Schemas that others refer to, by address.
+pub(super) type Fetched = BTreeMap<String, Value>;
 
 /// A value's place in memory, which tells schemas apart: the document is
 /// borrowed and does not move.
@@ -84,14 +90,20 @@ pub(super) fn place(value: &Value) -> usize {
 }
 
 impl<'s> Document<'s> {
-    /// Takes stock of a document.
-    pub(super) fn new(root: &'s Value) -> Result<Document<'s>, Refusal> {
+    /// Takes stock of a document, and of those that it refers to.
+    pub(super) fn new(root: &'s Value, fetched: &'s Fetched) -> Result<Document<'s>, Refusal> {
         let mut document = Document {
             resources: Vec::new(),
             by_place: HashMap::new(),
+            fetched: BTreeMap::new(),
         };
         document.add_resource(root, ROOT.to_owned(), Draft::Draft2020)?;
         document.collect(root, 0, true, 0)?;
+        for (address, value) in fetched {
+            let number = document.add_resource(value, address.clone(), Draft::Draft2020)?;
+            document.fetched.insert(address, number);
+            document.collect(value, number, true, 0)?;
+        }
         let mut checked = HashSet::new();
         document.check(document.root(), &mut checked, 0)?;
         document.follow(document.root(), &mut checked, &mut HashSet::new(), 0)?;
@@ -291,6 +303,7 @@ impl<'s> Document<'s> {
             match found {
                 Some(found) => found,
                 None if address == ROOT => 0,
+                None if self.fetched.contains_key(&*address) => self.fetched[&*address],
                 None if address.starts_with("urn:") => return Ok(None),
                 None if address.starts_with("file:") => {
                     let path = address.trim_start_matches("file://");

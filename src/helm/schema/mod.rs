@@ -8,8 +8,9 @@
 //! - `evaluate` holds values to it, `format` texts to formats,
 //! - `problem` words what is wrong.
 //!
-//! A schema that refers to an address is not looked at, for want of the
-//! network; a finding says so.
+//! What a schema refers to by address comes from whoever has it
+//! ([`RemoteSchemas`]); without one, values are not held to it, and a finding
+//! says so.
 //!
 //! Compat: Helm 4.3.1 `pkg/chart/common/util/jsonschema.go`.
 
@@ -21,16 +22,33 @@ mod shape;
 
 use std::fmt::Write as _;
 
-use document::{Document, Refusal};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use document::{Document, Fetched, Refusal};
 use evaluate::Outcome;
 use problem::Problem;
 
 use super::dependencies::Instance;
 use super::user::{Place, UserValues};
 use crate::diag::{Error, Finding, Findings, Result, Severity, SourceMap, Span};
+use crate::gotmpl;
 use crate::gotmpl::value::{Map, Value};
 use crate::gotmpl::{Limits, limits::Meter};
 use crate::yaml;
+
+/// The most schemas that one may refer to.
+const MAX_SCHEMAS: usize = 256;
+
+/// Schemas by address.
+pub trait RemoteSchemas: std::fmt::Debug + Send + Sync {
+    /// The text of a schema.
+    ///
+    /// # Errors
+    ///
+    /// Where it is not at hand.
+    fn schema(&self, address: &str, span: Span) -> Result<Arc<[u8]>>;
+}
 
 /// How many values an error's help tells the places of.
 const PLACES: usize = 10;
@@ -45,11 +63,13 @@ pub(super) fn validate(
     instance: &Instance,
     values: &Map,
     user: &UserValues,
+    remote: Option<&dyn RemoteSchemas>,
     sources: &SourceMap,
     findings: &mut Findings,
 ) -> Result<()> {
     let mut run = Run {
         user,
+        remote,
         sources,
         findings,
         message: String::new(),
@@ -78,6 +98,7 @@ fn intro(chart: &str, message: &str) -> String {
 
 struct Run<'r> {
     user: &'r UserValues,
+    remote: Option<&'r dyn RemoteSchemas>,
     sources: &'r SourceMap,
     findings: &'r mut Findings,
     /// What is wrong, by chart.
@@ -136,7 +157,8 @@ impl Run<'_> {
             Ok(schema) => schema,
             Err(e) => return Err(invalid(e.message().to_owned(), self.sources)),
         };
-        let document = match Document::new(schema) {
+        let fetched = self.fetched(schema, place(self.sources))?;
+        let document = match Document::new(schema, &fetched) {
             Ok(document) => document,
             Err(Refusal::Remote(address)) => {
                 self.findings.push(
@@ -151,7 +173,8 @@ impl Run<'_> {
                     )
                     .at(place(self.sources), self.sources)
                     .help(
-                        "nothing is fetched here; ask the chart's author to bring the schema along",
+                        "`fluxwright lock` pins what schemas of a repository's charts refer to; \
+                         elsewhere nothing is fetched",
                     ),
                 );
                 return Ok(());
@@ -184,6 +207,31 @@ impl Run<'_> {
                 Ok(())
             }
         }
+    }
+
+    /// The schemas that one refers to, and those that these refer to.
+    fn fetched(&self, schema: &yaml::Value, span: Span) -> Result<Fetched> {
+        let mut fetched = BTreeMap::new();
+        let Some(remote) = self.remote else {
+            return Ok(fetched);
+        };
+        while fetched.len() < MAX_SCHEMAS {
+            let address = match Document::new(schema, &fetched) {
+                Err(Refusal::Remote(address)) if !fetched.contains_key(&address) => address,
+                _ => break,
+            };
+            let text = remote.schema(&address, span)?;
+            let parsed = gotmpl::json::parse(&String::from_utf8_lossy(&text)).map_err(|e| {
+                Error::new(
+                    "helm/schema-invalid",
+                    format!("`{address}` is no schema: {e}"),
+                )
+                .at(span)
+                .help("what lies there was locked: is it the right address?")
+            })?;
+            fetched.insert(address, parsed);
+        }
+        Ok(fetched)
     }
 
     fn tell(&mut self, instance: &Instance, problems: &[Problem], path: &[String]) {

@@ -1,5 +1,6 @@
 //! Charts: which one a release means, loaded once for all releases.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,11 +11,16 @@ use crate::artifact::{Digest, Hasher, Kind, path};
 use crate::diag::{Error, Result, Span};
 use crate::flux::api::{ChartOrigin, ChartSpec, SourceRef, SourceSpec};
 use crate::gostd::semver::{self, Version};
-use crate::helm::Chart;
 use crate::helm::values as chart_values;
+use crate::helm::{Chart, Dependency};
 use crate::lock::ChartRequest;
+use crate::pipeline::composed;
+use crate::pipeline::source::LocalSource;
 use crate::resource::Files;
 use crate::yaml::Map;
+
+/// How much of a digest a version tells.
+const SHORT_DIGEST: usize = 12;
 
 /// The charts that were loaded so far; shared by all threads.
 #[derive(Debug, Default)]
@@ -137,12 +143,13 @@ impl Charts {
         } else {
             self.of_tree(spec, context)?
         };
-        if spec.values_files.is_empty() {
+        let revision = revision_of(spec, context);
+        if spec.values_files.is_empty() && revision.is_none() {
             return Ok(loaded);
         }
         let names = spec.values_files.iter().filter_map(|n| n.text());
         let key = format!(
-            "{} {} {} {} {:?}",
+            "{} {} {} {} {:?} {revision:?}",
             context.sources.key_of(&spec.source),
             spec.chart.text().unwrap_or_default(),
             loaded.chart.metadata().version,
@@ -150,14 +157,30 @@ impl Charts {
             names.collect::<Vec<_>>(),
         );
         self.once(key, || {
-            let chart = with_values_files(&loaded.chart, spec, is_repository, context)?;
+            let chart = &loaded.chart;
+            let values = if spec.values_files.is_empty() {
+                None
+            } else {
+                Some(merged_values(chart, spec, is_repository, context)?)
+            };
             let identity = match loaded.identity {
                 Some(chart) if is_repository => Some(chart),
                 Some(chart) => Some(with_values_of_source(chart, spec, context)?),
                 None => None,
             };
+            let identity = identity.map(|identity| match &revision {
+                Some(revision) => with_text(identity, revision),
+                None => identity,
+            });
+            // A new HelmChart has the generation 1.
+            let generation = values.is_some().then(|| "1".to_owned());
+            let parts: Vec<String> = revision.into_iter().chain(generation).collect();
+            let version = match Version::parse(&chart.metadata().version) {
+                Ok(version) => with_build(&version, &parts.join(".")),
+                Err(_) => chart.metadata().version.to_string(),
+            };
             Ok(Loaded {
-                chart: Arc::new(chart),
+                chart: Arc::new(chart.repackaged(Some(version.into()), values)),
                 identity,
             })
         })
@@ -171,9 +194,18 @@ impl Charts {
         self.once(key, || {
             let folder = path::join("", name.trim_start_matches('/')).unwrap_or_default();
             let sources = &context.options.source_map;
-            let chart = Chart::load_with_neighbours(files.tree(), &folder, sources)
+            let has_more = Cell::new(false);
+            let download = |dependency: &Dependency| {
+                has_more.set(true);
+                self.dependency(dependency, spec, context)
+            };
+            let chart = Chart::load_with_dependencies(files.tree(), &folder, &download, sources)
                 .map_err(|e| e.at(spec.chart.span()))?;
-            Ok(of_files(chart, &files, &folder, context))
+            let loaded = of_files(chart, &files, &folder, context);
+            Ok(Loaded {
+                identity: loaded.identity.filter(|_| !has_more.get()),
+                chart: loaded.chart,
+            })
         })
     }
 
@@ -183,13 +215,30 @@ impl Charts {
             return self.of_locked_repository(spec, context);
         };
         let name = spec.chart.text().unwrap_or_default();
-        let name = path::name(name);
+        let wanted = Wanted {
+            name: path::name(name),
+            range: &spec.version,
+            span: spec.chart.span(),
+            range_span: spec.version_span,
+        };
+        self.of_folder(local, &spec.source, &wanted, context)
+    }
+
+    /// The version of a chart that a folder of archives has for a range.
+    fn of_folder(
+        &self,
+        local: &LocalSource,
+        source: &SourceRef,
+        wanted: &Wanted<'_>,
+        context: &Context<'_>,
+    ) -> Result<Loaded> {
+        let Wanted { name, range, .. } = wanted;
         let files = local.files()?;
         let candidates = candidates(files, name)?;
         let versions: Vec<&str> = candidates.iter().map(|(v, _)| v.as_str()).collect();
-        let chosen = semver::chart_version(&versions, &spec.version).map_err(|e| {
+        let chosen = semver::chart_version(&versions, range).map_err(|e| {
             Error::new("source/version", e.to_string())
-                .at(spec.version_span)
+                .at(wanted.range_span)
                 .help("write a range such as `>=1.2.0 <2.0.0`, `^1.2.0` or `1.2.x`")
         })?;
         let Some((version, file)) = chosen.and_then(|i| candidates.get(i)) else {
@@ -198,23 +247,81 @@ impl Charts {
                     "ref/missing",
                     format!("`{}` has no chart `{name}`", local.path),
                 )
-                .at(spec.chart.span())
+                .at(wanted.span)
                 .help(format!("put `{name}-VERSION.tgz` there"))
             } else {
                 Error::new(
                     "source/version",
-                    format!("no version of `{name}` is in the range `{}`", spec.version),
+                    format!("no version of `{name}` is in the range `{range}`"),
                 )
-                .at(spec.version_span)
+                .at(wanted.range_span)
                 .help(format!("there is {}", versions.join(", ")))
             };
             return Err(error);
         };
-        self.once(format!("{} {name} {version}", spec.source), || {
+        self.once(format!("{source} {name} {version}"), || {
             let chart = Chart::load(files.tree(), file, &context.options.source_map)?;
             let identity = context.options.reuse.as_ref().map(|_| files.digest(file));
             Ok(Loaded { chart, identity })
         })
+    }
+
+    /// A chart that one in a tree depends on and that does not lie there.
+    ///
+    /// Compat: source-controller `namespacedChartRepositoryCallback`: with what
+    /// a HelmRepository of the same address and namespace says, else without
+    /// any login.
+    fn dependency(
+        &self,
+        dependency: &Dependency,
+        spec: &ChartSpec,
+        context: &Context<'_>,
+    ) -> Result<Arc<Chart>> {
+        let address = dependency.repository.trim_end_matches('/');
+        let span = spec.chart.span();
+        if !["https://", "http://", "oci://"]
+            .iter()
+            .any(|s| address.starts_with(s))
+        {
+            return Err(Error::new(
+                "helm/missing-dependency",
+                format!("it is in `{address}`, which is no address"),
+            )
+            .at(span)
+            .help("Flux takes `https://`, `oci://` and `file://`, and no names of repositories"));
+        }
+        let sources = context.sources;
+        let declared = sources.repository_at(address, &spec.source.namespace);
+        if let Some(source) = declared
+            && let Some(local) = sources.local.get(&source.id)
+        {
+            let wanted = Wanted {
+                name: &dependency.name,
+                range: &dependency.version,
+                span,
+                range_span: span,
+            };
+            return Ok(self.of_folder(local, &source.id, &wanted, context)?.chart);
+        }
+        let Some(locked) = &sources.locked else {
+            return Err(Error::new(
+                "source/unavailable",
+                format!(
+                    "the chart `{}` of `{address}` is not at hand",
+                    dependency.name
+                ),
+            )
+            .at(span)
+            .help("pin and fetch it with `fluxwright lock`, or put it into the chart's charts/"));
+        };
+        let request = ChartRequest {
+            name: dependency.name.to_string(),
+            range: dependency.version.to_string(),
+        };
+        let (archive, pin) = locked.dependency(address, declared, &request, span)?;
+        let display = format!("{}-{}.tgz", request.name, pin.version);
+        let loaded = self.of_archive(&archive, &display, context);
+        Ok(loaded.map_err(|e| e.at(span))?.chart)
     }
 }
 
@@ -232,8 +339,20 @@ impl Charts {
         })
     }
 
-    /// The chart that a locked artifact is, or that its layer holds.
+    /// The chart that a locked artifact is, that its layer holds, or that is
+    /// composed here.
     fn of_locked(&self, source: &SourceRef, span: Span, context: &Context<'_>) -> Result<Loaded> {
+        if composed::is_artifact(source) {
+            let artifact = context.sources.artifact(source, span)?;
+            let display = source.to_string();
+            let tree = artifact.files.tree();
+            let chart = Chart::from_tree(tree, &display, &context.options.source_map)
+                .map_err(|e| e.at(span))?;
+            return Ok(Loaded {
+                chart: with_revision(&chart, &artifact.pin.revision, span)?,
+                identity: None,
+            });
+        }
         let (locked, declared) = context.sources.locked(source, span)?;
         let sources = &context.options.source_map;
         if !matches!(declared.spec, SourceSpec::Oci(_)) {
@@ -243,9 +362,73 @@ impl Charts {
         }
         let (archive, pin) = locked.chart_layer(declared).map_err(|e| e.at(span))?;
         let display = format!("{source}@{}", pin.revision);
-        self.of_archive(&archive, &display, context)
-            .map_err(|e| e.at(span))
+        let loaded = self
+            .of_archive(&archive, &display, context)
+            .map_err(|e| e.at(span))?;
+        Ok(Loaded {
+            chart: with_revision(&loaded.chart, &pin.revision, span)?,
+            identity: loaded.identity.map(|i| with_text(i, &pin.revision)),
+        })
     }
+}
+
+/// A chart that is wanted of a folder of archives.
+struct Wanted<'w> {
+    name: &'w str,
+    range: &'w str,
+    span: Span,
+    range_span: Span,
+}
+
+/// An identity with a text that goes into the chart, too.
+fn with_text(identity: Digest, text: &str) -> Digest {
+    let mut hasher = Hasher::default();
+    hasher.update(identity.as_bytes());
+    hasher.update(text.as_bytes());
+    hasher.finish()
+}
+
+/// The chart with the digest of its artifact in its version.
+///
+/// Compat: helm-controller `mutateChartWithSourceRevision`.
+fn with_revision(chart: &Chart, revision: &str, span: Span) -> Result<Arc<Chart>> {
+    let written = &chart.metadata().version;
+    let mismatch = |message: String| {
+        Error::new("helm/chart-invalid", message)
+            .at(span)
+            .help("Flux refuses it: the tag of a chart is the chart's version")
+    };
+    let version = Version::parse(written)
+        .map_err(|e| mismatch(format!("the chart's version `{written}` is none: {e}")))?;
+    let (tag, digest) = revision.split_once('@').unwrap_or(("", revision));
+    if let Ok(tagged) = Version::parse(&tag.replace('_', "+"))
+        && tagged != version
+    {
+        return Err(mismatch(format!(
+            "the tag `{tag}` is not the chart's version `{written}`"
+        )));
+    }
+    let hex = digest.rsplit(':').next().unwrap_or_default();
+    let Some(short) = hex.get(..SHORT_DIGEST) else {
+        return Err(mismatch(format!("`{revision}` has no digest")));
+    };
+    Ok(Arc::new(chart.repackaged(
+        Some(with_build(&version, short).into()),
+        None,
+    )))
+}
+
+/// What a chart's version tells of its source's revision; none where it tells
+/// nothing, or the source has no revision here.
+///
+/// Compat: source-controller `buildFromTarballArtifact`.
+fn revision_of(spec: &ChartSpec, context: &Context<'_>) -> Option<String> {
+    if !spec.follows_revision || !matches!(&*spec.source.kind, "GitRepository" | "Bucket") {
+        return None;
+    }
+    let pin = context.sources.pin(&spec.source)?;
+    let hex = pin.revision.rsplit(':').next().unwrap_or_default();
+    hex.get(..SHORT_DIGEST).map(str::to_owned)
 }
 
 /// A chart in a folder, with a digest of all that lies there. What lies beside
@@ -330,18 +513,17 @@ fn chart_folder(files: &Files) -> Result<Option<String>> {
     Ok(is_chart.then(|| only.name.clone()))
 }
 
-/// The chart with the defaults that `valuesFiles` makes.
+/// The defaults that `valuesFiles` makes.
 ///
 /// Compat: source-controller `mergeChartValues` and `mergeFileValues`: paths
 /// count from the chart for repositories of charts, from the root of the source
-/// otherwise, and the version of the chart gets the generation of the HelmChart,
-/// which is 1 for a new one.
-fn with_values_files(
+/// otherwise.
+fn merged_values(
     chart: &Chart,
     spec: &ChartSpec,
     is_repository: bool,
     context: &Context<'_>,
-) -> Result<Chart> {
+) -> Result<Map> {
     let mut merged = Map::new();
     for name in &spec.values_files {
         let text = name.text().unwrap_or_default();
@@ -369,14 +551,11 @@ fn with_values_files(
         )
         .at(spec.chart.span()));
     }
-    let version = match Version::parse(&chart.metadata().version) {
-        Ok(version) => with_generation(&version),
-        Err(_) => chart.metadata().version.to_string(),
-    };
-    Ok(chart.repackaged(Some(version.into()), Some(merged)))
+    Ok(merged)
 }
 
-fn with_generation(version: &Version) -> String {
+/// A version with other build metadata.
+fn with_build(version: &Version, build: &str) -> String {
     let mut text = format!(
         "{}.{}.{}",
         version.major(),
@@ -387,7 +566,8 @@ fn with_generation(version: &Version) -> String {
         text.push('-');
         text.push_str(version.prerelease());
     }
-    text.push_str("+1");
+    text.push('+');
+    text.push_str(build);
     text
 }
 

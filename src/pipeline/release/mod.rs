@@ -258,6 +258,7 @@ fn make(release: &HelmRelease, context: &Context<'_>, asked: &Arc<AtomicBool>) -
     let values = values::compose(release, context, &mut findings)?;
     let mut options = context.options.charts.clone();
     options.skip_schema_validation |= release.disables_schema;
+    options.schemas = context.sources.schemas();
     if let Some(shelf) = context.shelf {
         let own = (release.id.namespace.clone(), release.id.name.clone());
         options.world.lookup = Some(shelf.finder(own, context.has_shadows, asked));
