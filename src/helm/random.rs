@@ -218,3 +218,26 @@ pub(super) fn place_of(
         _ => file.span(sources, 1, 1),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_that_differ() {
+        let fields = |a, b| differing_fields(a, b).map(|fields| fields.join(" "));
+        let text = "kind: Secret\ndata:\n  a: x\n  b~c: |\n    one\nlist:\n- d: 1\n  e/f: 2\n";
+        assert_eq!(fields(text, text).as_deref(), Some(""));
+        let other = text.replace("one", "two").replace("f: 2", "f: 3");
+        assert_eq!(
+            fields(text, &other).as_deref(),
+            Some("/data/b~0c /list/0/e~1f")
+        );
+        let longer = text.replace("- d", "- d: 0\n- d");
+        assert_eq!(fields(text, &longer).as_deref(), Some("/list"));
+        let renamed = text.replace("a: x", "z: x");
+        assert_eq!(fields(text, &renamed).as_deref(), Some("/data"));
+        assert_eq!(fields("a: 1 # x\n", "a: 1 # y\n").as_deref(), Some(""));
+        assert_eq!(fields("a", "b: ["), None);
+    }
+}

@@ -652,6 +652,61 @@ mod tests {
         crosses::<Rendered>();
     }
 
+    /// Messages of findings about random values, sorted.
+    fn told(rendered: &Rendered) -> Vec<String> {
+        let findings = rendered.findings.as_slice().iter();
+        let random = findings.filter(|f| &*f.rule == "render/random");
+        let mut messages: Vec<String> = random.map(|f| f.message.to_string()).collect();
+        messages.sort();
+        messages
+    }
+
+    #[test]
+    fn random_values_are_told_where_they_land() {
+        let chart = chart(&[
+            METADATA,
+            (
+                "templates/_names.tpl",
+                "{{ define \"made\" }}{{ randAlphaNum 9 }}{{ end }}",
+            ),
+            // Deeper and later files are rendered first.
+            (
+                "templates/z.yaml",
+                "{{ $unused := uuidv4 }}{{ $_ := set .Values \"made\" (include \"made\" .) }}",
+            ),
+            (
+                "templates/a.yaml",
+                "kind: Secret\nmetadata: {name: s, annotations: {sum: {{ sha256sum .Values.made }}}}\n\
+                 data:\n  password: {{ .Values.made | b64enc }}\n  key: {{ genPrivateKey \"rsa\" | b64enc }}\n\
+                 made: {{ now | date \"2006\" | quote }}\n",
+            ),
+            (
+                "templates/b.yaml",
+                "kind: A\nx: {{ if gt (len (randAlpha 4)) 3 }}1{{ end }}\nmetadata: {name: a}\n",
+            ),
+        ]);
+        let rendered = render_as(&chart, "r");
+        let made = |function, place| {
+            format!("`{function}` makes a value that anybody can make again in {place}")
+        };
+        assert_eq!(
+            told(&rendered),
+            [
+                made("genPrivateKey", "`/data/key` of Secret `s`"),
+                "`now` gives the time of the build, not of the installation in `/made` of Secret `s`"
+                    .to_owned(),
+                made(
+                    "randAlphaNum",
+                    "`/metadata/annotations/sum` and `/data/password` of Secret `s`"
+                ),
+            ]
+        );
+        // Looking does not change what is rendered, and releases differ.
+        let text = |rendered: &Rendered| rendered.manifests[0].content.clone();
+        assert_eq!(text(&rendered), text(&render_as(&chart, "r")));
+        assert_ne!(text(&rendered), text(&render_as(&chart, "other")));
+    }
+
     #[test]
     fn objects_hooks_definitions_and_notes() {
         let chart = chart(&[

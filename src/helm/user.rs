@@ -191,3 +191,42 @@ impl UserValues {
         found.max_by_key(|(length, _)| *length)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::helm::strvals;
+    use crate::yaml::parse_one;
+
+    #[test]
+    fn places_of_values() {
+        let sources = SourceMap::new();
+        let text = "data:\n  block: |\n    # first\n    a:\n      b: 1\n  line: \"a: {b: 2}\"\n";
+        let file = sources.add("map.yaml", text);
+        let root = parse_one(text, file).unwrap().unwrap();
+        let source = |key: &str| {
+            let node = root.get("data").and_then(|data| data.get(key)).unwrap();
+            let text = node.shared_text().unwrap().clone();
+            let node = node.clone();
+            ValuesSource::Text { node, text }
+        };
+        let place = |values: &UserValues, path: &[&str]| {
+            let (length, place) = values.locate(path, &sources)?;
+            Some((length, place.shown(&sources)?))
+        };
+        let at = |length, place: &str| Some((length, place.to_owned()));
+        let mut values = UserValues::from_map(Map::new(), vec![source("block")]);
+        assert_eq!(place(&values, &["a", "b"]), at(2, "at map.yaml:5:7"));
+        assert_eq!(place(&values, &["a", "c"]), at(1, "at map.yaml:4:5"));
+        assert_eq!(place(&values, &["c"]), None);
+        // What is not written line by line is where its text is.
+        values.sources.push(source("line"));
+        assert_eq!(place(&values, &["a", "b"]), at(2, "at map.yaml:6:9"));
+
+        let set = |map: &mut Map| strvals::set(map, "c[1]=2", strvals::Kind::Typed);
+        values.set_by("--set", set).unwrap();
+        assert_eq!(place(&values, &["c", "1"]), at(2, "by `--set`"));
+        assert_eq!(place(&values, &["c", "2"]), at(1, "by `--set`"));
+        assert_eq!(place(&values, &["a", "b"]), at(2, "at map.yaml:6:9"));
+    }
+}

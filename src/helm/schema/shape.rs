@@ -305,4 +305,47 @@ mod tests {
     fn keywords_are_in_order() {
         assert!(KEYWORDS.is_sorted_by_key(|k| k.name));
     }
+
+    /// Whether a schema in JSON has the shapes of a draft.
+    fn fits(draft: Draft, schema: &str) -> bool {
+        check(&crate::gotmpl::json::parse(schema).unwrap(), draft).is_ok()
+    }
+
+    #[test]
+    fn each_draft_has_its_own_shapes() {
+        for (schema, drafts) in [
+            (
+                r#"{"exclusiveMinimum": 5}"#,
+                &[Draft6, Draft7, Draft2020][..],
+            ),
+            (r#"{"minimum": 1, "exclusiveMinimum": true}"#, &[Draft4]),
+            (r#"{"exclusiveMinimum": true}"#, &[]),
+            (
+                r#"{"properties": {"a": true}}"#,
+                &[Draft6, Draft7, Draft2020],
+            ),
+            (
+                r#"{"additionalProperties": false}"#,
+                &[Draft4, Draft6, Draft7, Draft2020],
+            ),
+            (r#"{"items": [{}]}"#, &[Draft4, Draft6, Draft7]),
+            (r#"{"prefixItems": 5}"#, &[Draft4, Draft6, Draft7]),
+            (r#"{"if": 5}"#, &[Draft4, Draft6]),
+            (r#"{"required": []}"#, &[Draft6, Draft7, Draft2020]),
+            (r#"{"required": ["a", "a"]}"#, &[]),
+            (r#"{"enum": [1, 1]}"#, &[Draft2020]),
+            (r##"{"$id": "#a"}"##, &[Draft4, Draft6, Draft7]),
+            (r#"{"multipleOf": 0}"#, &[]),
+            (r#"{"$ref": "x", "type": 5}"#, &[]),
+            (r#"{"patternProperties": {"(": {}}}"#, &[Draft4]),
+        ] {
+            for draft in [Draft4, Draft6, Draft7, Draft2020] {
+                assert_eq!(
+                    fits(draft, schema),
+                    drafts.contains(&draft),
+                    "{schema} {draft:?}"
+                );
+            }
+        }
+    }
 }

@@ -124,3 +124,46 @@ fn with_namespace(mut object: Value, namespace: &Arc<str>) -> Value {
     }
     object
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diag::FileId;
+    use crate::yaml::parse_one;
+
+    fn shelf(objects: &[(Option<&str>, &str)]) -> Arc<Shelf> {
+        let mut shelf = Shelf::new(&Lookups::default());
+        for (owner, text) in objects {
+            let node = parse_one(text, FileId::default()).unwrap().unwrap();
+            let owner = owner.map(|name| (Arc::from("apps"), Arc::from(name)));
+            shelf.add(owner.as_ref(), &node, &"apps".into());
+        }
+        Arc::new(shelf)
+    }
+
+    #[test]
+    fn a_release_finds_what_others_render() {
+        let shelf = shelf(&[
+            (
+                Some("a"),
+                "{apiVersion: v1, kind: Secret, metadata: {name: s}}",
+            ),
+            (
+                None,
+                "{apiVersion: v1, kind: Namespace, metadata: {name: apps}}",
+            ),
+        ]);
+        let asked = Arc::new(AtomicBool::new(false));
+        let finder = |name: &str| shelf.finder(("apps".into(), name.into()), false, &asked);
+        let own = finder("a");
+        assert!(!asked.load(Ordering::Relaxed));
+        assert_eq!(own("v1", "Secret", "apps", "s"), None);
+        assert!(asked.load(Ordering::Relaxed));
+        let other = finder("b");
+        assert!(other("v1", "Secret", "apps", "s").is_some());
+        assert_eq!(other("v1", "Secret", "default", "s"), None);
+        let namespace = other("v1", "Namespace", "", "apps").unwrap();
+        let metadata = namespace.get("metadata").unwrap();
+        assert_eq!(metadata.get("namespace"), None, "it lies in no namespace");
+    }
+}
