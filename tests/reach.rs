@@ -105,11 +105,11 @@ fn described(clusters: &Clusters, map: &SourceMap) -> Vec<String> {
         for unit in &cluster.units {
             out.push(format!("{:?} {:?} {:?}", unit.id, unit.parent, unit.source));
             match &unit.outcome {
-                Ok(objects) => out.extend(
-                    objects
-                        .iter()
-                        .map(|object| object.printed().unwrap().text.to_string()),
-                ),
+                Ok(objects) => out.extend(objects.iter().map(|object| {
+                    let mut text = String::new();
+                    object.print(&mut text).unwrap();
+                    text
+                })),
                 Err(e) => out.push(format!("{e} {}", place(e.span()))),
             }
         }

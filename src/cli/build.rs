@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::cache::{CacheArgs, Recorder, Texts, may_be_kept, take_up, texts_of};
@@ -11,7 +12,7 @@ use super::folder;
 use super::output::{self, Exit};
 use super::settings::{Extent, Repository, RepositoryArgs};
 use crate::artifact::bytes::{Reader, Writer};
-use crate::diag::{Finding, Findings, Result, SourceMap};
+use crate::diag::{Error, Finding, Findings, Result, SourceMap};
 use crate::pipeline::cluster::{Cluster, Unit, UnitKind};
 use crate::pipeline::index::{self, OutputFiles, Versions};
 
@@ -186,6 +187,8 @@ impl Args {
         {
             cache.put(&recorder, &bytes);
         }
+        // The process ends: its memory goes back as a whole.
+        std::mem::forget(clusters);
         Ok(built)
     }
 
@@ -201,10 +204,8 @@ impl Args {
             keep_going: false,
             skip_releases: self.kind == Some(KindArg::Kustomization),
         };
-        for entry in &repository.entries {
-            let (flux, mut cluster) = self
-                .repository
-                .render(repository, entry, extent, findings)?;
+        let rendered = self.repository.render_all(repository, extent, findings)?;
+        for (flux, mut cluster) in rendered {
             flux_versions.push(flux.to_string());
             cluster.units.retain(|unit| self.wants(unit));
             clusters.push(cluster);
@@ -232,7 +233,7 @@ impl Args {
                 name == *wanted
             });
             if !found {
-                return Err(crate::diag::Error::new(
+                return Err(Error::new(
                     "ref/missing",
                     format!("no Kustomization or HelmRelease is named `{wanted}`"),
                 )
@@ -345,26 +346,36 @@ fn counted(count: usize, what: &str) -> String {
 
 /// All objects as one YAML stream, each unit under a comment that names it.
 fn stream(clusters: &[Cluster]) -> Result<Vec<u8>> {
-    let mut out = Vec::new();
-    for cluster in clusters {
-        for unit in &cluster.units {
-            let Ok(objects) = &unit.outcome else { continue };
-            let mut text = Vec::new();
-            index::write_objects(objects, &mut text)?;
-            let mut title = format!(
+    let units: Vec<(&Cluster, &Unit)> = clusters
+        .iter()
+        .flat_map(|cluster| cluster.units.iter().map(move |unit| (cluster, unit)))
+        .collect();
+    let texts: Vec<Result<String>> = units
+        .into_par_iter()
+        .map(|(cluster, unit)| {
+            let mut text = String::new();
+            let Ok(objects) = &unit.outcome else {
+                return Ok(text);
+            };
+            text.push_str(&format!(
                 "# {} {}/{}",
                 unit.id.gvk.kind, unit.id.namespace, unit.id.name
-            );
+            ));
             if clusters.len() > 1 {
-                title.push_str(&format!(" of {}", cluster.entry.name));
+                text.push_str(&format!(" of {}", cluster.entry.name));
             }
             if unit.suspended {
-                title.push_str(" (suspended)");
+                text.push_str(" (suspended)");
             }
-            title.push('\n');
-            out.extend_from_slice(title.as_bytes());
-            out.extend_from_slice(&text);
-        }
+            text.push('\n');
+            index::write_objects(objects, &mut text, |_, _| {})?;
+            Ok(text)
+        })
+        .collect();
+    let texts: Vec<String> = texts.into_iter().collect::<Result<_>>()?;
+    let mut out = Vec::with_capacity(texts.iter().map(String::len).sum());
+    for text in texts {
+        out.extend_from_slice(text.as_bytes());
     }
     Ok(out)
 }

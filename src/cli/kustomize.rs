@@ -184,6 +184,8 @@ impl Args {
             ),
             Some(output) => Written::Files(vec![(output.clone(), kustomize::to_yaml(&objects)?)]),
         };
+        // The process ends soon: its memory goes back as a whole.
+        std::mem::forget((files, objects));
         Ok(Rendered { written, findings })
     }
 

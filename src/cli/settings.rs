@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
+use rayon::prelude::*;
 
 use super::cache::{Place, Recorder};
 use super::head;
@@ -446,6 +447,8 @@ impl RepositoryArgs {
         recorder: Option<&Arc<Recorder>>,
     ) -> Result<BTreeMap<SourceRef, LocalSource>> {
         let mut sources = BTreeMap::new();
+        // Many sources may have one path: it is read once.
+        let mut opened: BTreeMap<&str, LocalSource> = BTreeMap::new();
         for argument in &self.local_sources {
             let wrong = || {
                 Error::new(
@@ -456,8 +459,12 @@ impl RepositoryArgs {
             };
             let (reference, path) = argument.split_once('=').ok_or_else(wrong)?;
             let source = source_ref(reference).ok_or_else(wrong)?;
-            let local = open_watched_source(path, source_map, recorder)
-                .map_err(|e| e.context(format!("the local source `{reference}`")))?;
+            let local = match opened.get(path) {
+                Some(local) => local.clone(),
+                None => open_watched_source(path, source_map, recorder)
+                    .map_err(|e| e.context(format!("the local source `{reference}`")))?,
+            };
+            opened.insert(path, local.clone());
             sources.insert(source, local);
         }
         Ok(sources)
@@ -539,6 +546,48 @@ impl RepositoryArgs {
         extent: Extent,
         findings: &mut Findings,
     ) -> Result<(FluxVersion, Cluster)> {
+        let progress = Bar::new(&entry.name).map(|bar| bar as Arc<dyn Progress>);
+        self.render_with(repository, entry, extent, progress, findings)
+    }
+
+    /// Renders all entry points side by side, in their order; what they come to
+    /// is told up to the first that fails as a whole.
+    pub(super) fn render_all(
+        &self,
+        repository: &Repository,
+        extent: Extent,
+        findings: &mut Findings,
+    ) -> Result<Vec<(FluxVersion, Cluster)>> {
+        let bar = match &repository.entries[..] {
+            [entry] => Bar::new(&entry.name),
+            entries => Bar::new(&format!("{} clusters", entries.len())),
+        };
+        let progress = bar.map(|bar| bar as Arc<dyn Progress>);
+        let rendered: Vec<_> = repository
+            .entries
+            .par_iter()
+            .map(|entry| {
+                let mut own = Findings::new();
+                let progress = progress.clone();
+                let result = self.render_with(repository, entry, extent, progress, &mut own);
+                (result, own)
+            })
+            .collect();
+        let clusters = rendered.into_iter().map(|(result, own)| {
+            findings.extend(own);
+            result
+        });
+        clusters.collect()
+    }
+
+    fn render_with(
+        &self,
+        repository: &Repository,
+        entry: &Entry,
+        extent: Extent,
+        progress: Option<Arc<dyn Progress>>,
+        findings: &mut Findings,
+    ) -> Result<(FluxVersion, Cluster)> {
         let flux = self.flux_version(repository, entry, findings)?;
         let options = render::Options {
             flux,
@@ -551,7 +600,7 @@ impl RepositoryArgs {
             charts: repository.charts.clone(),
             lookups: repository.lookups.clone(),
             secrets: repository.secrets.clone(),
-            progress: Bar::new(&entry.name).map(|bar| bar as Arc<dyn Progress>),
+            progress,
             reuse: repository.reuse.clone(),
             ..render::Options::new(repository.source_map.clone())
         };

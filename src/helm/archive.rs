@@ -42,6 +42,9 @@ pub(super) fn files(bytes: &[u8]) -> Result<Vec<(String, Vec<u8>)>> {
         let name = name_in_chart(&path)?;
         let mut content = Vec::new();
         if entry.size() <= left {
+            // What the header says is no more than a hint.
+            let size = usize::try_from(entry.size()).unwrap_or_default();
+            content.reserve_exact(size.min(1 << 20));
             entry
                 .by_ref()
                 .take(left + 1)

@@ -30,23 +30,37 @@ pub struct ChartFile {
 
 #[derive(Debug)]
 enum Content {
-    Bytes(Arc<[u8]>),
+    Known(Bytes),
     /// Read when it is first asked for.
     Later {
         tree: Arc<dyn Tree>,
         path: String,
-        read: OnceLock<Result<Arc<[u8]>>>,
+        read: OnceLock<Result<Bytes>>,
     },
+}
+
+/// The content of a file without a byte-order mark, held once: what is text is
+/// shared by all that want it as text, or as bytes.
+#[derive(Clone, Debug)]
+enum Bytes {
+    Text(Arc<str>),
+    Binary(Arc<[u8]>),
+}
+
+impl Bytes {
+    fn new(bytes: &[u8]) -> Bytes {
+        let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Bytes::Text(text.into()),
+            Err(_) => Bytes::Binary(bytes.into()),
+        }
+    }
 }
 
 impl ChartFile {
     /// A file whose content is known.
-    pub(super) fn new(name: String, display: String, bytes: Arc<[u8]>) -> ChartFile {
-        let bytes = match bytes.strip_prefix(BYTE_ORDER_MARK) {
-            Some(rest) => rest.into(),
-            None => bytes,
-        };
-        ChartFile::with(name, display, Content::Bytes(bytes))
+    pub(super) fn new(name: String, display: String, bytes: &[u8]) -> ChartFile {
+        ChartFile::with(name, display, Content::Known(Bytes::new(bytes)))
     }
 
     /// A file of a tree, which is read when its content is needed.
@@ -76,32 +90,32 @@ impl ChartFile {
         ChartFile { name, ..self }
     }
 
+    fn content(&self) -> Result<Bytes> {
+        match &self.content {
+            Content::Known(bytes) => Ok(bytes.clone()),
+            Content::Later { tree, path, read } => read
+                .get_or_init(|| Ok(Bytes::new(&tree.read(path)?)))
+                .clone(),
+        }
+    }
+
     /// Its content, without a byte-order mark.
     ///
     /// # Errors
     ///
     /// As [`Tree::read`].
     pub fn bytes(&self) -> Result<Arc<[u8]>> {
-        match &self.content {
-            Content::Bytes(bytes) => Ok(bytes.clone()),
-            Content::Later { tree, path, read } => read
-                .get_or_init(|| {
-                    let bytes = tree.read(path)?;
-                    Ok(match bytes.strip_prefix(BYTE_ORDER_MARK) {
-                        Some(rest) => rest.into(),
-                        None => bytes,
-                    })
-                })
-                .clone(),
-        }
+        Ok(match self.content()? {
+            Bytes::Text(text) => text.into(),
+            Bytes::Binary(bytes) => bytes,
+        })
     }
 
     /// Its content as text, with U+FFFD for what is none.
     pub(super) fn text(&self) -> Result<Arc<str>> {
-        let bytes = self.bytes()?;
-        Ok(match std::str::from_utf8(&bytes) {
-            Ok(text) => Arc::from(text),
-            Err(_) => String::from_utf8_lossy(&bytes).into(),
+        Ok(match self.content()? {
+            Bytes::Text(text) => text,
+            Bytes::Binary(bytes) => String::from_utf8_lossy(&bytes).into(),
         })
     }
 

@@ -88,7 +88,7 @@ fn unpacked(bytes: &[u8], display: &str) -> Result<Vec<ChartFile>> {
         .into_iter()
         .map(|(name, content)| {
             let shown = format!("{display}/{name}");
-            ChartFile::new(name, shown, content.into())
+            ChartFile::new(name, shown, &content)
         })
         .collect())
 }

@@ -2,7 +2,7 @@
 //! it what that object applies.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
@@ -22,16 +22,6 @@ pub struct Object {
     pub id: ResId,
     /// The object; every node knows the place it came from.
     pub node: Node,
-    text: OnceLock<Result<Printed>>,
-}
-
-/// An object as text.
-#[derive(Clone, Debug)]
-pub struct Printed {
-    /// YAML as Flux's programs print it, without marker.
-    pub text: Arc<str>,
-    /// The SHA-256 of the text, in hexadecimal.
-    pub sha256: Arc<str>,
 }
 
 impl Object {
@@ -40,28 +30,16 @@ impl Object {
         Object {
             id: ResId::of(&node),
             node,
-            text: OnceLock::new(),
         }
     }
 
-    /// The object as text; printed once.
+    /// Appends the object as Flux's programs print it, without marker.
     ///
     /// # Errors
     ///
     /// As [`emit::sorted`].
-    pub fn printed(&self) -> Result<&Printed> {
-        self.text
-            .get_or_init(|| {
-                let mut text = String::new();
-                emit::sorted(&self.node, &mut text)
-                    .map_err(|e| e.object(self.id.to_object_ref()))?;
-                Ok(Printed {
-                    sha256: sha256(text.as_bytes()),
-                    text: text.into(),
-                })
-            })
-            .as_ref()
-            .map_err(Error::clone)
+    pub fn print(&self, out: &mut String) -> Result<()> {
+        emit::sorted(&self.node, out).map_err(|e| e.object(self.id.to_object_ref()))
     }
 }
 

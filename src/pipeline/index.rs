@@ -118,7 +118,7 @@ pub fn output_files(
         } else {
             String::new()
         };
-        let written: Vec<(&Unit, Result<Written>)> = cluster
+        let written: Vec<_> = cluster
             .units
             .par_iter()
             .map(|unit| (unit, file_of(unit, &prefix)))
@@ -127,8 +127,12 @@ pub fn output_files(
         let mut failed = Vec::new();
         for (unit, result) in written {
             match result {
-                Ok((path, bytes, objects)) => {
-                    let sha256 = sha256(&bytes);
+                Ok(Written {
+                    path,
+                    sha256,
+                    text,
+                    objects,
+                }) => {
                     digests.push_str(&format!("{sha256}  {path}\n"));
                     files.push(IndexFile {
                         path: path.clone(),
@@ -160,7 +164,7 @@ pub fn output_files(
                         }),
                         objects,
                     });
-                    output.insert(path, bytes.into());
+                    output.insert(path, text.into_bytes().into());
                 }
                 Err(e) => {
                     failed.push(Failed {
@@ -195,9 +199,13 @@ pub fn output_files(
     (output, errors)
 }
 
-/// Path, bytes and objects of a unit's file.
-/// Path, bytes and objects of a file.
-type Written = (String, Vec<u8>, Vec<IndexObject>);
+/// A unit's file.
+struct Written {
+    path: String,
+    sha256: Arc<str>,
+    text: String,
+    objects: Vec<IndexObject>,
+}
 
 fn file_of(unit: &Unit, prefix: &str) -> Result<Written> {
     let objects = unit.outcome.as_ref().map_err(Error::clone)?;
@@ -206,27 +214,37 @@ fn file_of(unit: &Unit, prefix: &str) -> Result<Written> {
         file_name(unit, &unit.id.name)?,
     );
     let path = format!("{prefix}{}/{namespace}/{name}.yaml", unit.kind.folder());
-    let mut bytes = Vec::new();
+    let mut text = String::new();
     let mut listed = Vec::with_capacity(objects.len());
-    write_objects(objects, &mut bytes)?;
-    for object in objects {
+    write_objects(objects, &mut text, |object, printed| {
         listed.push(IndexObject {
             id: object.id.to_object_ref(),
-            sha256: object.printed()?.sha256.clone(),
+            sha256: sha256(printed.as_bytes()),
         });
-    }
-    Ok((path, bytes, listed))
+    })?;
+    Ok(Written {
+        path,
+        sha256: sha256(text.as_bytes()),
+        text,
+        objects: listed,
+    })
 }
 
-/// Appends objects as a YAML stream.
+/// Appends objects as a YAML stream, and shows the text of each.
 ///
 /// # Errors
 ///
-/// As [`Object::printed`].
-pub fn write_objects(objects: &[Object], out: &mut Vec<u8>) -> Result<()> {
+/// As [`Object::print`].
+pub fn write_objects(
+    objects: &[Object],
+    out: &mut String,
+    mut seen: impl FnMut(&Object, &str),
+) -> Result<()> {
     for object in objects {
-        out.extend_from_slice(b"---\n");
-        out.extend_from_slice(object.printed()?.text.as_bytes());
+        out.push_str("---\n");
+        let start = out.len();
+        object.print(out)?;
+        seen(object, out.get(start..).unwrap_or_default());
     }
     Ok(())
 }

@@ -230,17 +230,20 @@ impl Sources {
             .find_map(|part| self.local_part(part))
     }
 
-    /// What a source is known by in this cluster: its name, and what it is
-    /// locked at; for what need not be the same in every version of the
+    /// What the content of a source is known by in this cluster: the path that
+    /// the user gave, which may be one for many sources; else its name, what it
+    /// is locked at, and for what need not be the same in every version of the
     /// repository, that version.
     pub(super) fn key_of(&self, source: &SourceRef) -> String {
-        if self.local.contains_key(source) {
-            return source.to_string();
-        }
         let version = self.version;
-        match self.pin(source) {
-            Some(pin) => format!("{source} {} {version}", pin.digest),
-            None => format!("{source} {version}"),
+        match (self.local.get(source), self.pin(source)) {
+            (Some(local), _) => format!("local {}", local.path),
+            // Each cluster may leave other files out of it.
+            _ if self.is_own(source) => {
+                format!("{source} {:p} {version}", Arc::as_ptr(&self.repository))
+            }
+            (None, Some(pin)) => format!("{source} {} {version}", pin.digest),
+            (None, None) => format!("{source} {version}"),
         }
     }
 

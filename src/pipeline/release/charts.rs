@@ -67,10 +67,11 @@ impl Charts {
         let mut distinct: BTreeMap<String, &ChartOrigin> = BTreeMap::new();
         for origin in origins {
             let name = match origin {
-                ChartOrigin::Reference { source, .. } => source.to_string(),
+                ChartOrigin::Reference { source, .. } => context.sources.key_of(source),
                 ChartOrigin::Template(spec) => {
                     let chart = spec.chart.text().unwrap_or_default();
-                    format!("{} {chart} {}", spec.source, spec.version)
+                    let source = context.sources.key_of(&spec.source);
+                    format!("{source} {chart} {}", spec.version)
                 }
             };
             distinct.entry(name).or_insert(origin);
@@ -113,10 +114,11 @@ impl Charts {
         let sources = &context.options.source_map;
         // Before what another cluster may have loaded, with other keys.
         context.sources.verify(source).map_err(|e| e.at(span))?;
-        self.once(context.sources.key_of(source), || {
-            let Some(local) = context.sources.local.get(source) else {
-                return self.of_locked(source, span, context);
-            };
+        let key = context.sources.key_of(source);
+        let Some(local) = context.sources.local.get(source) else {
+            return self.of_locked(source, key, span, context);
+        };
+        self.once(key, || {
             if let Some(bytes) = local.packed() {
                 return self.of_archive(bytes, &local.path, context);
             }
@@ -126,11 +128,11 @@ impl Charts {
                     "ref/missing",
                     format!("`{}` holds no chart: no Chart.yaml", local.path),
                 )
-                .at(span)
             })?;
             let chart = Chart::load(files.tree(), &folder, sources)?;
             Ok(of_files(chart, files, &folder, context))
         })
+        .map_err(|e| e.at(span))
     }
 
     fn of_spec(&self, spec: &ChartSpec, context: &Context<'_>) -> Result<Loaded> {
@@ -241,7 +243,7 @@ impl Charts {
                 .at(wanted.range_span)
                 .help("write a range such as `>=1.2.0 <2.0.0`, `^1.2.0` or `1.2.x`")
         })?;
-        let Some((version, file)) = chosen.and_then(|i| candidates.get(i)) else {
+        let Some((_, file)) = chosen.and_then(|i| candidates.get(i)) else {
             let error = if candidates.is_empty() {
                 Error::new(
                     "ref/missing",
@@ -259,7 +261,8 @@ impl Charts {
             };
             return Err(error);
         };
-        self.once(format!("{source} {name} {version}"), || {
+        let key = format!("{} {file}", context.sources.key_of(source));
+        self.once(key, || {
             let chart = Chart::load(files.tree(), file, &context.options.source_map)?;
             let identity = context.options.reuse.as_ref().map(|_| files.digest(file));
             Ok(Loaded { chart, identity })
@@ -340,8 +343,14 @@ impl Charts {
     }
 
     /// The chart that a locked artifact is, that its layer holds, or that is
-    /// composed here.
-    fn of_locked(&self, source: &SourceRef, span: Span, context: &Context<'_>) -> Result<Loaded> {
+    /// composed here; `key` is what the source is known by.
+    fn of_locked(
+        &self,
+        source: &SourceRef,
+        key: String,
+        span: Span,
+        context: &Context<'_>,
+    ) -> Result<Loaded> {
         if composed::is_artifact(source) {
             let artifact = context.sources.artifact(source, span)?;
             let display = source.to_string();
@@ -356,12 +365,16 @@ impl Charts {
         let (locked, declared) = context.sources.locked(source, span)?;
         let sources = &context.options.source_map;
         if !matches!(declared.spec, SourceSpec::Oci(_)) {
-            let files = context.sources.resolve(source, span)?;
-            let chart = Chart::load(files.tree(), "", sources).map_err(|e| e.at(span))?;
-            return Ok(of_files(chart, &files, "", context));
+            let loaded = self.once(key, || {
+                let files = context.sources.resolve(source, span)?;
+                let chart = Chart::load(files.tree(), "", sources)?;
+                Ok(of_files(chart, &files, "", context))
+            });
+            return loaded.map_err(|e| e.at(span));
         }
         let (archive, pin) = locked.chart_layer(declared).map_err(|e| e.at(span))?;
-        let display = format!("{source}@{}", pin.revision);
+        // By content: many sources may name one chart.
+        let display = format!("{}@{}", path::name(&declared.url), pin.revision);
         let loaded = self
             .of_archive(&archive, &display, context)
             .map_err(|e| e.at(span))?;
