@@ -95,7 +95,7 @@ fn signatures_are_confirmed_by_openssl() {
         )
     };
     let index = json("index.json");
-    let manifest = json(&blob(&index["manifests"][1]["digest"]));
+    let manifest = json(&blob(&index["manifests"][2]["digest"]));
     let layer = &manifest["layers"][0];
     let signature = layer["annotations"]["dev.cosignproject.cosign/signature"]
         .as_str()
@@ -131,11 +131,134 @@ fn signatures_are_confirmed_by_openssl() {
         text(&raw),
         &payload,
     ]);
+
+    // And the attestation: a DSSE envelope around the provenance.
+    let manifest = json(&blob(&index["manifests"][1]["digest"]));
+    let layer = &manifest["layers"][0];
+    assert_eq!(layer["mediaType"], "application/vnd.dsse.envelope.v1+json");
+    let envelope = json(&blob(&layer["digest"]));
+    assert_eq!(envelope["payloadType"], "application/vnd.in-toto+json");
+    let decoded = |value: &serde_json::Value, to: &Path| {
+        fs::write(&encoded, format!("{}\n", value.as_str().unwrap())).unwrap();
+        openssl(&[
+            "base64",
+            "-d",
+            "-A",
+            "-in",
+            text(&encoded),
+            "-out",
+            text(to),
+        ]);
+    };
+    let statement = work.path().join("statement");
+    decoded(&envelope["payload"], &statement);
+    decoded(&envelope["signatures"][0]["sig"], &raw);
+    let statement = fs::read(&statement).unwrap();
+    let mut signed = format!(
+        "DSSEv1 28 application/vnd.in-toto+json {} ",
+        statement.len()
+    )
+    .into_bytes();
+    signed.extend_from_slice(&statement);
+    let signed_file = work.path().join("signed");
+    fs::write(&signed_file, signed).unwrap();
+    openssl(&[
+        "dgst",
+        "-sha256",
+        "-verify",
+        &key("p256.pub"),
+        "-signature",
+        text(&raw),
+        text(&signed_file),
+    ]);
+    let statement: serde_json::Value = serde_json::from_slice(&statement).unwrap();
+    let hex = index["manifests"][0]["digest"].as_str().unwrap();
+    assert_eq!(
+        statement["subject"][0]["digest"]["sha256"],
+        hex.replace("sha256:", "")
+    );
+    assert_eq!(statement["predicateType"], "https://slsa.dev/provenance/v1");
 }
+
+/// The source that the fixture's Kustomization names.
+const SOURCE: &str = "\
+apiVersion: source.toolkit.fluxcd.io/v1
+kind: GitRepository
+metadata: {name: flux-system, namespace: flux-system}
+spec: {interval: 1m, url: 'https://git.example/fleet', ref: {branch: main}}
+";
 
 #[test]
 fn what_must_not_be_released_is_refused() {
     let fixture = Fixture::new();
+    let refused = |more: &[&str]| {
+        let out = fixture.path().join(".out");
+        let mut args = vec![
+            "create",
+            text(fixture.path()),
+            "--output",
+            text(&out),
+            "--release",
+        ];
+        args.extend(more);
+        let run = bundle(&args);
+        assert_eq!(
+            (run.code, run.stdout.as_str()),
+            (Some(1), ""),
+            "{}",
+            run.stderr
+        );
+        assert!(!out.exists());
+        run.stderr
+    };
+    let errors = refused(&[]);
+    assert!(
+        errors.contains("1 finding is at severity error"),
+        "{errors}"
+    );
+    assert!(errors.contains("there is no GitRepository"), "{errors}");
+    fixture.write("cluster/source.yaml", SOURCE);
+    fixture.commit();
+    let local = format!(
+        "GitRepository/flux-system/flux-system={}",
+        text(fixture.path())
+    );
+    let errors = refused(&["--local-sources", &local]);
+    assert!(errors.contains("is given by hand"), "{errors}");
+    // A key that a chart makes, and everybody can make again.
+    fixture.write(
+        "charts/a/Chart.yaml",
+        "apiVersion: v2\nname: a\nversion: 1.0.0\n",
+    );
+    fixture.write(
+        "charts/a/templates/a.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: made}\ndata: {a: {{ randAlphaNum 9 }}}\n",
+    );
+    fixture.write(
+        "cluster/release.yaml",
+        "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: a, namespace: \
+         flux-system}\nspec: {interval: 1m, chart: {spec: {chart: ./charts/a, sourceRef: {kind: \
+         GitRepository, name: flux-system}}}}\n",
+    );
+    fixture.commit();
+    let errors = refused(&[]);
+    assert!(errors.contains("anybody can make again"), "{errors}");
+    assert!(errors.contains("--seed-file"), "{errors}");
+    let seed = fixture.path().join(".seed");
+    fs::write(&seed, "what nobody else has").unwrap();
+    let out = fixture.path().join(".seeded");
+    let run = bundle(&[
+        "create",
+        text(fixture.path()),
+        "--output",
+        text(&out),
+        "--release",
+        "--seed-file",
+        text(&seed),
+    ]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    fs::remove_file(fixture.path().join("cluster/release.yaml")).unwrap();
+    fixture.commit();
     let out = fixture.path().join(".out");
     let create = || {
         bundle(&[
@@ -176,6 +299,276 @@ fn what_must_not_be_released_is_refused() {
     let run = create();
     assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
     assert!(run.stderr.contains("error[yaml/invalid]"), "{}", run.stderr);
+}
+
+#[test]
+fn openpgp_signatures_are_confirmed_by_gpg() {
+    let gpg = Path::new("/usr/bin/gpg");
+    assert!(gpg.exists(), "gpg is not installed");
+    let home = tempfile::tempdir().unwrap();
+    std::os::unix::fs::PermissionsExt::set_mode(
+        &mut fs::metadata(home.path()).unwrap().permissions(),
+        0o700,
+    );
+    let gpg = |args: &[&str]| {
+        let output = Command::new(gpg)
+            .args(["--batch", "--quiet", "--homedir", text(home.path())])
+            .args(args)
+            .output()
+            .unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{args:?}: {errors}");
+        output.stdout
+    };
+    gpg(&[
+        "--passphrase",
+        "swordfish",
+        "--pinentry-mode",
+        "loopback",
+        "--quick-generate-key",
+        "Release <release@example.org>",
+        "ed25519",
+        "sign",
+        "never",
+    ]);
+    let secret = gpg(&[
+        "--passphrase",
+        "swordfish",
+        "--pinentry-mode",
+        "loopback",
+        "--armor",
+        "--export-secret-keys",
+    ]);
+    let keyring = home.path().join("release.asc");
+    fs::write(&keyring, gpg(&["--armor", "--export"])).unwrap();
+    let fixture = Fixture::new();
+    let out = fixture.path().join(".out");
+    let create = |environment: &[(&str, &str)], password: &str| {
+        run_with(
+            &[
+                "bundle",
+                "create",
+                text(fixture.path()),
+                "--output",
+                text(&out),
+                "--sign-pgp-key",
+                "env://KEY",
+                "--key-password",
+                password,
+            ],
+            "",
+            environment,
+        )
+    };
+    let key_text = String::from_utf8(secret).unwrap();
+    let run = create(
+        &[("KEY", &key_text), ("PASSWORD", "wrong")],
+        "env://PASSWORD",
+    );
+    assert_eq!(run.code, Some(2));
+    assert!(run.stderr.contains("trust/key-file"), "{}", run.stderr);
+    let run = create(
+        &[("KEY", &key_text), ("PASSWORD", "swordfish")],
+        "env://PASSWORD",
+    );
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let digest = run.stdout.trim().replace("sha256:", "");
+
+    let run = bundle(&["verify", text(&out), "--keyring", text(&keyring)]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(
+        run.stdout.contains("is signed by OpenPGP key"),
+        "{}",
+        run.stdout
+    );
+    // As a program that knows nothing of fluxwright sees it.
+    let json = |path: &Path| -> serde_json::Value {
+        serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+    };
+    let blob = |digest: &serde_json::Value| {
+        out.join("blobs/sha256")
+            .join(digest.as_str().unwrap().replace("sha256:", ""))
+    };
+    let index = json(&out.join("index.json"));
+    let beside = json(&blob(&index["manifests"][1]["digest"]));
+    let layer = &beside["layers"][0];
+    assert_eq!(layer["mediaType"], "application/pgp-signature");
+    let signature = blob(&layer["digest"]);
+    let manifest = out.join("blobs/sha256").join(&digest);
+    gpg(&["--verify", text(&signature), text(&manifest)]);
+
+    // Nobody else's key is enough, and a signature that is asked for is there.
+    let run = bundle(&["verify", text(&out), "--key", &key("p256.pub")]);
+    assert_eq!(run.code, Some(1));
+    assert!(run.stderr.contains("trust/unsigned"), "{}", run.stderr);
+    let run = bundle(&["verify", text(&out), "--keyring", &key("p256.pub")]);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+}
+
+#[test]
+fn what_is_built_again_is_the_same_or_told() {
+    let fixture = Fixture::new();
+    let out = fixture.path().join(".out");
+    let root = text(fixture.path());
+    let run = bundle(&["create", root, "--output", text(&out), "--tag", "v3"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let digest = run.stdout.trim().to_owned();
+    let verify = ["verify", text(&out), "--digest", &digest, "--rebuild", root];
+    let run = bundle(&verify);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert_eq!(
+        run.stdout,
+        format!("whole: {digest} (v3)\nrebuilt: the same, byte for byte\n")
+    );
+    // Other options, another bundle.
+    let mut with_options = verify.to_vec();
+    with_options.extend(["--", "--kube-version", "1.36"]);
+    let run = bundle(&with_options);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert!(
+        run.stdout
+            .contains("- the version of Kubernetes: 1.37.0 in the bundle, 1.36.0 rebuilt\n"),
+        "{}",
+        run.stdout
+    );
+    let web = fs::read_to_string(fixture.path().join("cluster/web.yaml")).unwrap();
+    fixture.write("cluster/web.yaml", &web.replace("web:1.0", "web:1.1"));
+    let run = bundle(&verify);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    let told = run
+        .stdout
+        .lines()
+        .filter(|l| l.starts_with("- Deployment/"));
+    assert_eq!(told.count(), 1, "{}", run.stdout);
+    assert!(
+        run.stdout.contains("+        image: example.com/web:1.1")
+            || run.stdout.contains("+      - image: example.com/web:1.1"),
+        "{}",
+        run.stdout
+    );
+    // What cannot be built again is no answer.
+    fixture.write("cluster/web.yaml", "{");
+    assert_eq!(bundle(&verify).code, Some(2));
+}
+
+#[test]
+fn the_machine_leaves_no_trace() {
+    let files: &[(&str, &str)] = &[
+        ("cluster/source.yaml", SOURCE),
+        (
+            "cluster/a.yaml",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n",
+        ),
+        (
+            "cluster/Z.yaml",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: z}\n",
+        ),
+        (
+            "cluster/\u{e9}.yaml",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: e}\n",
+        ),
+        (
+            "cluster/_b.yaml",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: b}\n",
+        ),
+    ];
+    let mut digests = Vec::new();
+    for (umask, locale, zone, jobs, reversed) in [
+        ("022", "C", "UTC", "1", false),
+        ("077", "tr_TR.UTF-8", "Pacific/Kiritimati", "16", true),
+        ("000", "ja_JP.UTF-8", "America/St_Johns", "3", true),
+    ] {
+        let fixture = Fixture::new();
+        let mut files = files.to_vec();
+        if reversed {
+            files.reverse();
+        }
+        for (path, content) in files {
+            fixture.write(path, content);
+        }
+        fixture.commit();
+        let out = fixture.path().join(".out");
+        let script = format!(
+            "umask {umask}; exec {} bundle create {} --output {} --tag v1 --jobs {jobs}",
+            env!("CARGO_BIN_EXE_fluxwright"),
+            text(fixture.path()),
+            text(&out)
+        );
+        let output = Command::new("sh")
+            .args(["-c", &script])
+            .env_clear()
+            .envs([("LC_ALL", locale), ("LANG", locale), ("TZ", zone)])
+            .output()
+            .unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{errors}");
+        digests.push(String::from_utf8(output.stdout).unwrap());
+    }
+    assert!(digests[0].starts_with("sha256:"));
+    assert!(digests.iter().all(|d| *d == digests[0]), "{digests:?}");
+}
+
+/// Bytes of the bundle of the sample fleet, flipped: 10,000 over all files.
+#[test]
+fn no_flipped_byte_goes_unnoticed() {
+    use fluxwright::artifact::MemoryTree;
+
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/fleet");
+    let sources = "GitRepository/garden/garden=testdata/herbs,OCIRepository/ingress/ingress-nginx=testdata/charts/ingress-nginx";
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("bundle");
+    let output = Command::new(env!("CARGO_BIN_EXE_fluxwright"))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args(["bundle", "create", root, "--local-sources", sources])
+        .args(["--output", text(&out), "--key", &key("p256.key")])
+        .env_clear()
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{errors}");
+    let mut files: Vec<(String, Vec<u8>)> = Vec::new();
+    let mut open = vec![out.clone()];
+    while let Some(at) = open.pop() {
+        for entry in fs::read_dir(at).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                let name = path.strip_prefix(&out).unwrap().to_str().unwrap();
+                files.push((name.to_owned(), fs::read(&path).unwrap()));
+            }
+        }
+    }
+    files.sort();
+    let mut tree = MemoryTree::new("bundle");
+    for (path, content) in &files {
+        tree.insert(path.clone(), content.as_slice());
+    }
+    fluxwright::bundle::open(&tree).unwrap();
+    let total: usize = files.iter().map(|(_, content)| content.len()).sum();
+    // A step that is prime reaches every file and, in the end, every bit.
+    let mut at = 0;
+    for number in 0..10_000_usize {
+        at = (at + 1_000_003) % total;
+        let mut offset = at;
+        let (path, content) = files
+            .iter()
+            .find(|(_, content)| {
+                let here = offset < content.len();
+                if !here {
+                    offset -= content.len();
+                }
+                here
+            })
+            .unwrap();
+        let mut changed = content.clone();
+        changed[offset] ^= 1 << (number % 8);
+        tree.insert(path.clone(), changed);
+        let error = fluxwright::bundle::open(&tree).expect_err(path);
+        assert!(error.rule().starts_with("bundle/"), "{path}: {error}");
+        tree.insert(path.clone(), content.as_slice());
+    }
+    assert!(tree.paths().count() > 8);
 }
 
 #[test]

@@ -59,7 +59,7 @@ impl Fixture {
         fs::write(path, content).unwrap();
     }
 
-    fn git(&self, args: &[&str]) {
+    pub(crate) fn git(&self, args: &[&str]) {
         let status = Command::new("git")
             .args(args)
             .current_dir(self.path())
@@ -81,6 +81,20 @@ impl Fixture {
     pub(crate) fn commit(&self) {
         self.git(&["add", "--all"]);
         self.git(&["commit", "--quiet", "--message", "x"]);
+    }
+
+    /// The commit that is checked out.
+    pub(crate) fn head(&self) -> String {
+        self.git_output(&["rev-parse", "HEAD"])
+    }
+
+    fn git_output(&self, args: &[&str]) -> String {
+        let output = Command::new("git")
+            .args(args)
+            .current_dir(self.path())
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
     fn diff(&self, args: &[&str]) -> Run {
@@ -224,6 +238,74 @@ fn bad_bases_are_told() {
         run.stdout
     );
     assert!(!run.stdout.contains("added"), "{}", run.stdout);
+}
+
+#[test]
+fn a_shallow_clone_says_how_to_get_the_base() {
+    let fixture = Fixture::new();
+    fixture.write("cluster/web.yaml", &WEB.replace("web:1.0", "web:1.1"));
+    fixture.commit();
+    let base = fixture.git_output(&["rev-parse", "HEAD~1"]);
+    let folder = tempfile::tempdir().unwrap();
+    let clone = folder.path().join("clone");
+    let url = format!("file://{}", fixture.path().display());
+    fixture.git(&[
+        "clone",
+        "--quiet",
+        "--depth",
+        "1",
+        &url,
+        clone.to_str().unwrap(),
+    ]);
+    let run = run_with(&["diff", clone.to_str().unwrap(), "--base", &base], "", &[]);
+    assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
+    assert!(run.stderr.contains("shallow"), "{}", run.stderr);
+    assert!(run.stderr.contains("git fetch"), "{}", run.stderr);
+}
+
+#[test]
+fn a_lockfile_takes_the_place_of_the_base_s() {
+    let fixture = Fixture::new();
+    fixture.write("fluxwright.lock", "version: 1\n");
+    fixture.write("old.lock", "version: 1\n");
+    fixture.commit();
+    let lock = fixture.path().join("old.lock");
+    let store = fixture.path().join(".store");
+    let store = store.to_str().unwrap();
+    let run = fixture.diff(&[
+        "--base-lock",
+        lock.to_str().unwrap(),
+        "--exit-code",
+        "--store",
+        store,
+    ]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    // One that cannot be read makes no empty base.
+    fixture.write("old.lock", "version: 99\n");
+    let run = fixture.diff(&["--base-lock", lock.to_str().unwrap(), "--store", store]);
+    assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
+    assert!(run.stderr.contains("old.lock"), "{}", run.stderr);
+    // Of a commit, with another lockfile.
+    fixture.write("old.lock", "version: 1\n");
+    fixture.write("cluster/web.yaml", &WEB.replace("web:1.0", "web:1.1"));
+    let run = fixture.diff(&[
+        "--base",
+        "HEAD",
+        "--base-lock",
+        lock.to_str().unwrap(),
+        "--output",
+        "json",
+        "--store",
+        store,
+    ]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let model: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(model["summary"]["changed"], 1);
+    assert!(
+        model["old"].as_str().unwrap().ends_with("old.lock"),
+        "{}",
+        model["old"]
+    );
 }
 
 #[test]

@@ -14,6 +14,8 @@ mod build;
 mod bundle;
 mod cache;
 mod check_schema;
+#[cfg(all(feature = "network", feature = "verify"))]
+mod ci;
 #[cfg(feature = "git")]
 mod diff;
 mod docs;
@@ -22,6 +24,8 @@ mod fleet;
 mod fuzz_corpus;
 mod get;
 mod graph;
+#[cfg(feature = "git")]
+mod history;
 mod kustomize;
 mod layering;
 mod program;
@@ -31,6 +35,8 @@ mod reach;
 mod releases;
 #[cfg(feature = "sops")]
 mod secrets;
+#[cfg(feature = "git")]
+mod shard;
 #[cfg(feature = "sops")]
 mod sops;
 #[cfg(feature = "network")]

@@ -16,6 +16,7 @@ mod memory;
 pub mod pack;
 pub mod path;
 mod reads;
+mod replaced;
 
 use std::sync::Arc;
 
@@ -25,6 +26,7 @@ pub use digest::{Digest, Hasher};
 pub use disk::DiskTree;
 pub use memory::MemoryTree;
 pub use reads::{Reads, Recording, content_digest, digest_of_content};
+pub use replaced::Replaced;
 
 /// What a path names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

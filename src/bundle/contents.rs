@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::diag::{Finding, ObjectRef};
-use crate::pipeline::cluster::{Cluster, sha256};
+use crate::pipeline::cluster::{Cluster, SourceOrigin, sha256};
 use crate::pipeline::index::{OutputFiles, Versions};
 use crate::yaml::Node;
 
@@ -21,6 +21,8 @@ pub struct Contents<'a> {
     pub images: Vec<Image>,
     /// What was found.
     pub findings: &'a [Finding],
+    /// The sources that it was made of, each once.
+    pub dependencies: Vec<Dependency>,
     /// Where it comes from.
     pub origin: Origin,
 }
@@ -41,12 +43,42 @@ pub struct Origin {
 }
 
 /// An image, and who runs it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Image {
     /// The image as it is written.
     pub image: String,
     /// The objects that name it.
     pub objects: Vec<ObjectRef>,
+}
+
+/// A source that the lockfile pins.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Dependency {
+    /// Its kind, namespace and name.
+    pub name: String,
+    /// Its revision, in Flux's words.
+    pub revision: String,
+    /// The digest of its content, in hexadecimal.
+    pub sha256: String,
+}
+
+/// The pinned sources that clusters are made of, sorted, each once.
+pub fn dependencies(clusters: &[Cluster]) -> Vec<Dependency> {
+    let units = clusters.iter().flat_map(|cluster| &cluster.units);
+    let found: BTreeSet<Dependency> = units
+        .filter_map(|unit| {
+            let used = unit.source.as_ref()?;
+            let SourceOrigin::Locked { revision, digest } = &used.origin else {
+                return None;
+            };
+            Some(Dependency {
+                name: used.source.to_string(),
+                revision: revision.clone(),
+                sha256: digest.hex(),
+            })
+        })
+        .collect();
+    found.into_iter().collect()
 }
 
 /// The images of all pods and of whatever else has containers, sorted.
@@ -92,6 +124,13 @@ impl Contents<'_> {
         if let Some(digest) = &self.origin.lock_sha256 {
             dependencies.push(json!({"uri": "fluxwright.lock", "digest": {"sha256": digest}}));
         }
+        dependencies.extend(self.dependencies.iter().map(|source| {
+            json!({
+                "name": source.name,
+                "digest": {"sha256": source.sha256},
+                "annotations": {"revision": source.revision},
+            })
+        }));
         json!({
             "_type": "https://in-toto.io/Statement/v1",
             "subject": subjects,

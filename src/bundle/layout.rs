@@ -23,7 +23,61 @@ pub(super) const LAYOUT: &str = "{\"imageLayoutVersion\":\"1.0.0\"}";
 pub(super) const REF_NAME: &str = "org.opencontainers.image.ref.name";
 /// The annotation with a version.
 pub(super) const VERSION: &str = "org.opencontainers.image.version";
+/// What the provenance calls the archive of manifests.
+pub(super) const ARCHIVE_NAME: &str = "manifests.tar.gz";
 const TITLE: &str = "org.opencontainers.image.title";
+
+/// What lies beside a bundle, by the ending of its tag, `sha256-DIGEST.ENDING`:
+/// in this order in the index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Beside {
+    /// Detached OpenPGP signatures of the manifest.
+    OpenPgp,
+    /// Attestations, as `cosign attest` stores them.
+    Attestation,
+    /// Signatures, as `cosign sign` stores them.
+    Cosign,
+}
+
+impl Beside {
+    /// All kinds.
+    pub const ALL: [Beside; 3] = [Beside::OpenPgp, Beside::Attestation, Beside::Cosign];
+
+    /// The ending of its tag.
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Beside::OpenPgp => "asc",
+            Beside::Attestation => "att",
+            Beside::Cosign => "sig",
+        }
+    }
+
+    /// The media type of its layers.
+    pub(super) fn media_type(self) -> &'static str {
+        match self {
+            Beside::OpenPgp => media_type::PGP_SIGNATURE,
+            Beside::Attestation => media_type::DSSE,
+            Beside::Cosign => media_type::SIMPLE_SIGNING,
+        }
+    }
+
+    /// The tag of what is beside the bundle with a digest.
+    pub(super) fn tag(self, digest: &str) -> String {
+        let hex = digest.strip_prefix("sha256:").unwrap_or(digest);
+        format!("sha256-{hex}.{}", self.suffix())
+    }
+
+    /// What a tag beside the bundle with a digest stands for.
+    pub(super) fn of_tag(tag: &str, digest: &str) -> Option<Beside> {
+        Beside::ALL.into_iter().find(|b| b.tag(digest) == tag)
+    }
+}
+
+/// The path of a blob.
+pub(super) fn path_of(digest: &str) -> String {
+    let hex = digest.strip_prefix("sha256:").unwrap_or_default();
+    format!("blobs/sha256/{hex}")
+}
 
 /// A bundle as files of a layout.
 #[derive(Clone, Debug)]
@@ -32,6 +86,38 @@ pub struct Bundle {
     pub digest: String,
     /// The files.
     pub files: OutputFiles,
+}
+
+impl Bundle {
+    /// Puts a manifest of these layers beside the bundle, in place of one of
+    /// its kind.
+    pub(super) fn put_beside(&mut self, kind: Beside, layers: Vec<Descriptor>) -> Result<()> {
+        let config = add_blob(&mut self.files, media_type::CONFIG, b"{}".to_vec());
+        let manifest = Manifest {
+            schema_version: 2,
+            media_type: media_type::MANIFEST.to_owned(),
+            config,
+            layers,
+            annotations: BTreeMap::new(),
+        };
+        let manifest = add_blob(&mut self.files, media_type::MANIFEST, to_json(&manifest));
+        let tag = kind.tag(&self.digest);
+        let manifest = annotated(manifest, REF_NAME, &tag);
+        let before = self.files.get(INDEX_NAME).cloned().unwrap_or_default();
+        let before: Index = serde_json::from_slice(&before)
+            .map_err(|e| Error::new("bundle/invalid", format!("its index cannot be read: {e}")))?;
+        let mut manifests = before.manifests;
+        let place = |d: &Descriptor| {
+            let tag = d.annotations.get(REF_NAME).map(String::as_str);
+            tag.and_then(|tag| Beside::of_tag(tag, &self.digest))
+        };
+        manifests.retain(|d| place(d) != Some(kind));
+        manifests.push(manifest);
+        manifests.sort_by_key(place);
+        let bytes = to_json(&index(manifests));
+        self.files.insert(INDEX_NAME.to_owned(), bytes.into());
+        Ok(())
+    }
 }
 
 /// A reference to a blob.
@@ -108,7 +194,7 @@ pub fn create(contents: &Contents<'_>) -> Result<Bundle> {
     let archive = archive(contents.files)?;
     let packed = gzip(&archive)?;
     let build_index = contents.files.get(INDEX_NAME).cloned().unwrap_or_default();
-    let subjects: [(&str, &[u8]); 2] = [("manifests.tar.gz", &packed), (INDEX_NAME, &build_index)];
+    let subjects: [(&str, &[u8]); 2] = [(ARCHIVE_NAME, &packed), (INDEX_NAME, &build_index)];
     let provenance = contents.provenance(&subjects);
     let created = Moment::from_unix(contents.origin.created).to_string();
     let config = json!({

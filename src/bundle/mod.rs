@@ -10,21 +10,34 @@
 //! - `layout` makes the files,
 //! - `contents` is what goes into them,
 //! - `read` takes them apart again and finds every byte that is not as it was,
-//! - `sign` adds signatures as cosign makes them.
+//! - `sign` adds signatures and an attestation, `prove` says who made them,
+//! - `merge` joins the parts that a sharded run made,
+//! - `rebuild` says what is other in two bundles that should be the same,
+//! - `transfer` takes a layout apart for a registry, and puts it together again.
 
 mod contents;
 mod layout;
+mod merge;
+#[cfg(feature = "verify")]
+mod prove;
 mod read;
+mod rebuild;
 #[cfg(feature = "verify")]
 mod sign;
 #[cfg(test)]
 mod tests;
+mod transfer;
 
-pub use contents::{Contents, Image, Origin, images};
-pub use layout::{Bundle, create};
-pub use read::{Opened, open};
+pub use contents::{Contents, Dependency, Image, Origin, dependencies, images};
+pub use layout::{Beside, Bundle, create};
+pub use merge::merge;
 #[cfg(feature = "verify")]
-pub use sign::{sign, verify};
+pub use prove::{Signers, prove};
+pub use read::{Opened, open};
+pub use rebuild::{Deviation, deviations};
+#[cfg(feature = "verify")]
+pub use sign::{Keys, sign};
+pub use transfer::{Parts, apart, together};
 
 /// What a layout calls itself in its index, so that a folder can be told to be
 /// ours.
@@ -48,6 +61,10 @@ pub mod media_type {
     pub const FINDINGS: &str = "application/vnd.fluxwright.findings.v1+json";
     /// The provenance statement.
     pub const PROVENANCE: &str = "application/vnd.in-toto+json";
+    /// A signed statement.
+    pub const DSSE: &str = "application/vnd.dsse.envelope.v1+json";
+    /// A detached OpenPGP signature.
+    pub const PGP_SIGNATURE: &str = "application/pgp-signature";
     /// What cosign signs.
     pub const SIMPLE_SIGNING: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
     /// The configuration of an image.

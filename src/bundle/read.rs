@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::layout::{self, Index, LAYOUT, LAYOUT_NAME, Manifest, REF_NAME, VERSION, to_json};
+use super::layout::{
+    self, ARCHIVE_NAME, Beside, Index, LAYOUT, LAYOUT_NAME, Manifest, REF_NAME, VERSION, path_of,
+    to_json,
+};
 use super::{FORMAT, media_type};
 use crate::artifact::{Kind, MemoryTree, Tree, archive};
 use crate::diag::{Error, Result};
@@ -29,6 +32,12 @@ pub struct Opened {
     pub provenance: Arc<[u8]>,
     /// How many signatures lie beside it; nothing is said of who made them.
     pub signatures: usize,
+    /// How many attestations do; nothing is said of who made them.
+    pub attestations: usize,
+    /// The manifest.
+    pub(super) manifest: Arc<[u8]>,
+    /// What lies beside it.
+    pub(super) beside: Vec<(Beside, Manifest)>,
 }
 
 /// Opens a bundle and proves that it is as it was made: every blob has its
@@ -69,16 +78,30 @@ pub fn open(tree: &dyn Tree) -> Result<Opened> {
         known.insert(path_of(&descriptor.digest));
         contents.push(blob(tree, &descriptor.digest, descriptor.size)?);
     }
-    let mut signatures = 0;
+    let mut lying_beside: Vec<(Beside, Manifest)> = Vec::new();
     for descriptor in index.manifests.iter().skip(1) {
-        signatures += signature(tree, descriptor, &main.digest, &mut known)?;
+        let found = beside(tree, descriptor, &main.digest, &mut known)?;
+        if lying_beside
+            .last()
+            .is_some_and(|(last, _)| *last >= found.0)
+        {
+            return Err(damaged("its index lists what is beside it out of order"));
+        }
+        lying_beside.push(found);
     }
+    let count = |wanted: &dyn Fn(Beside) -> bool| {
+        let kinds = lying_beside.iter().filter(|(kind, _)| wanted(*kind));
+        kinds.map(|(_, manifest)| manifest.layers.len()).sum()
+    };
+    let signatures = count(&|kind| kind != Beside::Attestation);
+    let attestations = count(&|kind| kind == Beside::Attestation);
     nothing_else(tree, "", &known)?;
     let Ok([_, packed, build_index, images, findings, provenance]) =
         <[Arc<[u8]>; 6]>::try_from(contents)
     else {
         return Err(invalid("its layers are not those of a bundle"));
     };
+    check_provenance(&provenance, &packed, &build_index)?;
     let mut build = unpacked(&packed)?;
     build.insert(INDEX_NAME, build_index);
     check_build(&build)?;
@@ -91,6 +114,9 @@ pub fn open(tree: &dyn Tree) -> Result<Opened> {
         findings,
         provenance,
         signatures,
+        attestations,
+        manifest: manifest_bytes,
+        beside: lying_beside,
     })
 }
 
@@ -125,21 +151,20 @@ fn index_of(tree: &dyn Tree) -> Result<(Index, layout::Descriptor)> {
     Ok((index, main))
 }
 
-/// A signature manifest: what it may hold, and that it is of this bundle.
-fn signature(
+/// A manifest beside the bundle: what it may hold, and that it is of this
+/// bundle.
+fn beside(
     tree: &dyn Tree,
     descriptor: &layout::Descriptor,
     digest: &str,
     known: &mut BTreeSet<String>,
-) -> Result<usize> {
-    let hex = digest.strip_prefix("sha256:").unwrap_or(digest);
-    let expected = format!("sha256-{hex}.sig");
-    let is_its = descriptor.annotations.len() == 1
-        && descriptor.annotations.get(REF_NAME) == Some(&expected)
-        && descriptor.media_type == media_type::MANIFEST;
-    if !is_its {
+) -> Result<(Beside, Manifest)> {
+    let tag = descriptor.annotations.get(REF_NAME);
+    let kind = tag.and_then(|tag| Beside::of_tag(tag, digest));
+    let is_its = descriptor.annotations.len() == 1 && descriptor.media_type == media_type::MANIFEST;
+    let Some(kind) = kind.filter(|_| is_its) else {
         return Err(damaged("its index lists a signature of another bundle"));
-    }
+    };
     let bytes = blob(tree, &descriptor.digest, descriptor.size)?;
     let manifest: Manifest = canonical(&bytes, "a signature's manifest")?;
     known.insert(path_of(&descriptor.digest));
@@ -147,15 +172,32 @@ fn signature(
         known.insert(path_of(&part.digest));
         blob(tree, &part.digest, part.size)?;
     }
-    Ok(manifest.layers.len())
+    let mut layers = manifest.layers.iter();
+    if let Some(other) = layers.find(|layer| layer.media_type != kind.media_type()) {
+        return Err(damaged(&format!(
+            "among its signatures there is `{}`",
+            other.media_type
+        )));
+    }
+    Ok((kind, manifest))
 }
 
-fn path_of(digest: &str) -> String {
-    let hex = digest.strip_prefix("sha256:").unwrap_or_default();
-    format!("blobs/sha256/{hex}")
+/// That the provenance is of this content.
+fn check_provenance(provenance: &[u8], packed: &[u8], build_index: &[u8]) -> Result<()> {
+    let statement: serde_json::Value = serde_json::from_slice(provenance)
+        .map_err(|e| damaged(&format!("its provenance cannot be read: {e}")))?;
+    let expected = serde_json::json!([
+        {"name": ARCHIVE_NAME, "digest": {"sha256": &*sha256(packed)}},
+        {"name": INDEX_NAME, "digest": {"sha256": &*sha256(build_index)}},
+    ]);
+    if statement.get("subject") == Some(&expected) {
+        Ok(())
+    } else {
+        Err(damaged("its provenance is that of another content"))
+    }
 }
 
-fn blob(tree: &dyn Tree, digest: &str, size: u64) -> Result<Arc<[u8]>> {
+pub(super) fn blob(tree: &dyn Tree, digest: &str, size: u64) -> Result<Arc<[u8]>> {
     let hex = digest.strip_prefix("sha256:").unwrap_or_default();
     if hex.len() != 64 || !hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
         return Err(damaged(&format!("`{digest}` is no digest")));
@@ -173,7 +215,7 @@ fn blob(tree: &dyn Tree, digest: &str, size: u64) -> Result<Arc<[u8]>> {
 }
 
 /// Reads JSON that is written as this program writes it.
-fn canonical<T: serde::de::DeserializeOwned + serde::Serialize>(
+pub(super) fn canonical<T: serde::de::DeserializeOwned + serde::Serialize>(
     bytes: &[u8],
     what: &str,
 ) -> Result<T> {
@@ -258,12 +300,12 @@ fn check_build(build: &MemoryTree) -> Result<()> {
     }
 }
 
-fn damaged(why: &str) -> Error {
+pub(super) fn damaged(why: &str) -> Error {
     Error::new("bundle/damaged", format!("the bundle is damaged: {why}"))
         .help("do not use it: get it again from where it was made")
 }
 
-fn invalid(why: &str) -> Error {
+pub(super) fn invalid(why: &str) -> Error {
     Error::new(
         "bundle/invalid",
         format!("this is no bundle of fluxwright: {why}"),

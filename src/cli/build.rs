@@ -11,6 +11,7 @@ use super::cache::{CacheArgs, Recorder, Texts, may_be_kept, take_up, texts_of};
 use super::folder;
 use super::output::{self, Exit};
 use super::settings::{Extent, Repository, RepositoryArgs};
+use super::shard::ShardArg;
 use crate::artifact::bytes::{Reader, Writer};
 use crate::diag::{Error, Finding, Findings, Result, SourceMap};
 use crate::pipeline::cluster::{Cluster, Unit, UnitKind};
@@ -28,6 +29,7 @@ use crate::pipeline::index::{self, OutputFiles, Versions};
 ///   fluxwright build clusters/production              # one cluster
 ///   fluxwright build --only flux-system/apps          # one Kustomization
 ///   fluxwright build --output-dir rendered            # files and index.json
+///   fluxwright build --shard 1/4 --output-dir part-1  # a part, for `fluxwright merge`
 ///   fluxwright build --substitute DOMAIN=example.com  # what only the cluster knows
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
@@ -46,6 +48,9 @@ pub(super) struct Args {
     /// Only Flux objects of this kind
     #[arg(long, value_name = "KIND", ignore_case = true)]
     kind: Option<KindArg>,
+
+    #[command(flatten)]
+    shard: ShardArg,
 
     #[command(flatten)]
     cache: CacheArgs,
@@ -137,9 +142,10 @@ impl Args {
     /// What a build gives, kept from an earlier one or made now.
     fn built(&self, source_map: &Arc<SourceMap>, findings: &mut Findings) -> Result<Built> {
         let arguments = format!(
-            "{:?} {:?} {}",
+            "{:?} {:?} {:?} {}",
             self.only,
             self.kind,
+            self.shard,
             self.output_dir.is_some()
         );
         let cache = self.cache.open("build", &self.repository, &arguments);
@@ -150,10 +156,11 @@ impl Args {
             return Ok(built);
         }
         let recorder = Arc::new(Recorder::default());
-        let repository = match &cache {
+        let mut repository = match &cache {
             Some(_) => self.repository.open_watched(source_map, &recorder)?,
             None => self.repository.open(source_map)?,
         };
+        repository.narrow(self.shard.shard);
         let (flux, clusters) = self.clusters(&repository, findings)?;
         let mut has_failed = clusters
             .iter()
@@ -164,7 +171,8 @@ impl Args {
                 flux,
                 kubernetes: repository.kubernetes.clone(),
             };
-            let (files, errors) = index::output_files(&clusters, &versions, source_map);
+            let (files, errors) =
+                index::output_files(&clusters, &versions, repository.part.as_ref(), source_map);
             has_failed |= !errors.is_empty();
             for e in &errors {
                 findings.push(e.to_finding(source_map));

@@ -1,5 +1,6 @@
 //! `fluxwright diff`: what does this change do to the clusters?
 
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,11 +10,13 @@ use clap::ValueEnum;
 use super::fail_on::FailOn;
 use super::output::{self, Exit};
 use super::settings::{Extent, Repository, RepositoryArgs, open_source};
+use super::shard::{FORMAT, PartReport, ShardArg};
 use super::{environment, read};
-use crate::artifact::{DiskTree, Tree};
+use crate::artifact::{DiskTree, Replaced, Tree};
 use crate::diag::{Error, Findings, Result, SourceMap};
 use crate::diff::{self, Comparison, Difference, Ignore, Rendering};
-use crate::report::difference::{self as report, Form, Titles};
+use crate::pipeline::shard::Part;
+use crate::report::difference::{self as report, Form, Model, Titles};
 
 /// Show what a change does to the clusters, object by object
 ///
@@ -28,6 +31,7 @@ use crate::report::difference::{self as report, Form, Titles};
 ///   fluxwright diff --base v1.4.0                     # since a tag
 ///   fluxwright diff clusters/production --output brief
 ///   fluxwright diff --output github > comment.md      # for a pull request
+///   fluxwright diff --base-lock old.lock              # what a new lockfile does
 ///   fluxwright diff old-manifests new-manifests       # two folders
 ///   fluxwright diff --fail-on warning                 # hold the pull request
 #[derive(Debug, clap::Args)]
@@ -49,6 +53,11 @@ pub(super) struct Args {
     #[arg(long, value_name = "DIR", conflicts_with = "new")]
     base_dir: Option<PathBuf>,
 
+    /// A lockfile that takes the place of the base's; without a base, what it alone changes is
+    /// shown
+    #[arg(long, value_name = "FILE", conflicts_with = "new")]
+    base_lock: Option<PathBuf>,
+
     /// A field that is left out, as a JSON pointer: [KIND:]/a/b, * for any part (repeatable); or a
     /// rule that is left out: change/restart
     #[arg(long, value_name = "FIELD|RULE")]
@@ -65,6 +74,9 @@ pub(super) struct Args {
     /// Exit with 1 where anything differs
     #[arg(long)]
     exit_code: bool,
+
+    #[command(flatten)]
+    shard: ShardArg,
 
     /// The form of the report
     #[arg(long, value_name = "FORMAT", default_value = "human")]
@@ -93,8 +105,8 @@ enum Format {
     Brief,
 }
 
-/// The largest template that is read, in bytes.
-const MAX_TEMPLATE_BYTES: usize = 4 << 20;
+/// The largest template or lockfile that is read, in bytes.
+const MAX_FILE_BYTES: usize = 16 << 20;
 
 impl Args {
     pub(super) fn run(self) -> io::Result<Exit> {
@@ -102,13 +114,22 @@ impl Args {
         match self
             .repository
             .with_jobs(|| self.compare(&sources))
-            .and_then(|(difference, titles)| {
-                let text = self.text(&difference, &titles)?;
-                Ok((difference, text))
+            .and_then(|(difference, titles, part)| {
+                let Some(part) = part else {
+                    return Ok((self.text(&difference, &titles)?, self.exit(&difference)));
+                };
+                // What the answer is can be said of the whole alone.
+                let report = PartReport {
+                    format: FORMAT.to_owned(),
+                    part,
+                    findings: None,
+                    difference: Some(Box::new(Model::new(&difference, &titles))),
+                };
+                Ok((report.to_text(), Exit::Done))
             }) {
-            Ok((difference, text)) => {
+            Ok((text, exit)) => {
                 output::stdout(text.as_bytes())?;
-                Ok(self.exit(&difference))
+                Ok(exit)
             }
             Err(e) => {
                 output::error_at(&e, &sources);
@@ -129,7 +150,7 @@ impl Args {
 
     fn text(&self, difference: &Difference, titles: &Titles) -> Result<String> {
         if let Some(path) = &self.template {
-            let source = read::text_file(path, MAX_TEMPLATE_BYTES)?;
+            let source = read::text_file(path, MAX_FILE_BYTES)?;
             let name = path.display().to_string();
             return report::with_template(difference, titles, &name, &source);
         }
@@ -149,12 +170,13 @@ impl Args {
         report::difference(difference, titles, form)
     }
 
-    fn compare(&self, sources: &Arc<SourceMap>) -> Result<(Difference, Titles)> {
+    fn compare(&self, sources: &Arc<SourceMap>) -> Result<(Difference, Titles, Option<Part>)> {
         let (rules, fields): (Vec<&String>, Vec<&String>) = self
             .ignore
             .iter()
             .partition(|text| text.starts_with("change/"));
-        let comparison = Comparison {
+        let mut comparison = Comparison {
+            is_part: false,
             ignore: fields
                 .into_iter()
                 .map(|text| Ignore::parse(text))
@@ -167,6 +189,18 @@ impl Args {
             Some(new) => self.written(new, sources)?,
             None => self.rendered(sources)?,
         };
+        let part = self.shard.shard.map(|shard| {
+            let names: BTreeSet<String> = old
+                .names()
+                .chain(new.names())
+                .map(ToString::to_string)
+                .collect();
+            Part {
+                shard,
+                clusters: names.into_iter().collect(),
+            }
+        });
+        comparison.is_part = part.as_ref().is_some_and(|part| part.clusters.len() > 1);
         let mut difference = diff::compare(&old, &new, &comparison, sources);
         for cluster in &mut difference.clusters {
             cluster
@@ -178,7 +212,7 @@ impl Args {
             new: names.1,
             show_noise: self.show_noise,
         };
-        Ok((difference, titles))
+        Ok((difference, titles, part))
     }
 
     /// Two folders that hold what was rendered.
@@ -186,7 +220,11 @@ impl Args {
         let side = |path: &Path| -> Result<(Rendering, String)> {
             let name = path.display().to_string();
             let source = open_source(&name, sources)?;
-            Ok((diff::output::read(source.files()?)?, name))
+            let mut rendering = diff::output::read(source.files()?)?;
+            if let Some(shard) = self.shard.shard {
+                rendering.narrow(shard);
+            }
+            Ok((rendering, name))
         };
         let (old, new) = (side(&self.repository.path)?, side(new)?);
         Ok(((old.0, new.0), (old.1, new.1)))
@@ -200,7 +238,14 @@ impl Args {
                 let name = folder.display().to_string();
                 (Arc::new(DiskTree::open(folder)?.named(&name)), name)
             }
+            None if self.base_lock.is_some() && self.base.is_none() => {
+                (Arc::new(DiskTree::open(&root)?), String::new())
+            }
             None => base_tree(&root, self.base.as_deref())?,
+        };
+        let (base, name) = match &self.base_lock {
+            Some(path) => with_lock(base, &name, path)?,
+            None => (base, name),
         };
         let new = self.repository.open_new(sources)?;
         // What the base has in common with it is rendered once.
@@ -218,6 +263,14 @@ impl Args {
     fn side(&self, opened: &Repository, sources: &Arc<SourceMap>) -> Rendering {
         let mut rendering = Rendering::default();
         for entry in &opened.entries {
+            if self
+                .shard
+                .shard
+                .is_some_and(|shard| !shard.holds(&entry.name))
+            {
+                rendering.left_out.insert(entry.name.clone());
+                continue;
+            }
             // What is merely noticed on the way is `check`'s to tell.
             let mut told = Findings::new();
             match self
@@ -230,6 +283,18 @@ impl Args {
         }
         rendering
     }
+}
+
+/// A base with another lockfile, and what it is called.
+fn with_lock(base: Arc<dyn Tree>, name: &str, path: &Path) -> Result<(Arc<dyn Tree>, String)> {
+    let content = read::file(path, MAX_FILE_BYTES)?;
+    let display = path.display().to_string();
+    let name = match name {
+        "" => display.clone(),
+        name => format!("{name} with {display}"),
+    };
+    let tree = Replaced::new(base, crate::lock::FILE_NAME, content, &display);
+    Ok((Arc::new(tree), name))
 }
 
 /// Both sides, and what they are called.
@@ -279,7 +344,9 @@ pub(super) fn base_tree(root: &Path, revision: Option<&str>) -> Result<(Arc<dyn 
     let short: String = commit.to_string().chars().take(10).collect();
     let tree = GitTree::open(repository, commit, folder, &short)?;
     let name = match revision {
-        Some(revision) if !short.starts_with(revision) => format!("{revision} ({short})"),
+        Some(revision) if !commit.to_string().starts_with(revision) => {
+            format!("{revision} ({short})")
+        }
         _ => short,
     };
     Ok((Arc::new(tree), name))

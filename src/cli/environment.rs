@@ -33,6 +33,6 @@ pub(super) fn bytes(name: &str) -> crate::diag::Result<Vec<u8>> {
                 "ref/missing",
                 format!("the environment has no variable `{name}`"),
             )
-            .help("export it to the program, with the PEM text as its value")
+            .help("export it to the program: `export NAME=…`")
         })
 }

@@ -56,7 +56,7 @@ pub(super) fn replace_as(folder: &Path, files: &OutputFiles, format: &str) -> Re
 /// As [`replace`].
 pub(super) fn write_bundle(path: &Path, files: &OutputFiles) -> Result<()> {
     if path.extension().is_none_or(|ending| ending != "tar") {
-        return replace(path, files);
+        return replace_as(path, files, crate::bundle::FORMAT);
     }
     let failed = |e: &io::Error| {
         Error::new(

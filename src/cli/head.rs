@@ -33,13 +33,14 @@ pub(super) fn of(root: &Path) -> Option<Head> {
 }
 
 /// The first file below the root that is not as it was committed, or is not
-/// committed at all; only files that a build reads count among the latter.
+/// committed at all; only files that a build reads count among the latter, and
+/// none in the folder `output`, where an earlier run may have written.
 ///
 /// # Errors
 ///
 /// `ref/missing` outside of Git.
 #[cfg(feature = "git")]
-pub(super) fn first_change(root: &Path) -> Result<Option<String>> {
+pub(super) fn first_change(root: &Path, output: Option<&Path>) -> Result<Option<String>> {
     use std::collections::BTreeMap;
 
     use crate::artifact::git::{GitRepository, GitTree};
@@ -48,6 +49,7 @@ pub(super) fn first_change(root: &Path) -> Result<Option<String>> {
     fn untracked(
         disk: &DiskTree,
         folder: &str,
+        output: Option<&str>,
         known: &BTreeMap<String, crate::artifact::git::ObjectId>,
     ) -> Result<Option<String>> {
         for entry in disk.list(folder)? {
@@ -56,7 +58,8 @@ pub(super) fn first_change(root: &Path) -> Result<Option<String>> {
             } else {
                 format!("{folder}/{}", entry.name)
             };
-            if entry.name.starts_with('.') || entry.is_symlink {
+            let is_output = output == Some(path.as_str());
+            if entry.name.starts_with('.') || entry.is_symlink || is_output {
                 continue;
             }
             let is_read = [".yaml", ".yml", ".json", ".env"]
@@ -64,7 +67,7 @@ pub(super) fn first_change(root: &Path) -> Result<Option<String>> {
                 .any(|ending| entry.name.ends_with(ending));
             match entry.kind {
                 Kind::Directory => {
-                    if let Some(found) = untracked(disk, &path, known)? {
+                    if let Some(found) = untracked(disk, &path, output, known)? {
                         return Ok(Some(found));
                     }
                 }
@@ -101,7 +104,11 @@ pub(super) fn first_change(root: &Path) -> Result<Option<String>> {
             return Ok(Some(path.clone()));
         }
     }
-    untracked(&disk, "", &known)
+    // Nothing that is committed is passed over.
+    let output = output
+        .and_then(|path| path.canonicalize().ok())
+        .and_then(|path| Some(path.strip_prefix(root).ok()?.to_str()?.to_owned()));
+    untracked(&disk, "", output.as_deref(), &known)
 }
 
 /// None: this build knows no Git.
@@ -112,7 +119,7 @@ pub(super) fn of(_root: &Path) -> Option<Head> {
 
 /// Nothing can be said: this build knows no Git.
 #[cfg(not(feature = "git"))]
-pub(super) fn first_change(_root: &Path) -> Result<Option<String>> {
+pub(super) fn first_change(_root: &Path, _output: Option<&Path>) -> Result<Option<String>> {
     Err(Error::new(
         "usage/feature",
         "this build of fluxwright lacks the feature `git`",

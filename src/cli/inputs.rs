@@ -10,7 +10,7 @@ use crate::lock::{FILE_NAME, Lockfile};
 use crate::resource::Files;
 
 #[cfg(feature = "network")]
-pub(super) use fetching::{Settled, settle};
+pub(super) use fetching::{Settled, settings, settle};
 
 /// Reads the lockfile; none where there is none.
 ///
@@ -141,7 +141,15 @@ mod fetching {
 
     /// Mirrors and credentials: of the repository's Secrets that can be read,
     /// of `.fluxwright.yaml`, of the user.
-    fn settings(config: &Config, root: &Path, clusters: &[Cluster]) -> Result<Settings> {
+    ///
+    /// # Errors
+    ///
+    /// For credentials in `.fluxwright.yaml` that are not there.
+    pub(in crate::cli) fn settings(
+        config: &Config,
+        root: &Path,
+        clusters: &[Cluster],
+    ) -> Result<Settings> {
         let mut settings = Settings {
             mirrors: config.mirrors.clone(),
             docker_config: docker_config(),

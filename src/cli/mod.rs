@@ -29,6 +29,7 @@ mod kustomize;
 #[cfg(feature = "network")]
 mod lock;
 mod man;
+mod merge;
 mod migrate;
 mod output;
 mod progress;
@@ -38,6 +39,7 @@ mod rule;
 #[cfg(feature = "sops")]
 mod secrets;
 mod settings;
+mod shard;
 mod store;
 mod template;
 mod trust;
@@ -97,6 +99,7 @@ const COMMANDS: &[Command] = &[
     command!("lock", absent::Args, "network"),
     command!("man", man::Args),
     command!("rbac", rbac::Args),
+    command!("merge", merge::Args),
     command!("migrate", migrate::Args),
     command!("rule", rule::Args),
     command!("store", store::Args),

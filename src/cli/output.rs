@@ -41,7 +41,12 @@ pub(super) enum Format {
 
 /// Prints findings to standard output.
 pub(super) fn report(findings: &[Finding], sources: &SourceMap, format: Format) -> io::Result<()> {
-    let text = match format {
+    stdout(report_text(findings, sources, format).as_bytes())
+}
+
+/// Findings in one of the forms.
+pub(super) fn report_text(findings: &[Finding], sources: &SourceMap, format: Format) -> String {
+    match format {
         Format::Human => human(findings, sources, io::stdout().is_terminal()),
         Format::Json => report::json(findings),
         Format::Sarif => report::sarif(findings, &rule_texts()),
@@ -49,8 +54,7 @@ pub(super) fn report(findings: &[Finding], sources: &SourceMap, format: Format) 
         Format::Github => report::github(findings),
         Format::Gitlab => report::gitlab(findings),
         Format::Markdown => report::markdown(findings),
-    };
-    stdout(text.as_bytes())
+    }
 }
 
 /// The rules as reports show them.

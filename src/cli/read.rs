@@ -46,6 +46,41 @@ pub(super) fn file(path: &Path, limit: usize) -> Result<Vec<u8>> {
     Ok(content)
 }
 
+/// A key: a file, or `env://NAME` for one in the environment.
+///
+/// # Errors
+///
+/// As [`file`], and where there is no such variable.
+#[cfg(feature = "verify")]
+pub(super) fn key_file(name: &str) -> Result<crate::verify::KeyFile> {
+    use crate::verify::{KeyFile, MAX_KEY_FILE_BYTES};
+    let content = match name.strip_prefix("env://") {
+        Some(variable) => super::environment::bytes(variable)?,
+        None => file(Path::new(name), MAX_KEY_FILE_BYTES)?,
+    };
+    Ok(KeyFile {
+        name: name.to_owned(),
+        content,
+    })
+}
+
+/// A password: the first line of a file, or what a variable holds, `env://NAME`.
+///
+/// # Errors
+///
+/// As [`key_file`].
+#[cfg(feature = "verify")]
+pub(super) fn password(name: &str) -> Result<Vec<u8>> {
+    const MAX_PASSWORD_BYTES: usize = 64 << 10;
+    if let Some(variable) = name.strip_prefix("env://") {
+        return super::environment::bytes(variable);
+    }
+    let mut content = file(Path::new(name), MAX_PASSWORD_BYTES)?;
+    let end = content.iter().position(|b| matches!(b, b'\n' | b'\r'));
+    content.truncate(end.unwrap_or(content.len()));
+    Ok(content)
+}
+
 /// The text of a file, UTF-8.
 ///
 /// # Errors

@@ -27,6 +27,7 @@ use crate::helm::{Capabilities, KubeVersion, RenderOptions};
 use crate::lock::Lockfile;
 use crate::pipeline::cluster::Cluster;
 use crate::pipeline::secrets::Secrets;
+use crate::pipeline::shard::{Part, Shard};
 use crate::pipeline::{
     Entry, LocalSource, Lookups, Progress, Reuse, Sources, build, entry, render,
 };
@@ -141,6 +142,11 @@ pub(super) struct Repository {
     pub(super) entries: Vec<Entry>,
     /// Whether these are all that it has.
     pub(super) is_whole: bool,
+    /// Whether findings name their cluster: there are several, here or in
+    /// other parts of a sharded run.
+    pub(super) has_several: bool,
+    /// Which part of a sharded run this is, where it is one.
+    pub(super) part: Option<Part>,
     /// The sources at hand.
     pub(super) sources: Sources,
     /// Every file that is read.
@@ -161,6 +167,18 @@ pub(super) struct Repository {
     charts: RenderOptions,
     /// What templates of charts find by `lookup`.
     lookups: Lookups,
+}
+
+impl Repository {
+    /// Keeps the entry points of one part, where one is named, and remembers of
+    /// which whole it is.
+    pub(super) fn narrow(&mut self, shard: Option<Shard>) {
+        let Some(shard) = shard else { return };
+        let clusters = self.entries.iter().map(|e| e.name.to_string()).collect();
+        self.entries.retain(|entry| shard.holds(&entry.name));
+        self.is_whole = false;
+        self.part = Some(Part { shard, clusters });
+    }
 }
 
 /// How far rendering goes.
@@ -284,6 +302,8 @@ impl RepositoryArgs {
             charts: self.world.options(now)?,
             lookups: self.world.lookups()?,
             root,
+            has_several: entries.len() > 1,
+            part: None,
             entries,
             is_whole: folder.is_empty() && self.entry.is_empty(),
             sources,
@@ -300,16 +320,22 @@ impl RepositoryArgs {
         })
     }
 
-    /// Whether private keys are given, here or in the environment.
+    /// The time that questions of validity are asked for.
+    #[cfg(feature = "verify")]
+    pub(super) fn now(&self) -> Moment {
+        self.trust.now()
+    }
+
+    /// Whether private keys are given, here or in the environment; a secret
+    /// seed is as one.
     #[cfg(feature = "sops")]
     pub(super) fn has_keys(&self) -> bool {
-        self.secrets.has_keys()
+        self.world.has_seed() || self.secrets.has_keys()
     }
 
     #[cfg(not(feature = "sops"))]
-    #[expect(clippy::unused_self, reason = "as with it")]
     pub(super) fn has_keys(&self) -> bool {
-        false
+        self.world.has_seed()
     }
 
     /// The store, where there is a place for one.
@@ -606,7 +632,7 @@ impl RepositoryArgs {
         };
         let mut own = Findings::new();
         let cluster = build::build(entry, &repository.sources, &options, &mut own);
-        if repository.entries.len() > 1 {
+        if repository.has_several {
             own.set_cluster(&entry.name);
         }
         findings.extend(own);

@@ -30,6 +30,11 @@ pub(super) struct TrustArgs {
 }
 
 impl TrustArgs {
+    /// The time that keys and signatures must be valid at.
+    pub(super) fn now(&self) -> Moment {
+        read::now(self.now)
+    }
+
     /// What the user asks for.
     ///
     /// # Errors
@@ -39,7 +44,7 @@ impl TrustArgs {
     pub(super) fn policy(&self, files: &Files, config: &Config, root: &Path) -> Result<Policy> {
         let open = |name: &String| key_file(name, files, root);
         let mut policy = Policy {
-            now: Some(read::now(self.now)),
+            now: Some(self.now()),
             trusted_root: config.trust.trusted_root.as_ref().map(open),
             ..Policy::default()
         };

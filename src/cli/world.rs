@@ -62,6 +62,11 @@ impl WorldArgs {
         })
     }
 
+    /// Whether random values are made of a secret.
+    pub(super) fn has_seed(&self) -> bool {
+        self.seed_file.is_some()
+    }
+
     /// Whether any of it is read from files.
     pub(super) fn reads_files(&self) -> bool {
         let is_word = |path: &PathBuf| path.as_os_str() == REPOSITORY;

@@ -21,6 +21,9 @@ use crate::yaml::Node;
 pub struct Comparison {
     /// Fields that are left out.
     pub ignore: Vec<Ignore>,
+    /// Whether findings name their cluster even where there is but one: it is
+    /// one of several, the others of which are compared elsewhere.
+    pub is_part: bool,
 }
 
 /// What differs between two renderings.
@@ -167,7 +170,7 @@ pub fn compare(
     sources: &SourceMap,
 ) -> Difference {
     let names: BTreeSet<&Arc<str>> = old.clusters.keys().chain(new.clusters.keys()).collect();
-    let several = names.len() > 1;
+    let several = names.len() > 1 || comparison.is_part;
     let nothing = Cluster::default();
     let clusters = names
         .into_iter()

@@ -4,11 +4,12 @@
 //! could not be rendered is part of it, so that it is never taken for a
 //! deletion.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::diag::{Error, Location, Result, SourceMap};
 use crate::pipeline::cluster::{self, Object, UnitKind};
+use crate::pipeline::shard::Shard;
 use crate::resource::ResId;
 use crate::yaml::{Document, Node, anchors};
 
@@ -26,6 +27,8 @@ pub enum Side {
 pub struct Rendering {
     /// Its clusters by name.
     pub clusters: BTreeMap<Arc<str>, Cluster>,
+    /// The clusters that other parts of a sharded run compare.
+    pub left_out: BTreeSet<Arc<str>>,
 }
 
 /// One cluster of a side.
@@ -99,6 +102,17 @@ impl Failure {
 }
 
 impl Rendering {
+    /// The names of all clusters, those of other parts included.
+    pub fn names(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.clusters.keys().chain(&self.left_out)
+    }
+
+    /// Leaves the clusters that a part does not hold to others.
+    pub fn narrow(&mut self, shard: Shard) {
+        let left_out = self.clusters.extract_if(.., |name, _| !shard.holds(name));
+        self.left_out.extend(left_out.map(|(name, _)| name));
+    }
+
     /// Adds what the pipeline built from an entry point.
     pub fn add_cluster(&mut self, built: cluster::Cluster, sources: &SourceMap) {
         let mut units: Vec<Unit> = built

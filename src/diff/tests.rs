@@ -266,6 +266,46 @@ fn deletions_say_what_is_lost() {
 }
 
 #[test]
+fn versions_that_are_no_longer_served_are_told() {
+    let definition = |versions: &str| {
+        format!(
+            "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {{name: \
+             ovens.example.com}}\nspec: {{versions: [{versions}]}}\n"
+        )
+    };
+    let old = definition("{name: v1beta1, served: true}, {name: v1, served: true}");
+    for (new, message) in [
+        (
+            definition("{name: v1, served: true}"),
+            "version `v1beta1` is no longer served",
+        ),
+        (
+            definition("{name: v1beta1, served: true}, {name: v1, served: false}"),
+            "version `v1` is no longer served",
+        ),
+    ] {
+        let text = told(&[("Kustomization/a", &old)], &[("Kustomization/a", &new)]);
+        let line = format!(
+            "error[change/crd-version] CustomResourceDefinition/ovens.example.com: {message}\n"
+        );
+        assert!(text.ends_with(&line), "{text}");
+    }
+    let same = definition("{name: v1beta1, served: true}, {name: v1, served: true}, {name: v2}");
+    let text = told(&[("Kustomization/a", &old)], &[("Kustomization/a", &same)]);
+    assert!(!text.contains("change/crd-version"), "{text}");
+}
+
+/// Every rule is looked for in this file by its id.
+#[test]
+fn every_rule_has_a_test() {
+    let tests = include_str!("tests.rs");
+    for rule in RULES {
+        let found = tests.matches(&format!("[{}]", rule.id)).count();
+        assert!(found > 0, "{}", rule.id);
+    }
+}
+
+#[test]
 fn owners_change_and_suspended_ones_wait() {
     let new = [
         ("Kustomization/apps", ""),

@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::cluster::{Cluster, Object, SourceOrigin, Unit, sha256};
+use super::shard::{self, Part};
 use crate::diag::{Error, Location, ObjectRef, Result, SourceMap};
 use crate::resource::ResId;
 use crate::source::trust::Verdict;
@@ -40,6 +41,9 @@ struct Index<'a> {
     format: &'static str,
     flux_version: &'a str,
     kubernetes_version: &'a str,
+    /// Which part of a whole it is, where it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    part: Option<&'a Part>,
     entries: Vec<IndexEntry<'a>>,
     digest: String,
 }
@@ -97,7 +101,8 @@ struct Failed {
 
 /// The files that a build writes.
 ///
-/// With several clusters, the files of each lie in a folder of its name.
+/// With several clusters, the files of each lie in a folder of its name; those
+/// of which `part` is one count.
 ///
 /// # Errors
 ///
@@ -106,14 +111,16 @@ struct Failed {
 pub fn output_files(
     clusters: &[Cluster],
     versions: &Versions,
+    part: Option<&Part>,
     sources: &SourceMap,
 ) -> (OutputFiles, Vec<Error>) {
+    let several = part.map_or(clusters.len(), |part| part.clusters.len()) > 1;
     let mut output = OutputFiles::new();
     let mut errors = Vec::new();
     let mut entries = Vec::new();
     let mut digests = String::new();
     for cluster in clusters {
-        let prefix = if clusters.len() > 1 {
+        let prefix = if several {
             format!("{}/", cluster.entry.name)
         } else {
             String::new()
@@ -190,6 +197,7 @@ pub fn output_files(
         format: FORMAT,
         flux_version: &versions.flux,
         kubernetes_version: &versions.kubernetes,
+        part,
         entries,
         digest: format!("sha256:{}", sha256(digests.as_bytes())),
     };
@@ -268,4 +276,86 @@ fn file_name<'a>(unit: &Unit, text: &'a str) -> Result<&'a str> {
     .at(unit.object.span())
     .object(unit.id.to_object_ref())
     .help("names are lower-case letters, digits, hyphens and points"))
+}
+
+/// The files of a build of which these are all the parts: the same, byte for
+/// byte, as if it had been made in one piece.
+///
+/// # Errors
+///
+/// `merge/parts` for what are not all parts of one build.
+pub fn merge(parts: &[OutputFiles]) -> Result<OutputFiles> {
+    use serde_json::Value;
+
+    let invalid = |why: &str| {
+        Error::new("merge/parts", why.to_owned())
+            .help("give what `fluxwright build --shard I/N --output-dir DIR` wrote")
+    };
+    let mut indexes = Vec::new();
+    for files in parts {
+        let bytes = files.get(INDEX_NAME).cloned().unwrap_or_default();
+        let index: Value = serde_json::from_slice(&bytes)
+            .map_err(|e| invalid(&format!("an index cannot be read: {e}")))?;
+        let part = index.get("part").cloned().unwrap_or_default();
+        let part: Part =
+            serde_json::from_value(part).map_err(|_| invalid("a build is not part of a whole"))?;
+        indexes.push((part, index));
+    }
+    let all: Vec<&Part> = indexes.iter().map(|(part, _)| part).collect();
+    let order: Vec<String> = shard::complete(&all)?.to_vec();
+    let text = |value: &Value, key: &str| {
+        let found = value.get(key).and_then(Value::as_str);
+        found.unwrap_or_default().to_owned()
+    };
+    let list = |value: &Value, key: &str| {
+        let found = value.get(key).and_then(Value::as_array);
+        found.cloned().unwrap_or_default()
+    };
+    let mut flux: Vec<String> = Vec::new();
+    let mut kubernetes: Vec<String> = Vec::new();
+    let mut entries: Vec<Value> = Vec::new();
+    for (_, index) in &indexes {
+        let versions = text(index, "fluxVersion");
+        let versions = versions.split(", ").filter(|v| !v.is_empty());
+        flux.extend(versions.map(str::to_owned));
+        kubernetes.push(text(index, "kubernetesVersion"));
+        entries.extend(list(index, "entries"));
+    }
+    flux.sort();
+    flux.dedup();
+    kubernetes.dedup();
+    let [kubernetes] = &kubernetes[..] else {
+        return Err(invalid(
+            "the parts are for different versions of Kubernetes",
+        ));
+    };
+    let place = |entry: &Value| order.iter().position(|name| *name == text(entry, "name"));
+    entries.sort_by_key(place);
+    let names: Vec<String> = entries.iter().map(|e| text(e, "name")).collect();
+    if names != order {
+        return Err(invalid("the parts do not hold the clusters that they name"));
+    }
+    let mut output = OutputFiles::new();
+    for files in parts {
+        output.extend(files.clone());
+    }
+    let mut digests = String::new();
+    for file in entries.iter().flat_map(|entry| list(entry, "files")) {
+        digests.push_str(&format!(
+            "{}  {}\n",
+            text(&file, "sha256"),
+            text(&file, "path")
+        ));
+    }
+    let index = serde_json::json!({
+        "format": FORMAT,
+        "fluxVersion": flux.join(", "),
+        "kubernetesVersion": kubernetes,
+        "entries": entries,
+        "digest": format!("sha256:{}", sha256(digests.as_bytes())),
+    });
+    let mut text = serde_json::to_string_pretty(&index).unwrap_or_default();
+    text.push('\n');
+    output.insert(INDEX_NAME.to_owned(), text.into_bytes().into());
+    Ok(output)
 }

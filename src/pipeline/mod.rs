@@ -18,6 +18,7 @@ mod release;
 pub mod render;
 mod reuse;
 pub mod secrets;
+pub mod shard;
 mod source;
 mod trust;
 mod variables;

@@ -49,7 +49,7 @@ pub(super) struct Access<'a> {
 }
 
 impl<'a> Access<'a> {
-    fn new(
+    pub(super) fn new(
         url: &str,
         credentials: Credentials,
         settings: &'a Settings,

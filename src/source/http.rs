@@ -219,23 +219,13 @@ impl Http {
         if status.is_success() {
             return Ok(response);
         }
-        let error = refused(url, status, self.credentials.can_log_in());
-        let is_passing = matches!(
-            status,
-            StatusCode::TOO_MANY_REQUESTS
-                | StatusCode::REQUEST_TIMEOUT
-                | StatusCode::BAD_GATEWAY
-                | StatusCode::SERVICE_UNAVAILABLE
-                | StatusCode::GATEWAY_TIMEOUT
-        );
         Err(Failure {
-            is_passing,
             pause: response
                 .headers()
                 .get(RETRY_AFTER)
                 .and_then(|v| v.to_str().ok()?.trim().parse().ok())
                 .map(Duration::from_secs),
-            error,
+            ..Failure::answered(url, status, self.credentials.can_log_in())
         })
     }
 
@@ -271,6 +261,22 @@ impl Failure {
         Failure {
             is_passing: true,
             ..Failure::final_(error)
+        }
+    }
+
+    /// The server answered, and not with success.
+    pub(super) fn answered(url: &str, status: StatusCode, has_credentials: bool) -> Failure {
+        let is_passing = matches!(
+            status,
+            StatusCode::TOO_MANY_REQUESTS
+                | StatusCode::REQUEST_TIMEOUT
+                | StatusCode::BAD_GATEWAY
+                | StatusCode::SERVICE_UNAVAILABLE
+                | StatusCode::GATEWAY_TIMEOUT
+        );
+        Failure {
+            is_passing,
+            ..Failure::final_(refused(url, status, has_credentials))
         }
     }
 

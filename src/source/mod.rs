@@ -33,6 +33,8 @@ mod helm;
 mod http;
 #[cfg(feature = "network")]
 mod oci;
+#[cfg(feature = "network")]
+pub mod transfer;
 
 use crate::artifact::Digest;
 use crate::diag::Span;

@@ -128,13 +128,13 @@ fn choose(registry: &Registry, spec: &OciSpec) -> Result<(String, String)> {
 
 /// A repository in a registry.
 pub(super) struct Registry {
-    client: Client,
-    login: RegistryAuth,
+    pub(super) client: Client,
+    pub(super) login: RegistryAuth,
     /// Registry and repository.
     repository: Reference,
     /// The address, for messages.
-    display: String,
-    runtime: tokio::runtime::Runtime,
+    pub(super) display: String,
+    pub(super) runtime: tokio::runtime::Runtime,
 }
 
 impl Registry {
@@ -163,6 +163,7 @@ impl Registry {
             },
             connect_timeout: Some(Duration::from_secs(30)),
             read_timeout: Some(Duration::from_mins(2)),
+            use_monolithic_push: true,
             user_agent: concat!("fluxwright/", env!("CARGO_PKG_VERSION")),
             ..ClientConfig::default()
         };
@@ -208,7 +209,8 @@ impl Registry {
         })
     }
 
-    fn reference(&self, reference: &str) -> Reference {
+    /// A tag or digest in the repository.
+    pub(super) fn reference(&self, reference: &str) -> Reference {
         let registry = self.repository.registry().to_owned();
         let repository = self.repository.repository().to_owned();
         if reference.contains(':') {
@@ -378,7 +380,13 @@ impl Registry {
         Ok(found)
     }
 
-    fn manifest(&self, store: &Store, reference: &str, expected: Option<Digest>) -> Result<Digest> {
+    /// Brings a manifest into the store.
+    pub(super) fn manifest(
+        &self,
+        store: &Store,
+        reference: &str,
+        expected: Option<Digest>,
+    ) -> Result<Digest> {
         if let Some(digest) = expected
             && store.holds(digest)
             && store.read(digest).is_ok()
@@ -405,7 +413,8 @@ impl Registry {
         store.put(&content)
     }
 
-    fn blob(&self, store: &Store, layer: &oci_manifest::Layer) -> Result<()> {
+    /// Brings a layer into the store.
+    pub(super) fn blob(&self, store: &Store, layer: &oci_manifest::Layer) -> Result<()> {
         if store.holds(layer.digest) && store.read(layer.digest).is_ok() {
             return Ok(());
         }
@@ -442,13 +451,14 @@ impl Registry {
         }
     }
 
-    fn failure(&self, error: &OciDistributionError) -> Failure {
+    pub(super) fn failure(&self, error: &OciDistributionError) -> Failure {
         use reqwest::StatusCode;
-        let status = |status: StatusCode| {
-            http::refused(&self.display, status, self.login != RegistryAuth::Anonymous)
-        };
+        let status = |status: StatusCode| http::refused(&self.display, status, self.has_login());
         match error {
-            OciDistributionError::RequestError(e) => Failure::of(&self.display, e),
+            OciDistributionError::RequestError(e) => match e.status() {
+                Some(code) => Failure::answered(&self.display, code, self.has_login()),
+                None => Failure::of(&self.display, e),
+            },
             OciDistributionError::UnauthorizedError { .. }
             | OciDistributionError::AuthenticationFailure(_) => {
                 Failure::final_(status(StatusCode::UNAUTHORIZED))
@@ -458,11 +468,7 @@ impl Registry {
             }
             OciDistributionError::ServerError { code, .. } => {
                 let code = StatusCode::from_u16(*code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-                if matches!(code.as_u16(), 408 | 429 | 502 | 503 | 504) {
-                    Failure::later(status(code))
-                } else {
-                    Failure::final_(status(code))
-                }
+                Failure::answered(&self.display, code, self.has_login())
             }
             OciDistributionError::RegistryError { envelope, .. } => {
                 let is = |wanted: &OciErrorCode| envelope.errors.iter().any(|e| e.code == *wanted);
@@ -493,6 +499,10 @@ impl Registry {
             )),
             _ => Failure::final_(self.other(error)),
         }
+    }
+
+    fn has_login(&self) -> bool {
+        self.login != RegistryAuth::Anonymous
     }
 
     fn other(&self, error: &OciDistributionError) -> Error {

@@ -23,6 +23,8 @@ mod keys;
 #[cfg(feature = "verify")]
 mod openpgp;
 #[cfg(feature = "verify")]
+pub mod openpgp_sign;
+#[cfg(feature = "verify")]
 pub mod provenance;
 #[cfg(feature = "verify")]
 mod publickey;

@@ -12,36 +12,36 @@ use std::time::Duration;
 
 /// A request.
 #[derive(Clone, Debug)]
-pub(super) struct Request {
-    pub(super) method: String,
+pub(crate) struct Request {
+    pub(crate) method: String,
     /// Path and query.
-    pub(super) target: String,
-    pub(super) headers: BTreeMap<String, String>,
-    pub(super) body: Vec<u8>,
+    pub(crate) target: String,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Request {
-    pub(super) fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         self.target.split('?').next().unwrap()
     }
 
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(String::as_str)
     }
 }
 
 /// An answer.
 #[derive(Clone, Debug)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
     /// How much of the body is sent before the connection is closed.
-    pub(super) cut: Option<usize>,
+    pub(crate) cut: Option<usize>,
 }
 
 impl Answer {
-    pub(super) fn ok(body: impl Into<Vec<u8>>) -> Answer {
+    pub(crate) fn ok(body: impl Into<Vec<u8>>) -> Answer {
         Answer {
             status: 200,
             headers: Vec::new(),
@@ -50,19 +50,19 @@ impl Answer {
         }
     }
 
-    pub(super) fn status(status: u16) -> Answer {
+    pub(crate) fn status(status: u16) -> Answer {
         Answer {
             status,
             ..Answer::ok("")
         }
     }
 
-    pub(super) fn header(mut self, name: &str, value: &str) -> Answer {
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Answer {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    pub(super) fn cut_after(mut self, bytes: usize) -> Answer {
+    pub(crate) fn cut_after(mut self, bytes: usize) -> Answer {
         self.cut = Some(bytes);
         self
     }
@@ -74,23 +74,23 @@ impl<T: Read + Write> Stream for T {}
 type Handler = dyn Fn(&Request) -> Answer + Send + Sync;
 
 /// A running server; it ends with the process.
-pub(super) struct Server {
-    pub(super) address: String,
+pub(crate) struct Server {
+    pub(crate) address: String,
     /// What was asked for, in order.
-    pub(super) requests: Arc<Mutex<Vec<Request>>>,
+    pub(crate) requests: Arc<Mutex<Vec<Request>>>,
     /// Requests that are answered at the same time, at most so far.
-    pub(super) busiest: Arc<AtomicUsize>,
+    pub(crate) busiest: Arc<AtomicUsize>,
     is_stopped: Arc<AtomicBool>,
 }
 
 impl Server {
     /// Starts a server on a free port.
-    pub(super) fn start(handler: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> Server {
+    pub(crate) fn start(handler: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> Server {
         Server::with_latency(Duration::ZERO, handler)
     }
 
     /// Starts a server that takes its time for every answer.
-    pub(super) fn with_latency(
+    pub(crate) fn with_latency(
         latency: Duration,
         handler: impl Fn(&Request) -> Answer + Send + Sync + 'static,
     ) -> Server {
@@ -178,7 +178,7 @@ impl Server {
     }
 
     /// How often a path was asked for.
-    pub(super) fn count(&self, path: &str) -> usize {
+    pub(crate) fn count(&self, path: &str) -> usize {
         let requests = self.requests.lock().unwrap();
         requests.iter().filter(|r| r.path() == path).count()
     }
@@ -233,7 +233,7 @@ fn send(stream: &mut dyn Stream, request: &Request, answer: &Answer) {
 }
 
 /// Answers as `git http-backend` does for the repositories in a folder.
-pub(super) fn git(root: PathBuf) -> impl Fn(&Request) -> Answer + Send + Sync + 'static {
+pub(crate) fn git(root: PathBuf) -> impl Fn(&Request) -> Answer + Send + Sync + 'static {
     move |request| {
         let (path, query) = request
             .target

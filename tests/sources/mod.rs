@@ -14,6 +14,7 @@
 )]
 
 mod bucket;
+mod bundle;
 mod charts;
 mod composed;
 #[cfg(feature = "verify")]
@@ -21,7 +22,7 @@ mod cosign;
 mod dependencies;
 mod fleet;
 mod git;
-mod http;
+pub(crate) mod http;
 mod merge;
 mod offline;
 mod registry;

@@ -132,6 +132,22 @@ impl Registry {
         String::from_utf8_lossy(&answer).into_owned()
     }
 
+    /// What lies at a path of a repository.
+    pub(super) fn get(&self, repository: &str, path: &str) -> Vec<u8> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        let head = format!(
+            "GET /v2/{repository}/{path} HTTP/1.0\r\nhost: 127.0.0.1:{}\r\naccept: \
+             application/vnd.oci.image.manifest.v1+json\r\n\r\n",
+            self.port
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        let end = answer.windows(4).position(|w| w == b"\r\n\r\n").unwrap();
+        assert!(answer.starts_with(b"HTTP/1.0 200"), "{path}");
+        answer.split_off(end + 4)
+    }
+
     pub(super) fn push_blob(&self, repository: &str, content: &[u8]) -> Digest {
         let digest = Digest::of(content);
         let answer = self.send("POST", &format!("/v2/{repository}/blobs/uploads/"), "", b"");

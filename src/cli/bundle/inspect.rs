@@ -93,11 +93,12 @@ fn summary(opened: &Opened) -> String {
         }
     }
     text.push_str(&format!(
-        "files       {}\nimages      {}\nfindings    {}\nsignatures  {} (not verified here)\n",
+        "files       {}\nimages      {}\nfindings    {}\nsignatures  {}, attestations {} (not verified here)\n",
         opened.build.paths().count() - 1,
         count(&opened.images),
         count(&opened.findings),
-        opened.signatures
+        opened.signatures,
+        opened.attestations
     ));
     text
 }

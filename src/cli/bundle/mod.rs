@@ -3,6 +3,16 @@
 mod compare;
 mod create;
 mod inspect;
+mod make;
+#[cfg(feature = "network")]
+mod pull;
+#[cfg(feature = "network")]
+mod push;
+#[cfg(feature = "network")]
+mod registry;
+mod release;
+#[cfg(feature = "verify")]
+mod signing;
 #[cfg(feature = "verify")]
 mod verify;
 
@@ -11,6 +21,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use clap::Subcommand;
+
+#[cfg(feature = "verify")]
+pub(super) use signing::SignArgs;
 
 use super::output::Exit;
 use super::settings::open_source;
@@ -29,6 +42,10 @@ enum What {
     Create(Box<create::Args>),
     Diff(compare::Args),
     Inspect(inspect::Args),
+    #[cfg(feature = "network")]
+    Pull(pull::Args),
+    #[cfg(feature = "network")]
+    Push(push::Args),
     #[cfg(feature = "verify")]
     Verify(verify::Args),
 }
@@ -39,6 +56,10 @@ impl Args {
             What::Create(args) => args.run(),
             What::Diff(args) => args.run(),
             What::Inspect(args) => args.run(),
+            #[cfg(feature = "network")]
+            What::Pull(args) => args.run(),
+            #[cfg(feature = "network")]
+            What::Push(args) => args.run(),
             #[cfg(feature = "verify")]
             What::Verify(args) => args.run(),
         }

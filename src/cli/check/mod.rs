@@ -18,9 +18,11 @@ use super::folder;
 use super::output::{self, Exit, Format};
 use super::read;
 use super::settings::{Extent, Repository as OpenRepository, RepositoryArgs};
+use super::shard::{FORMAT, PartReport, ShardArg};
 use crate::check::settings::Settings;
 use crate::check::{Repository, View, run};
 use crate::diag::{Error, Finding, Findings, Result, Severity, SourceMap};
+use crate::pipeline::shard::Part;
 use crate::report::{Baseline, Compared};
 use crate::schema::KubernetesVersion;
 
@@ -41,6 +43,7 @@ const MAX_BASELINE_BYTES: usize = 256 << 20;
 ///   fluxwright check --changed-from main              # what the change reaches
 ///   fluxwright check --baseline known.json --write-baseline   # accept what is found today
 ///   fluxwright check --baseline known.json            # what is new since then
+///   fluxwright check --shard 1/4 > part-1.json        # a part, for `fluxwright merge`
 ///   fluxwright check schema deployment.yaml           # loose manifests
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment, args_conflicts_with_subcommands = true)]
@@ -84,6 +87,9 @@ pub(super) struct Args {
     output: Format,
 
     #[command(flatten)]
+    shard: ShardArg,
+
+    #[command(flatten)]
     cache: CacheArgs,
 }
 
@@ -98,6 +104,8 @@ struct Checked {
     findings: Vec<Finding>,
     clusters: usize,
     objects: usize,
+    /// Which part of a sharded run it is, where it is one.
+    part: Option<Part>,
     /// The files that findings point into, where it is kept.
     texts: Texts,
     /// How many findings the baseline knows.
@@ -127,6 +135,7 @@ impl Args {
                     findings: vec![e.to_finding(&sources)],
                     clusters: 0,
                     objects: 0,
+                    part: None,
                     texts: Texts::new(),
                     known: 0,
                     mended: 0,
@@ -140,7 +149,7 @@ impl Args {
     /// What a check gives, kept from an earlier one or made now.
     fn check(&self, source_map: &Arc<SourceMap>) -> Result<Checked> {
         let today = super::today();
-        let arguments = format!("{:?} {:?} {today}", self.rule, self.only);
+        let arguments = format!("{:?} {:?} {:?} {today}", self.rule, self.only, self.shard);
         let cache = self.cache.open("check", &self.repository, &arguments);
         // What git has is not among what is remembered.
         let Some(cache) = cache.filter(|_| self.changed_from.is_none()) else {
@@ -171,10 +180,11 @@ impl Args {
     /// kept.
     fn check_opened(
         &self,
-        opened: OpenRepository,
+        mut opened: OpenRepository,
         today: String,
         source_map: &Arc<SourceMap>,
     ) -> Result<(Checked, bool)> {
+        opened.narrow(self.shard.shard);
         let settings = Settings::new(&opened.config, opened.config_span, &self.rule, &today)?;
         let kubernetes = KubernetesVersion::parse_minor(&opened.kubernetes)
             .map_or_else(KubernetesVersion::default, |minor| {
@@ -201,7 +211,7 @@ impl Args {
             None => None,
         };
         let count = opened.entries.len();
-        let several = count > 1;
+        let several = opened.has_several;
         let repository = Repository {
             sources: opened.sources,
             config: opened.config,
@@ -227,6 +237,7 @@ impl Args {
             findings,
             clusters: views.len(),
             objects: views.iter().map(|view| view.objects().len()).sum(),
+            part: opened.part,
             texts: Texts::new(),
             known: 0,
             mended: 0,
@@ -302,6 +313,17 @@ impl Args {
 
     fn print(&self, checked: &Checked, sources: &SourceMap, start: Instant) -> io::Result<Exit> {
         let findings = &checked.findings;
+        if let Some(part) = &checked.part {
+            // What the answer is can be said of the whole alone.
+            let report = PartReport {
+                format: FORMAT.to_owned(),
+                part: part.clone(),
+                findings: Some(findings.clone()),
+                difference: None,
+            };
+            output::stdout(report.to_text().as_bytes())?;
+            return Ok(Exit::Done);
+        }
         output::report(findings, sources, self.output)?;
         if self.output == Format::Human {
             output::stderr(&summary(checked, start));

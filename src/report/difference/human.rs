@@ -331,7 +331,7 @@ fn unified_object(object: &ObjectModel, prefix: &str, palette: Palette, out: &mu
         .old_object
         .as_ref()
         .map_or_else(|| object.name.clone(), ToString::to_string);
-    let (old, new) = match object.action {
+    let (old, new) = match &*object.action {
         "added" => ("/dev/null".to_owned(), name("b", &object.name)),
         "removed" => (name("a", &object.name), "/dev/null".to_owned()),
         _ => (name("a", &old_id), name("b", &object.name)),

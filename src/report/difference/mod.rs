@@ -63,10 +63,21 @@ pub struct Titles {
 /// None but those of a template that cannot be filled in, which would be a
 /// fault of the program.
 pub fn difference(difference: &Difference, titles: &Titles, form: Form) -> Result<String> {
-    let model = Model::new(difference, titles);
     match form {
         Form::Human { color, width } => Ok(human::render(difference, titles, color, width)),
-        Form::Unified { color } => Ok(human::unified(&model, color)),
+        form => of_model(Model::new(difference, titles), form),
+    }
+}
+
+/// A model as text. Of a model alone there is no form for a terminal: the lines
+/// of YAML take its place.
+///
+/// # Errors
+///
+/// As [`difference`].
+pub fn of_model(model: Model, form: Form) -> Result<String> {
+    match form {
+        Form::Human { color, .. } | Form::Unified { color } => Ok(human::unified(&model, color)),
         Form::Json => {
             let mut text = serde_json::to_string_pretty(&model).unwrap_or_default();
             text.push('\n');
@@ -102,7 +113,7 @@ fn brief(model: &Model) -> String {
             let _ = writeln!(text, "! {}{}", prefix(several, &cluster.name), part.what);
         }
         for object in cluster.objects.iter().filter(|o| o.shown) {
-            let sign = match object.action {
+            let sign = match &*object.action {
                 "added" => '+',
                 "removed" => '-',
                 _ => '~',

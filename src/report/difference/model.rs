@@ -1,8 +1,9 @@
 //! A difference as plain data.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Titles;
 use crate::diag::{Finding, Location, ObjectRef, Severity};
@@ -17,11 +18,14 @@ use crate::yaml::{Node, Value};
 /// What the format calls itself, with its version.
 pub(super) const FORMAT: &str = "fluxwright.diff/v1";
 
+/// One of a few words.
+type Word = Cow<'static, str>;
+
 /// A difference, as reports show it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Model {
-    format: &'static str,
+    format: Word,
     /// What the old side is called.
     pub old: String,
     /// What the new side is called.
@@ -35,7 +39,7 @@ pub struct Model {
 }
 
 /// What a change comes to.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
     /// All of it in a sentence.
@@ -63,13 +67,13 @@ pub struct Summary {
 }
 
 /// One cluster.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ClusterModel {
     /// Its name.
     pub name: String,
     /// `both`, `added` or `removed`.
-    pub presence: &'static str,
+    pub presence: Word,
     /// How many objects are the same.
     pub unchanged: usize,
     /// What does not render.
@@ -79,11 +83,11 @@ pub struct ClusterModel {
 }
 
 /// A part that does not render.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UnrenderedModel {
     /// `old`, `new` or `both`.
-    pub side: &'static str,
+    pub side: Word,
     /// What it is; none for the whole cluster.
     pub owner: Option<ObjectRef>,
     /// What and why, in a sentence.
@@ -97,11 +101,11 @@ pub struct UnrenderedModel {
 }
 
 /// An object that differs.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ObjectModel {
     /// `added`, `removed` or `changed`.
-    pub action: &'static str,
+    pub action: Word,
     /// Its kind, namespace and name, for people.
     pub name: String,
     /// What identifies it.
@@ -118,7 +122,7 @@ pub struct ObjectModel {
     #[serde(skip)]
     pub shown: bool,
     /// The worst severity of the findings about it; empty where there is none.
-    pub severity: &'static str,
+    pub severity: Word,
     /// The fields that differ.
     pub changes: Vec<ChangeModel>,
     /// The RFC 6902 patch that makes the old object the new one; none for what
@@ -129,7 +133,7 @@ pub struct ObjectModel {
 }
 
 /// A field that differs.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ChangeModel {
     /// The way to it, for people.
@@ -137,13 +141,13 @@ pub struct ChangeModel {
     /// The way to it, a JSON pointer.
     pub pointer: String,
     /// `added`, `removed`, `changed` or `reordered`.
-    pub kind: &'static str,
+    pub kind: Word,
     /// The old value.
     pub old: Option<serde_json::Value>,
     /// The new value.
     pub new: Option<serde_json::Value>,
     /// What kind of noise it is, where it is.
-    pub noise: Option<&'static str>,
+    pub noise: Option<Word>,
 }
 
 impl Model {
@@ -158,13 +162,36 @@ impl Model {
         findings.sort_by_key(|f| std::cmp::Reverse(f.severity));
         let summary = summary(&clusters, &findings);
         Model {
-            format: FORMAT,
+            format: FORMAT.into(),
             old: titles.old.clone(),
             new: titles.new.clone(),
             summary,
             findings,
             clusters,
         }
+    }
+
+    /// One model of those of all parts of a run.
+    ///
+    /// It is the model that the run would have had in one piece.
+    pub fn merged(parts: Vec<Model>, show_noise: bool) -> Model {
+        let mut parts = parts.into_iter();
+        let mut whole = parts.next().unwrap_or_default();
+        for part in parts {
+            whole.findings.extend(part.findings);
+            whole.clusters.extend(part.clusters);
+        }
+        whole.clusters.sort_by(|a, b| a.name.cmp(&b.name));
+        for object in whole.clusters.iter_mut().flat_map(|c| &mut c.objects) {
+            object.shown = !object.noise || show_noise;
+        }
+        // Within a cluster the order is that of the part.
+        whole.findings.sort_by(|a, b| a.cluster.cmp(&b.cluster));
+        whole
+            .findings
+            .sort_by_key(|f| std::cmp::Reverse(f.severity));
+        whole.summary = summary(&whole.clusters, &whole.findings);
+        whole
     }
 }
 
@@ -175,7 +202,8 @@ fn cluster(difference: &ClusterDifference, titles: &Titles) -> ClusterModel {
             Presence::Both => "both",
             Presence::Added => "added",
             Presence::Removed => "removed",
-        },
+        }
+        .into(),
         unchanged: difference.unchanged,
         unrendered: difference.unrendered.iter().map(unrendered).collect(),
         objects: difference
@@ -192,7 +220,8 @@ fn unrendered(part: &Unrendered) -> UnrenderedModel {
             Some(Side::Old) => "old",
             Some(Side::New) => "new",
             None => "both",
-        },
+        }
+        .into(),
         owner: part.owner.clone(),
         what: part.to_string(),
         rule: part.failure.rule.to_string(),
@@ -214,7 +243,8 @@ fn object(difference: &ObjectDifference, findings: &[Finding], titles: &Titles) 
             Action::Added => "added",
             Action::Removed => "removed",
             Action::Changed => "changed",
-        },
+        }
+        .into(),
         name: difference.id.to_string(),
         object: difference.id.clone(),
         old_object: difference.old_id.clone(),
@@ -222,7 +252,7 @@ fn object(difference: &ObjectDifference, findings: &[Finding], titles: &Titles) 
         old_owner: difference.old_owner.clone(),
         noise,
         shown: !noise || titles.show_noise,
-        severity: severity.map_or("", Severity::name),
+        severity: severity.map_or("", Severity::name).into(),
         changes: difference.changes.iter().map(change).collect(),
         patch: match (&difference.old, &difference.new) {
             (Some(old), Some(new)) => {
@@ -263,10 +293,11 @@ fn change(change: &Change) -> ChangeModel {
             ChangeKind::Removed => "removed",
             ChangeKind::Changed => "changed",
             ChangeKind::Reordered => "reordered",
-        },
+        }
+        .into(),
         old: value(&change.old),
         new: value(&change.new),
-        noise: change.noise.map(crate::diff::Noise::name),
+        noise: change.noise.map(|noise| noise.name().into()),
     }
 }
 
@@ -321,7 +352,7 @@ fn summary(clusters: &[ClusterModel], findings: &[Finding]) -> Summary {
             summary.clusters.push(cluster.name.clone());
         }
         for object in &cluster.objects {
-            match object.action {
+            match &*object.action {
                 "added" => summary.added += 1,
                 "removed" => summary.removed += 1,
                 _ if object.noise => summary.noise += 1,

@@ -129,7 +129,7 @@ pub(super) fn html(model: &Model) -> Result<String> {
 pub(super) fn github(mut model: Model) -> Result<String> {
     for cluster in &mut model.clusters {
         cluster.objects.sort_by_key(|object| {
-            std::cmp::Reverse(match object.severity {
+            std::cmp::Reverse(match &*object.severity {
                 "error" => 3,
                 "warning" => 2,
                 "info" => 1,
@@ -152,7 +152,7 @@ fn shorten(model: &mut Model, length: usize) -> bool {
     let objects = model.clusters.iter_mut().flat_map(|c| &mut c.objects);
     let mut objects: Vec<_> = objects.collect();
     objects.reverse();
-    objects.sort_by_key(|object| match object.severity {
+    objects.sort_by_key(|object| match &*object.severity {
         "error" => 3,
         "warning" => 2,
         _ => 1,

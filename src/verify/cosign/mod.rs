@@ -76,6 +76,20 @@ impl Trust {
         Keyless::new(root, identities).map(|keyless| Trust(Who::Identities(keyless)))
     }
 
+    /// Who made a bare signature of some bytes.
+    ///
+    /// # Errors
+    ///
+    /// A refusal, also where identities are trusted and no keys.
+    pub fn signer_of(&self, signed: &[u8], signature: &[u8]) -> Result<Signer> {
+        self.signer(&Found {
+            signed,
+            signature,
+            hint: None,
+            witnesses: None,
+        })
+    }
+
     /// Who made a signature.
     fn signer(&self, found: &Found<'_>) -> Result<Signer> {
         let keys = match &self.0 {

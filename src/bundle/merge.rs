@@ -1,0 +1,125 @@
+//! The parts of a bundle to the whole.
+//!
+//! In: bundles that `bundle create --shard I/N` made. Out: the bundle that it
+//! would have made in one piece, with the same digest; without signatures, which
+//! are those of the parts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::contents::{Contents, Dependency, Image, Origin};
+use super::layout::{Bundle, VERSION, create};
+use super::read::Opened;
+use crate::artifact::Tree as _;
+use crate::diag::{Error, Finding, Findings, Result};
+use crate::gostd::moment::Moment;
+use crate::pipeline::index::{self, INDEX_NAME, OutputFiles, Versions};
+
+/// Joins the parts.
+///
+/// # Errors
+///
+/// `merge/parts` for what are not all parts of one bundle.
+pub fn merge(parts: &[Opened]) -> Result<Bundle> {
+    let mut builds = Vec::new();
+    let mut images: BTreeMap<String, BTreeSet<_>> = BTreeMap::new();
+    let mut findings = Findings::new();
+    let mut dependencies: BTreeSet<Dependency> = BTreeSet::new();
+    let mut origin: Option<(Option<String>, BTreeMap<String, String>)> = None;
+    for part in parts {
+        let mut files = OutputFiles::new();
+        for path in part.build.paths() {
+            files.insert(path.to_owned(), part.build.read(path)?);
+        }
+        builds.push(files);
+        let list: Vec<Image> = read(&part.images, "a bill of images")?;
+        for image in list {
+            images.entry(image.image).or_default().extend(image.objects);
+        }
+        let list: Vec<Finding> = read(&part.findings, "findings")?;
+        list.into_iter().for_each(|finding| findings.push(finding));
+        let statement: Value = read(&part.provenance, "a provenance")?;
+        let (lock, sources) = inputs(&statement);
+        dependencies.extend(sources);
+        let own = (lock, part.annotations.clone());
+        if origin.get_or_insert_with(|| own.clone()) != &own {
+            return Err(Error::new(
+                "merge/parts",
+                "the parts are of different revisions, or have different versions",
+            )
+            .help("make all parts of one commit, with the same `--tag` and `--source`"));
+        }
+    }
+    let files = index::merge(&builds)?;
+    let (lock_sha256, annotations) = origin.unwrap_or_default();
+    let annotation = |name: &str| annotations.get(&format!("org.opencontainers.image.{name}"));
+    let build = files.get(INDEX_NAME).cloned().unwrap_or_default();
+    let build: Value = read(&build, "an index")?;
+    let text = |key: &str| {
+        let found = build.get(key).and_then(Value::as_str);
+        found.unwrap_or_default().to_owned()
+    };
+    let images = images.into_iter().map(|(image, objects)| Image {
+        image,
+        objects: objects.into_iter().collect(),
+    });
+    let created = annotation("created").and_then(|text| Moment::parse(text));
+    create(&Contents {
+        files: &files,
+        versions: &Versions {
+            flux: text("fluxVersion"),
+            kubernetes: text("kubernetesVersion"),
+        },
+        images: images.collect(),
+        findings: &findings.into_sorted(),
+        dependencies: dependencies.into_iter().collect(),
+        origin: Origin {
+            source: annotation("source").cloned(),
+            revision: annotation("revision").cloned(),
+            created: created.map_or(0, Moment::unix),
+            lock_sha256,
+            tag: annotations.get(VERSION).cloned().unwrap_or_default(),
+        },
+    })
+}
+
+fn read<T: serde::de::DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T> {
+    serde_json::from_slice(bytes).map_err(|e| {
+        Error::new(
+            "merge/parts",
+            format!("{what} of a part cannot be read: {e}"),
+        )
+        .help("make the parts again, with one version of the program")
+    })
+}
+
+/// The digest of the lockfile, and the sources, that a provenance names.
+fn inputs(statement: &Value) -> (Option<String>, Vec<Dependency>) {
+    let list = statement.pointer("/predicate/buildDefinition/resolvedDependencies");
+    let list = list.and_then(Value::as_array).cloned().unwrap_or_default();
+    let text = |value: &Value, pointer: &str| {
+        let found = value.pointer(pointer).and_then(Value::as_str);
+        found.map(str::to_owned)
+    };
+    let mut lock = None;
+    let mut sources = Vec::new();
+    for dependency in &list {
+        let digest = text(dependency, "/digest/sha256");
+        let revision = text(dependency, "/annotations/revision");
+        match (text(dependency, "/name"), revision, digest) {
+            (Some(name), Some(revision), Some(sha256)) => sources.push(Dependency {
+                name,
+                revision,
+                sha256,
+            }),
+            (None, None, Some(sha256))
+                if text(dependency, "/uri").as_deref() == Some("fluxwright.lock") =>
+            {
+                lock = Some(sha256);
+            }
+            _ => {}
+        }
+    }
+    (lock, sources)
+}

@@ -1,0 +1,436 @@
+//! Artifacts as a whole, to a registry and from one.
+//!
+//! In: blobs and tagged manifests, or an address. Out: all of it there, or here;
+//! what is there already is not sent again, what is here already is not fetched
+//! again. A push ends with the tag that others follow: until then nobody sees
+//! anything of it, wherever it breaks off.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use oci_client::RegistryOperation;
+use reqwest::header::HeaderValue;
+
+use super::fetch::Access;
+use super::http::retrying;
+use super::oci::Registry;
+use super::oci_manifest::Layer;
+use super::{Credentials, Settings};
+use crate::artifact::Digest;
+use crate::diag::{Error, Result};
+use crate::store::Store;
+
+/// The most blobs that an artifact may have.
+const MAX_BLOBS: usize = 256;
+
+/// The most bytes that its blobs may have together.
+const MAX_BYTES: u64 = 1 << 30;
+
+/// The media type of an image's manifest.
+const MANIFEST: HeaderValue =
+    HeaderValue::from_static("application/vnd.oci.image.manifest.v1+json");
+
+/// Where an artifact lies: `oci://HOST/PATH`, with a tag or digest or without.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// Without tag and digest.
+    pub url: String,
+    /// The tag, or the digest, `sha256:…`.
+    pub reference: Option<String>,
+}
+
+impl Address {
+    /// Reads an address.
+    ///
+    /// # Errors
+    ///
+    /// `source/address` for what does not begin with `oci://`, and for a digest
+    /// or tag that is none.
+    pub fn parse(text: &str) -> Result<Address> {
+        let wrong = |why: String| {
+            Error::new("source/address", why)
+                .help("write `oci://HOST/PATH:TAG` or `oci://HOST/PATH@sha256:…`")
+        };
+        let Some(rest) = text.strip_prefix("oci://") else {
+            return Err(wrong(format!("`{text}` is no address in a registry")));
+        };
+        if let Some((url, digest)) = rest.split_once('@') {
+            Digest::parse(digest).map_err(|e| wrong(e.to_string()))?;
+            return Ok(Address {
+                url: format!("oci://{url}"),
+                reference: Some(digest.to_owned()),
+            });
+        }
+        let name = rest.rfind('/').and_then(|at| rest.get(at..));
+        let (url, tag) = match name.and_then(|name| name.split_once(':')) {
+            Some((name, tag)) => {
+                let folder = rest.rfind('/').and_then(|at| rest.get(..at));
+                (
+                    format!("oci://{}{name}", folder.unwrap_or_default()),
+                    Some(tag),
+                )
+            }
+            None => (text.to_owned(), None),
+        };
+        if let Some(tag) = tag {
+            check_tag(tag)?;
+        }
+        Ok(Address {
+            url,
+            reference: tag.map(str::to_owned),
+        })
+    }
+}
+
+/// Refuses what registries take for no tag.
+///
+/// # Errors
+///
+/// `source/address`.
+pub fn check_tag(tag: &str) -> Result<()> {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let is_tag = tag.len() <= 128
+        && tag.starts_with(is_word)
+        && tag.chars().all(|c| is_word(c) || c == '.' || c == '-');
+    if is_tag {
+        return Ok(());
+    }
+    Err(
+        Error::new("source/address", format!("`{tag}` is no tag of a registry"))
+            .help("a tag has up to 128 letters, digits, `.`, `_` and `-`"),
+    )
+}
+
+/// How a registry is reached.
+#[derive(Debug)]
+pub struct Connection<'a> {
+    /// Whether it is spoken to without TLS.
+    pub insecure: bool,
+    /// Mirrors and credentials.
+    pub settings: &'a Settings,
+    /// Where what comes is kept.
+    pub store: &'a Store,
+}
+
+impl Connection<'_> {
+    fn registry(&self, url: &str) -> Result<Registry> {
+        let access = Access::new(url, Credentials::default(), self.settings, self.store);
+        Registry::connect(&access, url, self.insecure)
+    }
+}
+
+/// A manifest under a tag.
+#[derive(Clone, Debug)]
+pub struct Tagged {
+    /// The tag.
+    pub tag: String,
+    /// The manifest.
+    pub manifest: Arc<[u8]>,
+    /// Whether the layers that are already there under this tag stay beside its
+    /// own, as signatures of others do.
+    pub joins: bool,
+}
+
+/// What a push came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pushed {
+    /// How many blobs were sent.
+    pub sent: usize,
+    /// How many were there.
+    pub present: usize,
+    /// For each tag, in order, what it named before.
+    pub before: Vec<Option<Digest>>,
+}
+
+/// Sends blobs and then manifests, in their order.
+///
+/// # Errors
+///
+/// `source/…` for what the registry refuses or breaks off.
+pub fn push(
+    connection: &Connection<'_>,
+    url: &str,
+    blobs: &BTreeMap<Digest, Arc<[u8]>>,
+    manifests: &[Tagged],
+) -> Result<Pushed> {
+    let registry = connection.registry(url)?;
+    registry.log_in_to_push()?;
+    let mut pushed = Pushed::default();
+    for (digest, content) in blobs {
+        if registry.has_blob(*digest)? {
+            pushed.present += 1;
+        } else {
+            registry.send_blob(*digest, content)?;
+            pushed.sent += 1;
+        }
+    }
+    for tagged in manifests {
+        let before = registry.tagged(&tagged.tag)?;
+        let manifest = match before {
+            Some(digest) if digest == Digest::of(&tagged.manifest) => None,
+            Some(digest) if tagged.joins => {
+                registry.manifest(connection.store, &digest.to_string(), Some(digest))?;
+                joined(&connection.store.read(digest)?, &tagged.manifest)
+            }
+            _ => Some(tagged.manifest.to_vec()),
+        };
+        if let Some(manifest) = manifest {
+            registry.send_manifest(&tagged.tag, &manifest)?;
+        }
+        pushed.before.push(before);
+    }
+    Ok(pushed)
+}
+
+/// The manifest with the layers of both; none where the first has all of the
+/// second.
+fn joined(there: &[u8], ours: &[u8]) -> Option<Vec<u8>> {
+    let read = |bytes: &[u8]| serde_json::from_slice::<serde_json::Value>(bytes).ok();
+    let layers = |manifest: &serde_json::Value| {
+        let layers = manifest.get("layers").and_then(|l| l.as_array());
+        layers.cloned().unwrap_or_default()
+    };
+    let (Some(there), Some(mut ours_value)) = (read(there), read(ours)) else {
+        return Some(ours.to_vec());
+    };
+    let mut all = layers(&there);
+    let before = all.len();
+    for layer in layers(&ours_value) {
+        if !all.contains(&layer) {
+            all.push(layer);
+        }
+    }
+    if all.len() == before {
+        return None;
+    }
+    if let Some(list) = ours_value.get_mut("layers") {
+        *list = serde_json::Value::Array(all);
+    }
+    serde_json::to_vec(&ours_value).ok()
+}
+
+/// An artifact as it came.
+#[derive(Clone, Debug)]
+pub struct Pulled {
+    /// Its manifest.
+    pub manifest: Arc<[u8]>,
+    /// The manifests under the tags `sha256-DIGEST.SUFFIX` that are there, by
+    /// suffix.
+    pub beside: BTreeMap<String, Arc<[u8]>>,
+    /// What these manifests name.
+    pub blobs: BTreeMap<Digest, Arc<[u8]>>,
+}
+
+/// Fetches an artifact, and what lies beside it under these suffixes.
+///
+/// # Errors
+///
+/// `source/…`, `store/…` for what cannot be had or is other than it should be,
+/// `oci/invalid` for a manifest that is none.
+pub fn pull(connection: &Connection<'_>, address: &Address, suffixes: &[&str]) -> Result<Pulled> {
+    let registry = connection.registry(&address.url)?;
+    let store = connection.store;
+    let reference = address.reference.as_deref().unwrap_or("latest");
+    let expected = match reference.contains(':') {
+        true => Some(Digest::parse(reference)?),
+        false => None,
+    };
+    let digest = registry.manifest(store, reference, expected)?;
+    let manifest = store.read(digest)?;
+    let mut beside = BTreeMap::new();
+    for suffix in suffixes {
+        let tag = format!("sha256-{}.{suffix}", digest.hex());
+        if let Some(digest) = registry.tagged(&tag)? {
+            registry.manifest(store, &digest.to_string(), Some(digest))?;
+            beside.insert((*suffix).to_owned(), store.read(digest)?);
+        }
+    }
+    let mut blobs = BTreeMap::new();
+    for layer in named([&manifest].into_iter().chain(beside.values()))? {
+        registry.blob(store, &layer)?;
+        blobs.insert(layer.digest, store.read(layer.digest)?);
+    }
+    Ok(Pulled {
+        manifest,
+        beside,
+        blobs,
+    })
+}
+
+/// The blobs that manifests name, within bounds.
+fn named<'m>(manifests: impl Iterator<Item = &'m Arc<[u8]>>) -> Result<Vec<Layer>> {
+    let invalid = |why: &str| {
+        Error::new(
+            "oci/invalid",
+            format!("the OCI manifest cannot be used: {why}"),
+        )
+        .help("is it a bundle that `fluxwright bundle push` made?")
+    };
+    let mut found: Vec<Layer> = Vec::new();
+    let mut seen = BTreeSet::new();
+    for manifest in manifests {
+        let manifest: serde_json::Value =
+            serde_json::from_slice(manifest).map_err(|e| invalid(&e.to_string()))?;
+        let layers = manifest.get("layers").and_then(|l| l.as_array());
+        let layers = layers.ok_or_else(|| invalid("it has no layers"))?;
+        for descriptor in manifest.get("config").into_iter().chain(layers) {
+            let text = |key: &str| descriptor.get(key).and_then(|v| v.as_str());
+            let digest = Digest::parse(text("digest").unwrap_or_default())
+                .map_err(|e| invalid(e.message()))?;
+            let size = descriptor.get("size").and_then(serde_json::Value::as_u64);
+            if seen.insert(digest) {
+                found.push(Layer {
+                    media_type: text("mediaType").unwrap_or_default().to_owned(),
+                    digest,
+                    size_bytes: size.ok_or_else(|| invalid("a layer has no size"))?,
+                });
+            }
+        }
+    }
+    let size = found
+        .iter()
+        .try_fold(0, |sum: u64, l| sum.checked_add(l.size_bytes));
+    if found.len() > MAX_BLOBS || size.is_none_or(|size| size > MAX_BYTES) {
+        return Err(Error::new(
+            "source/too-large",
+            format!(
+                "the artifact names {} blobs of more than a bundle has: at most {MAX_BLOBS} and {} MiB",
+                found.len(),
+                MAX_BYTES >> 20
+            ),
+        ));
+    }
+    Ok(found)
+}
+
+impl Registry {
+    /// Asks for the right to write before anything is sent.
+    fn log_in_to_push(&self) -> Result<()> {
+        let image = self.reference("latest");
+        retrying(|| {
+            let login = self
+                .client
+                .auth(&image, &self.login, RegistryOperation::Push);
+            let done = self.runtime.block_on(login);
+            done.map(drop).map_err(|e| self.failure(&e))
+        })
+        .map_err(may_not_write)
+    }
+
+    fn has_blob(&self, digest: Digest) -> Result<bool> {
+        let digest = digest.to_string();
+        let image = self.reference(&digest);
+        retrying(|| {
+            let asked = self.client.blob_exists(&image, &digest);
+            self.runtime.block_on(asked).map_err(|e| self.failure(&e))
+        })
+        .map_err(may_not_write)
+    }
+
+    fn send_blob(&self, digest: Digest, content: &Arc<[u8]>) -> Result<()> {
+        let digest = digest.to_string();
+        let image = self.reference(&digest);
+        retrying(|| {
+            let body = content.to_vec();
+            let size = body.len() as u64;
+            let stream = futures_util::stream::iter([Ok(body.into())]);
+            let sent = self
+                .client
+                .push_blob_stream(&image, stream, &digest, Some(size));
+            let done = self.runtime.block_on(sent);
+            done.map(drop).map_err(|e| self.failure(&e))
+        })
+        .map_err(may_not_write)
+    }
+
+    fn send_manifest(&self, tag: &str, manifest: &[u8]) -> Result<()> {
+        let image = self.reference(tag);
+        retrying(|| {
+            let sent = self
+                .client
+                .push_manifest_raw(&image, manifest.to_vec(), MANIFEST);
+            let done = self.runtime.block_on(sent);
+            done.map(drop).map_err(|e| self.failure(&e))
+        })
+        .map_err(|e| may_not_write(e).context(format!("the tag `{tag}`")))
+    }
+
+    /// What a tag names; none where there is no such tag.
+    fn tagged(&self, tag: &str) -> Result<Option<Digest>> {
+        let image = self.reference(tag);
+        let asked = retrying(|| {
+            let asked = self.client.fetch_manifest_digest(&image, &self.login);
+            self.runtime.block_on(asked).map_err(|e| self.failure(&e))
+        });
+        match asked {
+            Ok(digest) => Digest::parse(&digest).map(Some),
+            Err(e) if e.rule() == "source/missing" => Ok(None),
+            Err(e) => Err(e.context(format!("the tag `{tag}`"))),
+        }
+    }
+}
+
+/// Says that it is the right to write that is missing.
+fn may_not_write(error: Error) -> Error {
+    if error.rule() == "source/denied" {
+        // What help there is speaks of reading.
+        return Error::new("source/denied", error.to_string()).help(
+            "whoever pushes needs the right to write: log in with `docker login`, or name \
+             credentials for the address under `credentials` in .fluxwright.yaml",
+        );
+    }
+    error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_have_a_tag_a_digest_or_neither() {
+        let digest = format!("sha256:{}", "0".repeat(64));
+        for (text, url, reference) in [
+            ("oci://h:5000/a/b", "oci://h:5000/a/b", None),
+            ("oci://h:5000/a/b:v1", "oci://h:5000/a/b", Some("v1")),
+            (&format!("oci://h/a@{digest}"), "oci://h/a", Some(&*digest)),
+        ] {
+            let address = Address::parse(text).unwrap();
+            assert_eq!(
+                (&*address.url, address.reference.as_deref()),
+                (url, reference)
+            );
+        }
+        for wrong in ["h/a", "oci://h/a:", "oci://h/a:b c", "oci://h/a@sha256:0"] {
+            let error = Address::parse(wrong).unwrap_err();
+            assert_eq!(error.rule(), "source/address", "{wrong}");
+        }
+    }
+
+    #[test]
+    fn signatures_of_others_stay() {
+        let manifest = |layers: &str| format!(r#"{{"config":{{}},"layers":[{layers}]}}"#);
+        let (a, b) = (r#"{"digest":"a"}"#, r#"{"digest":"b"}"#);
+        let both = joined(manifest(a).as_bytes(), manifest(b).as_bytes()).unwrap();
+        let expected = manifest(&format!("{a},{b}"));
+        assert_eq!(String::from_utf8(both).unwrap(), expected);
+        assert_eq!(joined(expected.as_bytes(), manifest(b).as_bytes()), None);
+    }
+
+    #[test]
+    fn manifests_name_no_more_than_is_taken() {
+        let digest = format!("sha256:{}", "0".repeat(64));
+        let manifest = |size: u64| -> Arc<[u8]> {
+            format!(r#"{{"layers":[{{"digest":"{digest}","size":{size}}}]}}"#)
+                .into_bytes()
+                .into()
+        };
+        assert_eq!(named([&manifest(5)].into_iter()).unwrap().len(), 1);
+        let error = named([&manifest(2 << 30)].into_iter()).unwrap_err();
+        assert_eq!(error.rule(), "source/too-large");
+        let nothing: Arc<[u8]> = b"{}".as_slice().into();
+        assert_eq!(
+            named([&nothing].into_iter()).unwrap_err().rule(),
+            "oci/invalid"
+        );
+    }
+}

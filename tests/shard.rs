@@ -1,0 +1,206 @@
+//! `--shard` and `fluxwright merge`: the parts are the whole.
+
+use std::fs;
+use std::path::Path;
+
+use crate::diff::Fixture;
+use crate::program::{Run, run_with};
+
+const SYNC: &str = "\
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: flux-system, namespace: flux-system}
+spec: {path: ./clusters/NAME, prune: true, interval: 10m, sourceRef: {kind: GitRepository, name: flux-system}}
+";
+
+const CLUSTERS: &[&str] = &["blue", "green", "red", "white", "yellow"];
+
+/// A repository with several clusters, all of which change, and two of which
+/// have something wrong.
+fn fleet() -> Fixture {
+    let fixture = Fixture::new();
+    fs::remove_dir_all(fixture.path().join("cluster")).unwrap();
+    let web = |cluster: &str, version: &str| {
+        format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web-{cluster}, namespace: \
+             shop}}\nspec:\n  selector: {{matchLabels: {{app: web}}}}\n  template:\n    metadata: \
+             {{labels: {{app: web}}}}\n    spec: {{containers: [{{name: web, image: \
+             'example.com/web:{version}'}}]}}\n"
+        )
+    };
+    let mut config = String::from("entries:\n");
+    for cluster in CLUSTERS {
+        config.push_str(&format!("- path: clusters/{cluster}\n"));
+        fixture.write(
+            &format!("clusters/{cluster}/flux-system/gotk-sync.yaml"),
+            &SYNC.replace("NAME", cluster),
+        );
+        fixture.write(
+            &format!("clusters/{cluster}/web.yaml"),
+            &web(cluster, "1.0"),
+        );
+    }
+    fixture.write(
+        "clusters/red/disk.yaml",
+        "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: disk, namespace: shop}\n",
+    );
+    fixture.write(".fluxwright.yaml", &config);
+    fixture.commit();
+    for cluster in CLUSTERS {
+        fixture.write(
+            &format!("clusters/{cluster}/web.yaml"),
+            &web(cluster, "1.1"),
+        );
+    }
+    fs::remove_file(fixture.path().join("clusters/red/disk.yaml")).unwrap();
+    fixture
+}
+
+fn run(args: &[&str]) -> Run {
+    run_with(args, "", &[])
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// The paths of all parts, which `make` made.
+fn parts(fixture: &Fixture, of: u32, make: impl Fn(&str, &str)) -> Vec<String> {
+    let paths = (1..=of).map(|part| {
+        let path = fixture.path().join(format!(".part-{of}-{part}"));
+        make(&format!("{part}/{of}"), text(&path));
+        text(&path).to_owned()
+    });
+    paths.collect()
+}
+
+fn merge(parts: &[String], more: &[&str]) -> Run {
+    let mut args = vec!["merge"];
+    // In any order.
+    args.extend(parts.iter().rev().map(String::as_str));
+    args.extend(more);
+    run(&args)
+}
+
+#[test]
+fn reports_of_parts_are_the_report() {
+    let fixture = fleet();
+    let root = text(fixture.path());
+    for (command, more, forms) in [
+        (
+            "check",
+            // What looks at the repository as a whole is left to one run.
+            vec!["--rule", "ref,schema,image,rbac"],
+            vec!["json", "sarif", "junit", "github", "gitlab", "markdown"],
+        ),
+        (
+            "diff",
+            vec!["--base", "HEAD"],
+            vec!["json", "unified", "markdown", "github", "html", "brief"],
+        ),
+    ] {
+        for of in [1, 3, 7] {
+            let parts = parts(&fixture, of, |shard, path| {
+                let mut args = vec![command, root, "--shard", shard];
+                args.extend(&more);
+                let run = run(&args);
+                assert_eq!(run.code, Some(0), "{}", run.stderr);
+                fs::write(path, run.stdout).unwrap();
+            });
+            for form in &forms {
+                let mut args = vec![command, root, "--output", form];
+                args.extend(&more);
+                let whole = run(&args);
+                let merged = merge(&parts, &["--output", form]);
+                assert_eq!(merged.stdout, whole.stdout, "{command} {form} of {of}");
+                assert_eq!(merged.code, whole.code, "{command}: {}", merged.stderr);
+                assert_eq!(whole.code, Some(1));
+            }
+        }
+    }
+}
+
+#[test]
+fn builds_and_bundles_of_parts_are_the_whole() {
+    let fixture = fleet();
+    fixture.commit();
+    let root = text(fixture.path());
+    let at = |name: &str| text(&fixture.path().join(name)).to_owned();
+    let whole = run(&["build", root, "--output-dir", &at(".whole")]);
+    assert_eq!(whole.code, Some(0), "{}", whole.stderr);
+    let bundle = run(&[
+        "bundle",
+        "create",
+        root,
+        "--output",
+        &at(".whole.tar"),
+        "--tag",
+        "v1",
+    ]);
+    assert_eq!(bundle.code, Some(0), "{}", bundle.stderr);
+    for of in [2, 4] {
+        let builds = parts(&fixture, of, |shard, path| {
+            let run = run(&["build", root, "--shard", shard, "--output-dir", path]);
+            assert_eq!(run.code, Some(0), "{}", run.stderr);
+        });
+        let merged = merge(&builds, &["--output-dir", &at(".merged")]);
+        assert_eq!(merged.code, Some(0), "{}", merged.stderr);
+        let read =
+            |folder: &str, file: &str| fs::read(fixture.path().join(folder).join(file)).unwrap();
+        assert_eq!(read(".merged", "index.json"), read(".whole", "index.json"));
+        for cluster in CLUSTERS {
+            let file = format!("{cluster}/kustomization/flux-system/flux-system.yaml");
+            assert_eq!(read(".merged", &file), read(".whole", &file));
+        }
+        for path in &builds {
+            fs::remove_dir_all(path).unwrap();
+        }
+        let bundles = parts(&fixture, of, |shard, path| {
+            let run = run(&[
+                "bundle", "create", root, "--shard", shard, "--output", path, "--tag", "v1",
+            ]);
+            assert_eq!(run.code, Some(0), "{}", run.stderr);
+        });
+        let merged = merge(&bundles, &["--output-dir", &at(".merged.tar")]);
+        assert_eq!(merged.stdout, bundle.stdout, "{}", merged.stderr);
+        assert_eq!(
+            fs::read(at(".merged.tar")).unwrap(),
+            fs::read(at(".whole.tar")).unwrap()
+        );
+        let less = merge(&bundles[1..], &["--output-dir", &at(".less")]);
+        assert_eq!((less.code, less.stdout.as_str()), (Some(2), ""));
+        assert!(less.stderr.contains("is missing"), "{}", less.stderr);
+        assert!(!fixture.path().join(".less").exists());
+        for path in &bundles {
+            fs::remove_dir_all(path).unwrap();
+        }
+    }
+}
+
+#[test]
+fn what_is_no_part_is_told() {
+    let fixture = fleet();
+    let root = text(fixture.path());
+    let at = |name: &str| text(&fixture.path().join(name)).to_owned();
+    for wrong in ["0/2", "3/2", "x"] {
+        let run = run(&["check", root, "--shard", wrong]);
+        assert_eq!(run.code, Some(2));
+        assert!(run.stderr.contains("write I/N"), "{}", run.stderr);
+    }
+    fs::write(at(".a.json"), "[]").unwrap();
+    let merged = merge(&[at(".a.json")], &[]);
+    assert_eq!(merged.code, Some(2));
+    assert!(merged.stderr.contains("merge/parts"), "{}", merged.stderr);
+    let part = run(&["check", root, "--shard", "1/1"]);
+    fs::write(at(".check.json"), part.stdout).unwrap();
+    let form = merge(&[at(".check.json")], &["--output", "html"]);
+    assert_eq!(form.code, Some(2));
+    assert!(
+        form.stderr.contains("a check has no form `html`"),
+        "{}",
+        form.stderr
+    );
+    let twice = merge(&[at(".check.json"), at(".check.json")], &[]);
+    assert_eq!(twice.code, Some(2));
+    assert!(twice.stderr.contains("is there twice"), "{}", twice.stderr);
+}
