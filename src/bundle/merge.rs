@@ -38,7 +38,9 @@ pub fn merge(parts: &[Opened]) -> Result<Bundle> {
             images.entry(image.image).or_default().extend(image.objects);
         }
         let list: Vec<Finding> = read(&part.findings, "findings")?;
-        list.into_iter().for_each(|finding| findings.push(finding));
+        for finding in list {
+            findings.push(finding);
+        }
         let statement: Value = read(&part.provenance, "a provenance")?;
         let (lock, sources) = inputs(&statement);
         dependencies.extend(sources);

@@ -125,7 +125,9 @@ impl Args {
                     exit = Exit::Failed;
                     let mut all = Findings::new();
                     findings.push(e.to_finding(&source_map));
-                    findings.into_iter().for_each(|finding| all.push(finding));
+                    for finding in findings {
+                        all.push(finding);
+                    }
                     findings = all.into_sorted();
                 }
             },

@@ -296,6 +296,10 @@ impl RenderCache {
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "tests make the files that they read"
+)]
 mod tests {
     use super::*;
 

@@ -189,12 +189,14 @@ impl Args {
         for report in parts {
             if let Some(found) = report.findings {
                 checks += 1;
-                found.into_iter().for_each(|finding| findings.push(finding));
+                for finding in found {
+                    findings.push(finding);
+                }
             }
             models.extend(report.difference.map(|model| *model));
         }
         if checks == count && models.is_empty() {
-            return self.check(findings.into_sorted());
+            return self.check(&findings.into_sorted());
         }
         if checks > 0 || models.len() != count {
             return Err(Error::new(
@@ -206,7 +208,7 @@ impl Args {
         self.difference(Model::merged(models, self.show_noise))
     }
 
-    fn check(&self, findings: Vec<Finding>) -> Result<(String, Exit)> {
+    fn check(&self, findings: &[Finding]) -> Result<(String, Exit)> {
         let format = match self.output {
             Format::Human => output::Format::Human,
             Format::Json => output::Format::Json,
@@ -217,8 +219,8 @@ impl Args {
             Format::Gitlab => output::Format::Gitlab,
             Format::Unified | Format::Html | Format::Brief => return Err(self.no_form("check")),
         };
-        let text = output::report_text(&findings, &SourceMap::new(), format);
-        Ok((text, self.fail_on.exit(&findings)))
+        let text = output::report_text(findings, &SourceMap::new(), format);
+        Ok((text, self.fail_on.exit(findings)))
     }
 
     fn difference(&self, model: Model) -> Result<(String, Exit)> {

@@ -506,7 +506,7 @@ fn yaml_of(content: &[u8], name: &str) -> Result<crate::yaml::Map> {
 
 fn is_archive(path: &str) -> bool {
     let path = path.to_ascii_lowercase();
-    path.ends_with(".tar.gz") || path.ends_with(".tgz")
+    [".tar.gz", ".tgz"].iter().any(|end| path.ends_with(end))
 }
 
 /// The folder that a pattern names before its first part with a wildcard.

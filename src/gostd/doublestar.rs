@@ -225,10 +225,10 @@ fn matches_whole(pieces: &[Piece], path: &[char]) -> bool {
                 .map(|at| (after[at], reachable[at], path[at]));
             after[at] = match (piece, before) {
                 (Piece::Some, Some((true, _, c))) if c != '/' => true,
-                (Piece::Some, _) => reachable[at],
-                (Piece::Rest, _) => was_reachable || reachable[at],
-                (Piece::Folders, Some((_, _, '/'))) => was_reachable || reachable[at],
-                (Piece::Folders, _) => reachable[at],
+                (Piece::Rest, _) | (Piece::Folders, Some((_, _, '/'))) => {
+                    was_reachable || reachable[at]
+                }
+                (Piece::Some | Piece::Folders, _) => reachable[at],
                 (single, Some((_, true, c))) => single.is_one(c),
                 (_, _) => false,
             };

@@ -231,7 +231,9 @@ impl Rendering<'_> {
                 place,
                 self.sources,
             );
-            told.into_iter().for_each(|f| self.findings.push(f));
+            for finding in told {
+                self.findings.push(finding);
+            }
         }
         let mut definitions = Vec::new();
         collect_definitions(&instance, &instance.name, &mut definitions);
@@ -656,7 +658,7 @@ mod tests {
     fn told(rendered: &Rendered) -> Vec<String> {
         let findings = rendered.findings.as_slice().iter();
         let random = findings.filter(|f| &*f.rule == "render/random");
-        let mut messages: Vec<String> = random.map(|f| f.message.to_string()).collect();
+        let mut messages: Vec<String> = random.map(|f| f.message.clone()).collect();
         messages.sort();
         messages
     }

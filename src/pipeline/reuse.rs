@@ -30,12 +30,15 @@ use crate::flux::api::{Kustomization, SourceRef};
 use crate::kustomize::{Remote, RemoteContent, Text};
 use crate::yaml::{Data, Node, secret};
 
+/// What was read, and what kustomize made of it.
+type Known = (Vec<(Origin, Reads)>, Raw);
+
 /// Results of builds of several versions of one repository. All of them have
 /// one source map and the same arguments.
 #[derive(Debug, Default)]
 pub struct Reuse {
     /// What kustomize made, by what is known before; and what it read.
-    raw: Mutex<HashMap<Digest, Vec<(Vec<(Origin, Reads)>, Raw)>>>,
+    raw: Mutex<HashMap<Digest, Vec<Known>>>,
     rendered: Mutex<HashMap<Digest, Rendered>>,
     releases: Mutex<HashMap<Digest, release::Rendered>>,
 }

@@ -231,9 +231,10 @@ pub fn pull(connection: &Connection<'_>, address: &Address, suffixes: &[&str]) -
     let registry = connection.registry(&address.url)?;
     let store = connection.store;
     let reference = address.reference.as_deref().unwrap_or("latest");
-    let expected = match reference.contains(':') {
-        true => Some(Digest::parse(reference)?),
-        false => None,
+    let expected = if reference.contains(':') {
+        Some(Digest::parse(reference)?)
+    } else {
+        None
     };
     let digest = registry.manifest(store, reference, expected)?;
     let manifest = store.read(digest)?;

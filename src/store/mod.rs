@@ -256,8 +256,8 @@ impl Store {
             .filter(|e| e.as_ref().is_none_or(|e| e.rule() != "store/missing"))
             .flatten()
             .collect();
-        let (renders, paths) = (self.renders(), self.rendered()?);
-        let damaged = paths.par_iter().filter(|path| !renders.is_whole(path));
+        let paths = self.rendered()?;
+        let damaged = paths.par_iter().filter(|path| !Renders::is_whole(path));
         errors.par_extend(damaged.map(|path| {
             Error::new(
                 "store/damaged",

@@ -62,7 +62,7 @@ impl Renders {
     }
 
     /// Whether a file holds a whole result.
-    pub(super) fn is_whole(&self, path: &Path) -> bool {
+    pub(super) fn is_whole(path: &Path) -> bool {
         fs::read(path).is_ok_and(|content| Rendered::whole(content).is_some())
     }
 

@@ -460,7 +460,7 @@ fn a_push_that_breaks_off_leaves_no_tag_and_goes_on_from_there() {
     let puts: Vec<&str> = requests
         .iter()
         .filter(|r| r.method == "PUT" && r.path().contains("/manifests/"))
-        .map(|r| r.path())
+        .map(super::http::Request::path)
         .collect();
     assert_eq!(puts.len(), 3);
     assert!(puts[2].ends_with("/manifests/v1.2.0"), "{puts:?}");

@@ -164,9 +164,9 @@ fn schemas_that_a_schema_refers_to_are_locked() {
         match request.path() {
             "/index.yaml" => Answer::ok(index(&["1.0.0"])),
             "/charts/web-1.0.0.tgz" => Answer::ok(with_schema(&format!(
-                r##"{{"properties": {{"value": {{"$ref": "{address}/schemas/value.json#/$defs/word"}}}}}}"##
+                r#"{{"properties": {{"value": {{"$ref": "{address}/schemas/value.json#/$defs/word"}}}}}}"#
             ))),
-            "/schemas/value.json" => Answer::ok(r##"{"$defs": {"word": {"$ref": "more.json"}}}"##),
+            "/schemas/value.json" => Answer::ok(r#"{"$defs": {"word": {"$ref": "more.json"}}}"#),
             "/schemas/more.json" => Answer::ok(r#"{"type": "string", "maxLength": 8}"#),
             _ => Answer::status(404),
         }

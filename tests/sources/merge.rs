@@ -38,9 +38,9 @@ fn lockfile(versions: [u32; INPUTS]) -> Lockfile {
         };
         (request, pin)
     };
-    for i in 0..3 {
+    for (i, version) in versions.iter().enumerate() {
         let signed = Signed {
-            verified: vec![format!("somebody {}", versions[i])],
+            verified: vec![format!("somebody {version}")],
             ..Signed::default()
         };
         let locked = Locked {

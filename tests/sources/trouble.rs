@@ -198,7 +198,7 @@ fn locking_that_is_interrupted_leaves_everything_whole() {
     let path = fleet.root().join("fluxwright.lock");
     let before = |i: u64| {
         let _ = std::fs::remove_file(&path);
-        if i % 7 == 0 {
+        if i.is_multiple_of(7) {
             let _ = std::fs::remove_dir_all(fleet.store());
         }
     };
@@ -223,7 +223,7 @@ fn fetching_that_is_interrupted_leaves_everything_whole() {
     let lockfile = fleet.lockfile();
     let before = |i: u64| {
         // Most runs begin with nothing, some with what others left.
-        if i % 5 != 0 {
+        if !i.is_multiple_of(5) {
             let _ = std::fs::remove_dir_all(fleet.store());
         }
     };

@@ -31,9 +31,9 @@ pub(super) fn refuse(
     sources(opened, clusters)?;
     secrets(clusters)?;
     generated(told)?;
-    let errors = findings.iter().filter(|f| f.severity == Severity::Error);
+    let mut errors = findings.iter().filter(|f| f.severity == Severity::Error);
     let count = errors.clone().count();
-    for finding in errors.take(1) {
+    if let Some(finding) = errors.next() {
         let place = finding.location.as_ref().map_or(String::new(), |location| {
             format!(" ({}:{})", location.file, location.line)
         });

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::check::View;
+use crate::check::{Applied, View};
 use crate::cli::diff::base_tree;
 use crate::cli::settings::{Extent, Repository, RepositoryArgs};
 use crate::diag::{Finding, Findings, ObjectRef, Result};
@@ -81,7 +81,7 @@ impl Reach {
             let objects = objects.filter(|applied| applied.unit.is_some_and(is_reached));
             let references = units
                 .map(|unit| unit.id.to_object_ref())
-                .chain(objects.map(|applied| applied.reference()));
+                .chain(objects.map(Applied::reference));
             kept.extend(references.map(|reference| (view.label.clone(), reference)));
         }
         findings.retain(|finding| {
