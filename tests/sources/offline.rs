@@ -155,6 +155,8 @@ fn offline_commands(fleet: &Fleet) -> Vec<Vec<String>> {
 /// Runs a command, by way of another program where one is given: its exit code
 /// and what it printed.
 fn output(by: &[&str], command: &[String], fleet: &Fleet) -> (Option<i32>, String, String) {
+    // Every run begins with the same files.
+    let _ = std::fs::remove_dir_all(fleet.root().join("../bundle2"));
     let whole = by.iter().copied().chain([env!("CARGO_BIN_EXE_fluxwright")]);
     let whole: Vec<&str> = whole.chain(command.iter().map(String::as_str)).collect();
     let output = Command::new(whole[0])
