@@ -38,7 +38,7 @@ fn lockfile(versions: [u32; INPUTS]) -> Lockfile {
         };
         (request, pin)
     };
-    for (i, version) in versions.iter().enumerate() {
+    for (i, version) in versions.iter().enumerate().take(3) {
         let signed = Signed {
             verified: vec![format!("somebody {version}")],
             ..Signed::default()
