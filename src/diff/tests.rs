@@ -246,6 +246,15 @@ metadata: {name: web, namespace: shop, annotations: {kustomize.toolkit.fluxcd.io
 ";
 
 #[test]
+fn what_holds_no_data_is_deleted_alone() {
+    let web = "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: shop}\n";
+    insta::assert_snapshot!(told(&[("Kustomization/apps", web)], &[("Kustomization/apps", "")]), @r"
+    Removed Service/shop/web
+    info[change/delete] Service/shop/web: it is deleted: Kustomization/flux-system/apps no longer holds it
+    ");
+}
+
+#[test]
 fn deletions_say_what_is_lost() {
     insta::assert_snapshot!(told(&[("Kustomization/apps", DATA)], &[("Kustomization/apps", "")]), @r"
     Removed Namespace/shop

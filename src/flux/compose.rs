@@ -66,11 +66,38 @@ pub fn may_make(generator: &Generator, name: &str) -> bool {
         if generator.path_pattern.is_none() {
             return &*artifact.name == name;
         }
-        // What stands before the first placeholder and behind the last one.
-        let before = artifact.name.split('{').next().unwrap_or_default();
-        let after = artifact.name.rsplit('}').next().unwrap_or_default();
-        name.starts_with(before) && name.ends_with(after)
+        fits(&artifact.name, name)
     })
+}
+
+/// Whether a name can come of a template such as `{app}-{env}`, in which each
+/// placeholder stands for a character or more.
+fn fits(template: &str, name: &str) -> bool {
+    let (first, placeholders) = template.split_once('{').unwrap_or((template, ""));
+    let Some(mut rest) = name.strip_prefix(first) else {
+        return false;
+    };
+    let literals = placeholders
+        .split('{')
+        .filter_map(|part| part.split_once('}'));
+    let mut literals = literals.map(|(_, literal)| literal).peekable();
+    while let Some(literal) = literals.next() {
+        let Some((at, _)) = rest.char_indices().nth(1).or(Some((rest.len(), ' '))) else {
+            return false;
+        };
+        if rest.is_empty() {
+            return false;
+        }
+        let behind = rest.get(at..).unwrap_or_default();
+        if literals.peek().is_none() {
+            return behind.ends_with(literal);
+        }
+        let Some((_, next)) = behind.split_once(literal) else {
+            return false;
+        };
+        rest = next;
+    }
+    rest.is_empty()
 }
 
 /// The artifacts to make: those of the generator, or those that each folder

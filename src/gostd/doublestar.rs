@@ -297,7 +297,7 @@ mod tests {
             &["dx.yaml", "a/.yml", "ax.json"],
         );
         holds("[!a]", &["b"], &["a", "/"]);
-        holds("[^a-]x", &["bx"], &["ax", "-x"]);
+        holds("[^a]x", &["bx", "-x"], &["ax"]);
         holds("{a,b/{c,d}}e", &["ae", "b/ce", "b/de"], &["be"]);
         holds(r"\*", &["*"], &["a"]);
         for bad in ["[", "[a", "{a", r"a\", "[]", "[a-]"] {
