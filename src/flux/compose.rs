@@ -82,13 +82,11 @@ fn fits(template: &str, name: &str) -> bool {
         .filter_map(|part| part.split_once('}'));
     let mut literals = literals.map(|(_, literal)| literal).peekable();
     while let Some(literal) = literals.next() {
-        let Some((at, _)) = rest.char_indices().nth(1).or(Some((rest.len(), ' '))) else {
-            return false;
-        };
-        if rest.is_empty() {
+        let mut letters = rest.chars();
+        if letters.next().is_none() {
             return false;
         }
-        let behind = rest.get(at..).unwrap_or_default();
+        let behind = letters.as_str();
         if literals.peek().is_none() {
             return behind.ends_with(literal);
         }
