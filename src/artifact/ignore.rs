@@ -11,6 +11,8 @@
 
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use super::{Entry, Kind, Tree, path};
 use crate::diag::Result;
 use crate::gostd::path::Pattern as Glob;
@@ -148,21 +150,31 @@ impl Matcher {
 /// The rules of a folder and of all folders in it, those of a folder before
 /// those of the folders in it.
 fn rules_of_tree(tree: &dyn Tree, folder: &str) -> Result<Vec<Rule>> {
-    let mut rules = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        let entries = tree.list(&folder)?;
-        if (entries.iter()).any(|e| e.name == FILE_NAME && e.kind == Kind::File) {
-            rules.extend(rules_of_file(tree, &folder)?);
+    let mut found = Vec::new();
+    // All folders of one depth are looked through in parallel.
+    let mut level = vec![folder.to_owned()];
+    while !level.is_empty() {
+        let looked = level.par_iter().map(|folder| {
+            let entries = tree.list(folder)?;
+            let has_rules = (entries.iter()).any(|e| e.name == FILE_NAME && e.kind == Kind::File);
+            let rules = has_rules.then(|| rules_of_file(tree, folder)).transpose()?;
+            let inner = entries
+                .iter()
+                .filter(|e| e.kind == Kind::Directory && !e.is_symlink && e.name != ".git")
+                .map(|e| below(folder, &e.name));
+            Ok((rules, inner.collect()))
+        });
+        let looked: Vec<Result<(Option<Vec<Rule>>, Vec<String>)>> = looked.collect();
+        let mut next = Vec::new();
+        for (folder, looked) in level.into_iter().zip(looked) {
+            let (rules, inner) = looked?;
+            found.extend(rules.map(|rules| (folder, rules)));
+            next.extend(inner);
         }
-        let inner = entries
-            .iter()
-            .rev()
-            .filter(|e| e.kind == Kind::Directory && !e.is_symlink && e.name != ".git")
-            .map(|e| below(&folder, &e.name));
-        folders.extend(inner);
+        level = next;
     }
-    Ok(rules)
+    found.sort_by(|(a, _), (b, _)| a.split('/').cmp(b.split('/')));
+    Ok(found.into_iter().flat_map(|(_, rules)| rules).collect())
 }
 
 fn rules_of_file(tree: &dyn Tree, folder: &str) -> Result<Vec<Rule>> {

@@ -1,7 +1,7 @@
 //! Arguments that several commands share, and what they come to together with
 //! `.fluxwright.yaml`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -472,9 +472,7 @@ impl RepositoryArgs {
         source_map: &Arc<SourceMap>,
         recorder: Option<&Arc<Recorder>>,
     ) -> Result<BTreeMap<SourceRef, LocalSource>> {
-        let mut sources = BTreeMap::new();
-        // Many sources may have one path: it is read once.
-        let mut opened: BTreeMap<&str, LocalSource> = BTreeMap::new();
+        let mut named = Vec::new();
         for argument in &self.local_sources {
             let wrong = || {
                 Error::new(
@@ -485,13 +483,25 @@ impl RepositoryArgs {
             };
             let (reference, path) = argument.split_once('=').ok_or_else(wrong)?;
             let source = source_ref(reference).ok_or_else(wrong)?;
-            let local = match opened.get(path) {
-                Some(local) => local.clone(),
-                None => open_watched_source(path, source_map, recorder)
-                    .map_err(|e| e.context(format!("the local source `{reference}`")))?,
+            named.push((source, reference, path));
+        }
+        // Many sources may have one path: it is read once.
+        let paths: BTreeSet<&str> = named.iter().map(|(_, _, path)| *path).collect();
+        let opened = paths.into_par_iter().map(|path| {
+            let local = open_watched_source(path, source_map, recorder);
+            (path, local)
+        });
+        let opened: BTreeMap<&str, Result<LocalSource>> = opened.collect();
+        let mut sources = BTreeMap::new();
+        for (source, reference, path) in named {
+            match opened.get(path) {
+                Some(Ok(local)) => sources.insert(source, local.clone()),
+                Some(Err(e)) => {
+                    let e = e.clone();
+                    return Err(e.context(format!("the local source `{reference}`")));
+                }
+                None => None,
             };
-            opened.insert(path, local.clone());
-            sources.insert(source, local);
         }
         Ok(sources)
     }

@@ -13,10 +13,25 @@ impl Manifest {
     /// # Errors
     ///
     /// `helm/manifest-invalid` for what is no YAML.
-    pub fn node(&self, sources: &SourceMap) -> Result<Option<Node>> {
+    pub fn into_node(mut self, sources: &SourceMap) -> Result<Option<Node>> {
+        let read = match self.read.take() {
+            Some(read) => Some(read),
+            None => self.parse(sources)?,
+        };
+        let Some(mut root) = read else {
+            return Ok(None);
+        };
+        match Places::new(&self.origin, &self.content, sources) {
+            Some(places) => places.put(&mut root),
+            None => root.set_span(self.origin.line(1, sources)),
+        }
+        Ok(Some(root))
+    }
+
+    fn parse(&self, sources: &SourceMap) -> Result<Option<Node>> {
         // Compat: every document is printed with a newline behind it.
         let text = format!("{}\n", self.content);
-        let parsed = yaml::parse_one(&text, FileId::default()).map_err(|e| {
+        yaml::parse_one(&text, FileId::default()).map_err(|e| {
             let line = e.span().line.max(1);
             Error::new(
                 "helm/manifest-invalid",
@@ -27,15 +42,7 @@ impl Manifest {
                 ),
             )
             .at(self.origin.line(line, sources))
-        })?;
-        let Some(mut root) = parsed else {
-            return Ok(None);
-        };
-        match Places::new(&self.origin, &text, sources) {
-            Some(places) => places.put(&mut root),
-            None => root.set_span(self.origin.line(1, sources)),
-        }
-        Ok(Some(root))
+        })
     }
 }
 

@@ -10,7 +10,7 @@ use super::order;
 use super::typed::Fields;
 use crate::diag::{Error, FileId, ObjectRef, Result, SourceMap, Span};
 use crate::gotmpl::{Mark, RandomCall};
-use crate::yaml::{self, Value, resolve::Version};
+use crate::yaml::{self, Data, Node, Style, Value, resolve::Version};
 
 /// What one template file wrote.
 #[derive(Debug)]
@@ -45,6 +45,9 @@ pub struct Manifest {
     pub namespace: Arc<str>,
     /// Where its lines come from.
     pub origin: Origin,
+    /// The object as it was read for its head, where a newline behind the text
+    /// changes nothing in it.
+    pub(super) read: Option<Node>,
 }
 
 impl Manifest {
@@ -305,12 +308,27 @@ impl Head {
     }
 }
 
-fn head(document: &str) -> Result<Head> {
+fn read(document: &str) -> Result<(Head, Option<Node>)> {
     let text = yaml::text::decode(document.as_bytes())?;
     let Some(node) = yaml::parse_one(&text, FileId::default())? else {
-        return Ok(Head::default());
+        return Ok((Head::default(), None));
     };
-    let value = yaml::decode(&node, Version::V2)?;
+    let head = head(&node)?;
+    Ok((head, (!ends_in_block(&node)).then_some(node)))
+}
+
+/// Whether what stands last is a block scalar, whose end depends on newlines.
+fn ends_in_block(node: &Node) -> bool {
+    match node.data() {
+        Data::Sequence(items) => items.last().is_some_and(ends_in_block),
+        Data::Mapping(entries) => entries.last().is_some_and(|e| ends_in_block(&e.value)),
+        Data::Scalar(_) => matches!(node.style(), Style::Literal | Style::Folded),
+        Data::Alias(_) => false,
+    }
+}
+
+fn head(node: &Node) -> Result<Head> {
+    let value = yaml::decode(node, Version::V2)?;
     let wrong = |message: String| Error::new("helm/manifest-invalid", message).at(node.span());
     let namespace = value
         .get("metadata")
@@ -340,7 +358,7 @@ fn head(document: &str) -> Result<Head> {
 }
 
 fn add(sorted: &mut Sorted, document: &str, origin: Origin, sources: &SourceMap) -> Result<()> {
-    let head = head(document).map_err(|e| {
+    let (head, read) = read(document).map_err(|e| {
         let path = &origin.output.path;
         let line = e.span().line.max(1);
         Error::new(
@@ -372,6 +390,7 @@ fn add(sorted: &mut Sorted, document: &str, origin: Origin, sources: &SourceMap)
         name: head.name,
         namespace: head.namespace,
         origin,
+        read,
     };
     let Some(hook) = hook else {
         sorted.manifests.push(manifest);

@@ -13,7 +13,7 @@ use super::resmap::ResMap;
 use super::resource::{LOCAL_CONFIG, ORIGIN, Resource, TRANSFORMATIONS};
 use super::target::{Accumulator, Target};
 use super::transform::{Transform as _, hash, labels, name_reference, sort, variables};
-use super::{Options, Output, Reorder, documents, post_render};
+use super::{Options, Output, Reorder, ahead, documents, post_render};
 use crate::diag::{Error, Finding, Findings, Result, Severity, Span};
 use crate::resource::Files;
 use crate::schema::kustomize::OpenApi;
@@ -62,6 +62,7 @@ pub fn build(files: &Files, folder: &str, options: &Options<'_>) -> Result<Outpu
     let mut target = Target::load(&loader, options.kustomization.as_ref(), &mut context)?;
     target.set_openapi(&loader, &mut context)?;
     target.start_origin();
+    ahead::read(files, loader.root(), target.resources());
     let start = Accumulator {
         map: post_render::read(options.objects.clone(), &context)?,
         ..Accumulator::default()

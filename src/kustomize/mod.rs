@@ -19,6 +19,7 @@
 //! At the top, once: hashes in names, references to names that changed, vars,
 //! and the order of the output.
 
+mod ahead;
 mod build;
 mod config;
 mod crds;

@@ -161,6 +161,11 @@ impl Target {
         })
     }
 
+    /// What it names under `resources`.
+    pub(super) fn resources(&self) -> impl Iterator<Item = &str> {
+        self.kustomization.resources.iter().map(|entry| &**entry)
+    }
+
     /// Begins to note where objects come from, if that was asked for.
     pub(super) fn start_origin(&mut self) {
         if !self.kustomization.build_metadata.is_empty() {

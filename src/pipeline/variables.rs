@@ -30,6 +30,10 @@ impl<K: Clone> Providers<K> {
     /// Notes that `owner` renders `object`; objects without a namespace lie in
     /// `namespace`.
     pub(super) fn add(&mut self, owner: &K, object: &Node, namespace: &Arc<str>) {
+        let kind = object.get("kind").and_then(Node::text);
+        if !matches!(kind, Some("ConfigMap" | "Secret")) {
+            return;
+        }
         let id = ResId::of(object);
         if !is_provider(&id) || is_sealed(object) {
             return;

@@ -29,8 +29,17 @@ impl Gvk {
 
     /// The fields `apiVersion` and `kind` of an object; empty where absent.
     pub fn of(object: &Node) -> Gvk {
-        let text = |key| object.get(key).and_then(Node::text).unwrap_or_default();
-        Gvk::new(text("apiVersion"), text("kind"))
+        let text = |key| object.get(key).and_then(Node::shared_text).cloned();
+        let api_version = text("apiVersion").unwrap_or_default();
+        let (group, version) = match api_version.split_once('/') {
+            Some((group, version)) => (group.into(), version.into()),
+            None => (Arc::default(), api_version),
+        };
+        Gvk {
+            group,
+            version,
+            kind: text("kind").unwrap_or_default(),
+        }
     }
 
     /// The `apiVersion`.

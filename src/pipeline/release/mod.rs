@@ -277,12 +277,14 @@ fn make(release: &HelmRelease, context: &Context<'_>, asked: &Arc<AtomicBool>) -
     findings.extend(rendered.findings);
 
     let mut objects = Vec::new();
-    for manifest in &rendered.manifests {
-        objects.extend(manifest.node(sources)?);
+    for manifest in rendered.manifests {
+        objects.extend(manifest.into_node(sources)?);
     }
     let mut hooks = Vec::new();
-    for hook in rendered.hooks.iter().filter(|_| !release.disables_hooks) {
-        hooks.extend(hook.manifest.node(sources)?);
+    if !release.disables_hooks {
+        for hook in rendered.hooks {
+            hooks.extend(hook.manifest.into_node(sources)?);
+        }
     }
     let steps = steps(release);
     let mut run = |objects| -> Result<Vec<Node>> {

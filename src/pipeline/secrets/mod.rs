@@ -4,6 +4,8 @@
 //! same in clear, with marks on every secret value; at the end, digests in the
 //! place of those values. Without a key, placeholders stand in.
 
+use rayon::prelude::*;
+
 use crate::diag::{Findings, Result};
 use crate::flux::api::Kustomization;
 use crate::resource::{Files, ResId};
@@ -102,7 +104,7 @@ impl Secrets {
     /// Puts digests in place of all secret values, unless they are to be shown,
     /// and takes them out of messages. Nobody sees a cluster before.
     pub(super) fn hide(&self, cluster: &mut Cluster) {
-        for unit in &mut cluster.units {
+        cluster.units.par_iter_mut().for_each(|unit| {
             match &mut unit.outcome {
                 Ok(objects) => {
                     for object in objects {
@@ -120,7 +122,7 @@ impl Secrets {
             for name in unit.parent.iter_mut().map(|parent| &mut parent.name) {
                 *name = self.redact(name).into();
             }
-        }
+        });
     }
 
     /// Puts digests in place of secret values; gives whether there are any.

@@ -12,6 +12,9 @@ use super::super::resolve::Version;
 use super::super::{Comments, Style};
 use super::scalar::{Analysis, is_break};
 
+/// Indentation is written in pieces of this.
+const BLANKS: &str = "                                ";
+
 /// What an emitter is asked for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Config {
@@ -214,7 +217,9 @@ impl Emitter {
             self.put_break('\n');
         }
         while self.column < indent {
-            self.put(' ');
+            let missing = (indent - self.column).min(BLANKS.len());
+            self.out.push_str(&BLANKS[..missing]);
+            self.column += missing;
         }
         self.whitespace = true;
         self.foot_indent = None;

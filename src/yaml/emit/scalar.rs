@@ -46,9 +46,19 @@ impl Analysis {
         let (mut leading, mut trailing_space, mut trailing_break) = (false, false, false);
         let (mut break_space, mut space_break) = (false, false);
         let (mut after_space, mut after_break, mut after_white) = (false, false, true);
-        let mut chars = text.char_indices().peekable();
-        while let Some((i, c)) = chars.next() {
-            let next = chars.peek().map(|(_, c)| *c);
+        let mut at = 0;
+        while let Some(rest) = text.get(at..) {
+            let i = at;
+            let run = if i == 0 { 0 } else { dull_run(rest) };
+            if run > 0 {
+                at += run;
+                (after_space, after_break, after_white) = (false, false, false);
+                continue;
+            }
+            let mut chars = rest.chars();
+            let Some(c) = chars.next() else { break };
+            at += c.len_utf8();
+            let next = chars.next();
             let before_white = next.is_none_or(|c| matches!(c, ' ' | '\t'));
             if i == 0 {
                 match c {
@@ -160,6 +170,24 @@ fn is_simple(text: &[u8]) -> bool {
         })
 }
 
+/// How many bytes at the beginning say nothing about the style, wherever they
+/// stand but at the very beginning: printable ASCII save for blanks and
+/// indicators.
+fn dull_run(text: &str) -> usize {
+    const DULL: [bool; 256] = {
+        let mut dull = [false; 256];
+        let mut b = b'!';
+        while b <= b'~' {
+            dull[b as usize] = !matches!(b, b',' | b'?' | b'[' | b']' | b'{' | b'}' | b':' | b'#');
+            b += 1;
+        }
+        dull
+    };
+    let bytes = text.as_bytes();
+    let end = bytes.iter().position(|b| !DULL[usize::from(*b)]);
+    end.unwrap_or(bytes.len())
+}
+
 /// Compat: `is_printable` of `yamlprivateh.go`.
 fn is_printable(c: char) -> bool {
     matches!(c,
@@ -195,7 +223,7 @@ impl Emitter {
         if !may_fold || self.fits(text) {
             self.put_str(text);
         } else {
-            self.write_folding(text, |_, _| true, false);
+            self.write_folding(text, |_| true, false);
         }
         if !silent {
             self.whitespace = false;
@@ -211,7 +239,7 @@ impl Emitter {
             self.put_str(&text.replace('\'', "''"));
         } else {
             let last = text.len() - 1;
-            self.write_folding(text, |i, _| i > 0 && i < last, true);
+            self.write_folding(text, |i| i > 0 && i < last, true);
         }
         self.write_indicator("'", false);
         self.whitespace = false;
@@ -219,26 +247,31 @@ impl Emitter {
     }
 
     /// Writes text of one line, which is broken at blanks beyond the width.
-    fn write_folding(&mut self, text: &str, may_break: impl Fn(usize, char) -> bool, quoted: bool) {
-        let mut after_space = false;
-        let mut chars = text.char_indices().peekable();
-        while let Some((i, c)) = chars.next() {
-            if c == ' ' {
-                let doubled = chars.peek().is_some_and(|(_, c)| *c == ' ');
-                if !after_space && self.column > self.config.width && !doubled && may_break(i, c) {
+    fn write_folding(&mut self, text: &str, may_break: impl Fn(usize) -> bool, quoted: bool) {
+        let mut at = 0;
+        for (n, word) in text.split(' ').enumerate() {
+            if n > 0 {
+                // The blank before the word, of several the last alone is none
+                // to break at, and the first only where no other follows.
+                let doubled = word.is_empty() && at + 1 < text.len();
+                let after_space = text.as_bytes().get(at.wrapping_sub(1)) == Some(&b' ');
+                if !after_space && self.column > self.config.width && !doubled && may_break(at) {
                     self.write_indent();
                 } else {
                     self.put(' ');
                 }
-                after_space = true;
-            } else {
-                if quoted && c == '\'' {
-                    self.put('\'');
-                }
-                self.put(c);
-                self.indention = false;
-                after_space = false;
+                at += 1;
             }
+            if word.is_empty() {
+                continue;
+            }
+            if quoted && word.contains('\'') {
+                self.put_str(&word.replace('\'', "''"));
+            } else {
+                self.put_str(word);
+            }
+            self.indention = false;
+            at += word.len();
         }
     }
 
