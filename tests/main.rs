@@ -26,6 +26,7 @@ mod get;
 mod graph;
 #[cfg(feature = "git")]
 mod history;
+mod hostile;
 mod kustomize;
 mod layering;
 mod program;

@@ -189,7 +189,10 @@ fn check_spans(node: &Node, lines: &[&str]) {
 /// Whether a node can begin with this text.
 fn begins(node: &Node, here: &str) -> bool {
     // A tag or an anchor stands before what it belongs to.
-    if node.is_tagged() || node.anchor().is_some() || here.starts_with("! ") || here == "!" {
+    let is_bare_tag = here
+        .strip_prefix('!')
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', ',', ']', '}']));
+    if node.is_tagged() || node.anchor().is_some() || is_bare_tag {
         return here.starts_with(['!', '&']);
     }
     match node.data() {

@@ -54,7 +54,7 @@ pub(super) fn failed(
     } else {
         "helm/template-error"
     };
-    let mut error = Error::new(rule, failure.helm_message());
+    let mut error = Error::new(rule, shortened(failure.helm_message()));
     if failure.exhausted().is_some() {
         error = error.help("raise the limits with --max-steps and --max-bytes if this is meant");
     }
@@ -70,6 +70,24 @@ pub(super) fn failed(
         error = error.help(help_on(&path, &chart, root, values, sources));
     }
     error
+}
+
+/// A message without its middle where it is long: a template that includes
+/// itself is named once for each time.
+fn shortened(message: String) -> String {
+    const KEPT: usize = 800;
+    if message.len() <= 3 * KEPT {
+        return message;
+    }
+    let start = message.floor_char_boundary(KEPT);
+    let end = message.ceil_char_boundary(message.len() - KEPT);
+    let (first, last) = (message.get(..start), message.get(end..));
+    format!(
+        "{} [{} bytes left out] {}",
+        first.unwrap_or_default(),
+        end - start,
+        last.unwrap_or_default()
+    )
 }
 
 /// The template of that path, and the names of the charts that it lies in

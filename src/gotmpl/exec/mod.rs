@@ -26,7 +26,7 @@ use super::function::Functions;
 use super::limits::{Exhausted, Limits, Meter};
 use super::set::{Set, Template};
 use super::tree::{Branch, LoopVariables, Node, NodeId, Source};
-use super::value::{Kind, Operand, Text, Value};
+use super::value::{Kind, Map, Operand, Text, Value};
 use crate::gostd::regexp::Regexp;
 use crate::gostd::strconv::quote;
 use crate::yaml;
@@ -362,7 +362,13 @@ impl Machine {
         let result = self.walk(&mut frame, dot, template.root);
         self.templates -= 1;
         self.variables.truncate(base);
-        result.map(|_| ())
+        match result {
+            Ok(_) => Ok(()),
+            Err(failure) if matches!(*failure, Failure::Exhausted(_)) => {
+                Err(self.error_with(&frame, "stopped", Some(failure)))
+            }
+            Err(failure) => Err(failure),
+        }
     }
 
     /// Executes a template on its own and gives what it writes.
@@ -527,7 +533,7 @@ impl Machine {
             Value::Map(map) => {
                 let boxed = map.map_type().boxed;
                 self.meter
-                    .take_bytes(map.len() * 2 * size_of::<Value>())
+                    .take_bytes(Map::bytes(map.len()))
                     .map_err(exhausted)?;
                 for (key, value) in map.to_entries() {
                     let key = Operand::plain(Value::Text(key));

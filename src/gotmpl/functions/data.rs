@@ -75,8 +75,10 @@ fn to_yaml_pretty(context: &mut Context<'_>, value: Value) -> CallResult<String>
 
 /// Reads YAML text as plain data.
 fn read_yaml(context: &mut Context<'_>, text: &Text) -> CallResult<Result<yaml::Value, String>> {
-    // Nodes are larger than their text.
-    context.take_bytes(text.len() * 8)?;
+    // Nodes are larger than their text, and each takes a character to begin.
+    let begins = |b: &&u8| matches!(b, b',' | b':' | b'-' | b'\n' | b'[' | b'{' | b'?');
+    let nodes = text.as_bytes().iter().filter(begins).count();
+    context.take_bytes(text.len() * 2 + nodes.saturating_mul(160))?;
     Ok(parse_yaml(text.as_bytes())
         .map_err(|e| format!("error converting YAML to JSON: {}", go_yaml_message(&e))))
 }

@@ -50,7 +50,7 @@ fn dict(context: &mut Context<'_>, pairs: Rest<Value>) -> CallResult<Map> {
         let key = strval(context, &key)?;
         entries.insert(key, pairs.next().unwrap_or_else(|| Value::text("")));
     }
-    context.take_bytes(entries.len() * 2 * size_of::<Value>())?;
+    context.take_bytes(Map::bytes(entries.len()))?;
     Ok(Map::any(entries))
 }
 
@@ -59,7 +59,7 @@ fn get(dict: Map, key: Text) -> Value {
 }
 
 fn set(context: &mut Context<'_>, dict: Map, key: Text, value: Value) -> CallResult<Map> {
-    context.take_bytes(2 * size_of::<Value>())?;
+    context.take_bytes(4 * size_of::<Value>())?;
     match dict.change(|entries| entries.insert(key, value)) {
         Some(_) => Ok(dict.typed(MapType::ANY)),
         None => Err(CallError::new("assignment to entry in nil map")),
@@ -142,7 +142,7 @@ fn values(context: &mut Context<'_>, dict: Map) -> CallResult<List> {
 }
 
 fn pick(context: &mut Context<'_>, dict: Map, keys: Rest<Text>) -> CallResult<Map> {
-    context.take_bytes(keys.0.len() * 2 * size_of::<Value>())?;
+    context.take_bytes(Map::bytes(keys.0.len()))?;
     let picked = keys
         .0
         .into_iter()
@@ -151,7 +151,7 @@ fn pick(context: &mut Context<'_>, dict: Map, keys: Rest<Text>) -> CallResult<Ma
 }
 
 fn omit(context: &mut Context<'_>, dict: Map, keys: Rest<Text>) -> CallResult<Map> {
-    context.take_bytes(dict.len() * 2 * size_of::<Value>())?;
+    context.take_bytes(Map::bytes(dict.len()))?;
     let mut entries = dict.to_entries();
     for key in &keys.0 {
         entries.remove(key);
@@ -194,7 +194,7 @@ fn merge_into(
         return Err(CallError::new("dicts nest too deep to be merged"));
     }
     let entries = other.to_entries();
-    context.take_bytes(entries.len() * 2 * size_of::<Value>())?;
+    context.take_bytes(Map::bytes(entries.len()))?;
     for (key, new) in entries {
         if matches!(new, Value::Nil) {
             if overwrite {

@@ -70,7 +70,7 @@ fn items_of(value: &Value, what: &str) -> CallResult<Vec<Value>> {
 
 /// Counts the items of a list that is about to be made.
 fn take(context: &mut Context<'_>, count: usize) -> CallResult<()> {
-    context.take_bytes(count.saturating_mul(size_of::<Value>()))
+    context.take_bytes(List::bytes(count))
 }
 
 fn list(items: Rest<Value>) -> List {

@@ -278,9 +278,10 @@ fn spaced(
             out.push(b' ');
         }
         let text = strval(context, value)?;
+        let before = out.len();
         show(&mut out, &text);
+        context.take_bytes(out.len() - before)?;
     }
-    context.take_bytes(out.len())?;
     Ok(out.into())
 }
 
@@ -295,11 +296,12 @@ fn squote(context: &mut Context<'_>, values: Rest<Value>) -> CallResult<Text> {
     // Compat: `%v` prints the bytes of a byte slice as numbers.
     let mut out = Vec::new();
     for value in values.0.iter().filter(|v| !matches!(v, Value::Nil)) {
+        let text = plain(context, value)?;
+        context.take_bytes(text.len() + 3)?;
         out.extend_from_slice(if out.is_empty() { b"'" } else { b" '" });
-        out.extend_from_slice(plain(context, value)?.as_bytes());
+        out.extend_from_slice(text.as_bytes());
         out.push(b'\'');
     }
-    context.take_bytes(out.len())?;
     Ok(out.into())
 }
 
@@ -310,9 +312,10 @@ fn cat(context: &mut Context<'_>, values: Rest<Value>) -> CallResult<Text> {
         if i > 0 {
             out.push(b' ');
         }
-        out.extend_from_slice(plain(context, value)?.as_bytes());
+        let text = plain(context, value)?;
+        context.take_bytes(text.len() + 1)?;
+        out.extend_from_slice(text.as_bytes());
     }
-    context.take_bytes(out.len())?;
     Ok(out.into())
 }
 
@@ -449,7 +452,20 @@ fn to_strings(context: &mut Context<'_>, list: Value) -> CallResult<List> {
 
 fn join(context: &mut Context<'_>, separator: Text, list: Value) -> CallResult<Text> {
     let texts = strslice(context, &list)?;
-    let mut out = Vec::new();
+    // Paid for before it is made: few texts may stand in many places.
+    let length = texts.with(|items| {
+        let lengths = items.iter().map(|item| match item {
+            Value::Text(text) => text.len(),
+            _ => 0,
+        });
+        let separators = items
+            .len()
+            .saturating_sub(1)
+            .saturating_mul(separator.len());
+        lengths.fold(separators, usize::saturating_add)
+    });
+    context.take_bytes(length)?;
+    let mut out = Vec::with_capacity(length);
     texts.with(|items| {
         for (i, item) in items.iter().enumerate() {
             if i > 0 {
@@ -460,7 +476,6 @@ fn join(context: &mut Context<'_>, separator: Text, list: Value) -> CallResult<T
             }
         }
     });
-    context.take_bytes(out.len())?;
     Ok(out.into())
 }
 
@@ -483,7 +498,8 @@ fn parts(
         text.matches(&*separator).count() + 1
     };
     let number = found.min(most);
-    context.take_bytes(text.len() + number * size_of::<Value>())?;
+    // A text of its own takes two words more than its bytes.
+    context.take_bytes(text.len() + number.saturating_mul(2 * size_of::<Value>()))?;
     if separator.is_empty() {
         // Between any two characters.
         let mut parts = Vec::with_capacity(number);
@@ -502,21 +518,24 @@ fn parts(
     Ok(text.splitn(number, &*separator).map(Text::from).collect())
 }
 
-fn numbered(parts: Vec<Text>) -> Value {
+fn numbered(context: &mut Context<'_>, parts: Vec<Text>) -> CallResult {
+    context.take_bytes(Map::bytes(parts.len()) + 32 * parts.len())?;
     let entries = parts
         .into_iter()
         .enumerate()
         .map(|(i, part)| (Text::from(format!("_{i}")), Value::Text(part)))
         .collect();
-    Map::new(MapType::TEXTS, entries).into()
+    Ok(Map::new(MapType::TEXTS, entries).into())
 }
 
 fn split(context: &mut Context<'_>, separator: Text, text: Text) -> CallResult {
-    Ok(numbered(parts(context, &separator, &text, -1)?))
+    let parts = parts(context, &separator, &text, -1)?;
+    numbered(context, parts)
 }
 
 fn splitn(context: &mut Context<'_>, separator: Text, number: Int, text: Text) -> CallResult {
-    Ok(numbered(parts(context, &separator, &text, number.0)?))
+    let parts = parts(context, &separator, &text, number.0)?;
+    numbered(context, parts)
 }
 
 fn split_list(context: &mut Context<'_>, separator: Text, text: Text) -> CallResult<List> {

@@ -131,7 +131,8 @@ pub fn deep_equal(a: &Value, b: &Value, meter: &mut Meter) -> Result<bool, Exhau
 
 #[expect(clippy::float_cmp, reason = "as Go compares")]
 fn deep_equal_at(a: &Value, b: &Value, meter: &mut Meter, depth: usize) -> Result<bool, Exhausted> {
-    meter.take_steps(1)?;
+    // Each looks at both.
+    meter.take_steps(4)?;
     if depth > MAX_DEPTH {
         return Ok(false);
     }

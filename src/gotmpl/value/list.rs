@@ -75,6 +75,11 @@ impl List {
         }
     }
 
+    /// The bytes that a slice of so many items takes, what they hold apart.
+    pub fn bytes(items: usize) -> usize {
+        items.saturating_mul(size_of::<Value>()).saturating_add(64)
+    }
+
     /// `[]interface {}`
     pub fn any(items: Vec<Value>) -> List {
         List::new(ListType::ANY, items)

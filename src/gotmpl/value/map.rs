@@ -112,6 +112,13 @@ impl Map {
         }
     }
 
+    /// The bytes that a map of so many entries takes, keys and values apart:
+    /// its tree has nodes of eleven, of which half may be empty.
+    pub fn bytes(entries: usize) -> usize {
+        const NODE: usize = 11 * (size_of::<Text>() + size_of::<Value>()) + 16;
+        entries.div_ceil(6).saturating_mul(NODE).saturating_add(48)
+    }
+
     /// `map[string]interface {}`
     pub fn any(entries: Entries) -> Map {
         Map::new(MapType::ANY, entries)

@@ -82,7 +82,8 @@ impl Value {
                 "json: unsupported value: nested deeper than {MAX_DEPTH} levels"
             )));
         }
-        meter.take_bytes(size_of::<Value>())?;
+        // What is printed of it later is paid for here: blanks before it, too.
+        meter.take_bytes(self.shallow_bytes() + 2 * depth)?;
         Ok(match self {
             Value::Nil => yaml::Value::Null,
             Value::Bool(b) => yaml::Value::Bool(*b),
@@ -128,6 +129,16 @@ impl Value {
         })
     }
 
+    /// The bytes of the value itself, without what it holds.
+    fn shallow_bytes(&self) -> usize {
+        match self {
+            Value::Text(text) => size_of::<Value>() + text.len(),
+            Value::List(list) => List::bytes(list.len()),
+            Value::Map(map) => Map::bytes(map.len()),
+            _ => size_of::<Value>(),
+        }
+    }
+
     /// A copy that shares no list and no map with this value.
     ///
     /// # Errors
@@ -143,7 +154,7 @@ impl Value {
                 "the value nests deeper than {MAX_DEPTH} levels"
             )));
         }
-        meter.take_bytes(size_of::<Value>())?;
+        meter.take_bytes(self.shallow_bytes())?;
         Ok(match self {
             Value::List(list) if !list.is_nil() => {
                 let items = list.with(|items| {
