@@ -227,13 +227,15 @@ fn chart(
         .into_iter()
         .filter(|(name, _)| !name.starts_with(['_', '.']))
         .collect();
+    let read_values = || match parts.values {
+        Some(file) => Defaults::read(file, sources),
+        None => Ok(Defaults::default()),
+    };
     // Values and subcharts are read side by side; the first error counts.
-    let (values, dependencies) = rayon::join(
-        || match parts.values {
-            Some(file) => Defaults::read(file, sources),
-            None => Ok(Defaults::default()),
-        },
-        || {
+    let (values, dependencies) = if charts.is_empty() {
+        (read_values(), Vec::new())
+    } else {
+        rayon::join(read_values, || {
             charts
                 .into_par_iter()
                 .map(|(name, files)| {
@@ -243,8 +245,8 @@ fn chart(
                     })
                 })
                 .collect::<Vec<_>>()
-        },
-    );
+        })
+    };
     Ok(Arc::new(Chart {
         values: values?,
         dependencies: dependencies.into_iter().collect::<Result<_>>()?,

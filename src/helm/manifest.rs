@@ -9,11 +9,11 @@ use super::chart::ChartFile;
 use super::order;
 use super::typed::Fields;
 use crate::diag::{Error, FileId, ObjectRef, Result, SourceMap, Span};
-use crate::gotmpl::{Mark, RandomCall};
+use crate::gotmpl::{Mark, RandomCall, RandomCounts};
 use crate::yaml::{self, Data, Node, Style, Value, resolve::Version};
 
 /// What one template file wrote.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Output {
     /// The path of the template below its root chart, with the names that
     /// charts go by.
@@ -26,6 +26,12 @@ pub(super) struct Output {
     pub(super) marks: Vec<Mark>,
     /// The calls in it whose results are random, or depend on the time.
     pub(super) random: Vec<RandomCall>,
+    /// How often random values were given before.
+    pub(super) counts: RandomCounts,
+    /// The number of the template among all of the release.
+    pub(super) template: usize,
+    /// Whether it changed what later templates see.
+    pub(super) leaves_changes: bool,
 }
 
 /// An object as a template wrote it.

@@ -11,6 +11,7 @@
 //!
 //! Reproduced: Helm 4.3.1, as helm-controller 1.6 calls it.
 
+mod again;
 mod archive;
 mod capabilities;
 mod chart;
@@ -18,6 +19,7 @@ mod coalesce;
 mod dependencies;
 mod document;
 mod errors;
+mod execute;
 mod ignore;
 mod load;
 mod lookup;

@@ -12,10 +12,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::again::Sites;
 use super::chart::ChartFile;
 use super::manifest::{Manifest, Output, Sorted};
 use crate::diag::{FileId, Finding, Severity, SourceMap};
-use crate::gotmpl::{Disturbance, RandomCall, Seed};
+use crate::gotmpl::{RandomCall, Seed};
 use crate::yaml::{self, Data, Node};
 
 /// How many calls are looked at one by one; those behind them are looked at
@@ -38,35 +39,20 @@ pub(super) fn calls(outputs: &[Output]) -> Vec<RandomCall> {
 
 /// What is told of calls: where their results land.
 ///
-/// `again` renders again with a disturbance; none where that takes too long or
-/// is refused.
+/// `landings` says which objects differ, and in which fields, when the calls at
+/// some places give something else; none where that cannot be seen.
 pub(super) fn findings(
     calls: &[RandomCall],
     seed: &Seed,
-    rendered: &Sorted,
-    again: impl Fn(Disturbance) -> Option<Sorted>,
+    landings: impl Fn(&Sites) -> Option<Vec<(Manifest, Vec<String>)>>,
     place: impl Fn(&RandomCall) -> crate::diag::Span,
     sources: &SourceMap,
 ) -> Vec<Finding> {
-    // Keys and hashes are other ones there, whatever is disturbed.
-    let is_cheapened = |call: &RandomCall| {
-        call.function.starts_with("gen") || matches!(call.function, "bcrypt" | "htpasswd")
-    };
     let is_secret = matches!(seed, Seed::Secret(_));
     let told: Vec<&RandomCall> = calls
         .iter()
         .filter(|call| call.is_clock || !is_secret)
         .collect();
-    if told.is_empty() {
-        return Vec::new();
-    }
-    let cheap;
-    let before = if calls.iter().any(is_cheapened) {
-        cheap = again(Disturbance::default());
-        cheap.as_ref().filter(|cheap| cheap.len() == rendered.len())
-    } else {
-        Some(rendered)
-    };
     let singles = told.len().min(MAX_SITES - 1);
     let (first, rest) = told
         .split_at_checked(singles)
@@ -76,19 +62,14 @@ pub(super) fn findings(
     for group in groups {
         let Some(call) = group.first() else { continue };
         let sites = group.iter().map(|c| (c.file.clone(), c.place)).collect();
-        let landings = before.and_then(|before| {
-            let after = again(Disturbance { sites })?;
-            differences(before, &after)
-        });
         let span = place(call);
-        let Some(landings) = landings else {
+        let Some(landings) = landings(&sites) else {
             findings.push(finding(call, None).at(span, sources));
             continue;
         };
-        for (index, fields) in landings {
-            let manifest = rendered.all().nth(index);
-            let landing = manifest.map(|manifest| (manifest, &*fields));
-            findings.push(finding(call, landing).at(span, sources));
+        for (manifest, fields) in &landings {
+            let landing = finding(call, Some((manifest, fields)));
+            findings.push(landing.at(span, sources));
         }
     }
     findings
@@ -134,14 +115,14 @@ fn finding(call: &RandomCall, landing: Option<(&Manifest, &[String])>) -> Findin
     finding
 }
 
-/// The objects that differ, by their number, and the fields in them; none where
-/// the objects are not the same ones.
-fn differences(before: &Sorted, after: &Sorted) -> Option<Vec<(usize, Vec<String>)>> {
+/// The objects that differ, and the fields in them; none where the objects are
+/// not the same ones.
+pub(super) fn differences(before: &Sorted, after: &Sorted) -> Option<Vec<(Manifest, Vec<String>)>> {
     if before.len() != after.len() {
         return None;
     }
     let mut found = Vec::new();
-    for (i, (a, b)) in before.all().zip(after.all()).enumerate() {
+    for (a, b) in before.all().zip(after.all()) {
         if (&a.path, &a.kind) != (&b.path, &b.kind) {
             return None;
         }
@@ -149,7 +130,7 @@ fn differences(before: &Sorted, after: &Sorted) -> Option<Vec<(usize, Vec<String
             let fields = differing_fields(&a.content, &b.content);
             // What differs in comments alone is no value.
             if fields.as_ref().is_none_or(|fields| !fields.is_empty()) {
-                found.push((i, fields.unwrap_or_default()));
+                found.push((a.clone(), fields.unwrap_or_default()));
             }
         }
     }

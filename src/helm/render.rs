@@ -3,26 +3,21 @@
 //! Compat: Helm 4.3.1 `pkg/action/install.go`, `pkg/action/action.go`
 //! `renderResources`, `pkg/engine/engine.go`.
 
-use std::rc::Rc;
 use std::sync::Arc;
 
-use rayon::prelude::*;
-
+use super::again::Trials;
 use super::capabilities::Capabilities;
 use super::chart::{Chart, ChartFile};
 use super::coalesce::{self, Nulls, Warnings};
 use super::dependencies::{Instance, is_compatible};
 use super::errors;
 use super::manifest::{self, Hook, Manifest, Output};
-use super::objects::{CapabilitiesObject, Files, VALUES};
 use super::random;
 use super::schema::RemoteSchemas;
 use super::user::UserValues;
 use crate::diag::{Error, Finding, Findings, Result, Severity, SourceMap};
-use crate::gotmpl::value::{Entries, List, Map, MapType, Text, Value};
-use crate::gotmpl::{
-    self, Disturbance, Environment, Limits, Machine, MissingKey, RandomCall, Set, World,
-};
+use crate::gotmpl::value::Map;
+use crate::gotmpl::{self, Limits, RandomCall, World};
 
 /// What a release is called.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -145,25 +140,15 @@ pub fn render(
     })
 }
 
-struct Rendering<'r> {
+/// A release that is being rendered.
+pub(super) struct Rendering<'r> {
     chart: &'r Arc<Chart>,
-    values: &'r UserValues,
-    release: &'r ReleaseOptions,
-    capabilities: &'r Arc<Capabilities>,
-    options: &'r RenderOptions,
-    sources: &'r SourceMap,
+    pub(super) values: &'r UserValues,
+    pub(super) release: &'r ReleaseOptions,
+    pub(super) capabilities: &'r Arc<Capabilities>,
+    pub(super) options: &'r RenderOptions,
+    pub(super) sources: &'r SourceMap,
     findings: Findings,
-}
-
-/// A template file of a release.
-struct Renderable {
-    /// The path below the root chart.
-    path: Arc<str>,
-    /// The path of the chart's templates.
-    base: Arc<str>,
-    file: Arc<ChartFile>,
-    /// What the templates of the chart see.
-    scope: Map,
 }
 
 impl Rendering<'_> {
@@ -183,8 +168,16 @@ impl Rendering<'_> {
         let (instance, values) = self.compose()?;
         self.check_kube_version()?;
         let world = self.options.world.clone();
-        let outputs = self.execute(&instance, &values, self.options.limits, world)?;
+        let prepared = self.prepare(&instance, &values)?;
+        prepared.watch();
+        let outputs = self.execute(&instance, &prepared, self.options.limits, world)?;
         let calls = random::calls(&outputs);
+        let asking: Vec<Output> = if calls.is_empty() {
+            Vec::new()
+        } else {
+            let matters = |o: &&Output| o.leaves_changes || !o.random.is_empty();
+            outputs.iter().filter(matters).cloned().collect()
+        };
         let (notes, outputs): (Vec<Output>, Vec<Output>) = outputs
             .into_iter()
             .partition(|output| output.path.ends_with("NOTES.txt"));
@@ -217,7 +210,7 @@ impl Rendering<'_> {
             );
         }
         if invalid.is_none() && !calls.is_empty() {
-            let again = |disturbance| self.disturbed(disturbance).ok();
+            let trials = Trials::new(&self, &instance, &prepared, asking);
             let place = |call: &RandomCall| {
                 let file = errors::file_at(&instance, &call.file).map(|(_, file)| file);
                 let description = self.chart.metadata_file();
@@ -226,8 +219,7 @@ impl Rendering<'_> {
             let told = random::findings(
                 &calls,
                 &self.options.world.seed,
-                &sorted,
-                again,
+                |sites| trials.landings(sites),
                 place,
                 self.sources,
             );
@@ -245,30 +237,6 @@ impl Rendering<'_> {
             findings: self.findings,
             invalid,
         })
-    }
-
-    /// The objects that are there when some calls give something else.
-    ///
-    /// # Errors
-    ///
-    /// As the rendering itself, and where it takes more than its share.
-    fn disturbed(&self, disturbance: Disturbance) -> Result<manifest::Sorted> {
-        const SHARE: u64 = 32;
-        let limits = self.options.limits;
-        let limits = Limits {
-            steps: limits.steps / SHARE,
-            bytes: limits.bytes / SHARE * 4,
-            ..limits
-        };
-        let world = World {
-            disturbance: Some(Arc::new(disturbance)),
-            ..self.options.world.clone()
-        };
-        // Templates can change values: each rendering has its own.
-        let (instance, values, _) = self.coalesce()?;
-        let mut outputs = self.execute(&instance, &values, limits, world)?;
-        outputs.retain(|output| !output.path.ends_with("NOTES.txt"));
-        manifest::sort(outputs, self.sources)
     }
 
     fn warn(&mut self, rule: &'static str, message: impl Into<String>) {
@@ -340,7 +308,7 @@ impl Rendering<'_> {
         Ok((instance, values))
     }
 
-    fn coalesce(&self) -> Result<(Instance, Map, Warnings)> {
+    pub(super) fn coalesce(&self) -> Result<(Instance, Map, Warnings)> {
         let wrong = |message: String| Error::new("helm/values-invalid", message);
         let mut warnings = Warnings::new();
         let user = Map::any(super::chart::entries_of(self.values.map()));
@@ -349,155 +317,6 @@ impl Rendering<'_> {
         let values =
             coalesce::values(&instance, &user, Nulls::Delete, &mut warnings).map_err(wrong)?;
         Ok((instance, values, warnings))
-    }
-
-    /// Renders all templates, in Helm's order.
-    fn execute(
-        &self,
-        instance: &Instance,
-        values: &Map,
-        limits: Limits,
-        mut world: World,
-    ) -> Result<Vec<Output>> {
-        let mut renderables = Vec::new();
-        let root = self.scope(instance, values, true);
-        let name = &instance.name;
-        collect(self, instance, name, &root, &mut renderables);
-        // Compat: deeper paths come first, and later ones of one depth; a
-        // definition that comes later replaces one that came before.
-        renderables.sort_by(|a, b| {
-            let depth = |path: &str| path.matches('/').count();
-            (depth(&b.path), &b.path).cmp(&(depth(&a.path), &a.path))
-        });
-        let set = Arc::new(self.parse(&renderables)?);
-        // Two releases of one chart have nothing in common.
-        let release = self.release;
-        world.seed = world.seed.of_part(&[&release.namespace, &release.name]);
-        let mut machine = Machine::new(Environment {
-            missing_key: MissingKey::Zero,
-            functions: gotmpl::functions::all().clone(),
-            limits,
-            world,
-        });
-        let mut outputs = Vec::with_capacity(renderables.len());
-        for renderable in renderables {
-            let file_name = renderable.path.rsplit('/').next().unwrap_or_default();
-            if file_name.starts_with('_') {
-                continue;
-            }
-            let template: Entries = [
-                ("Name".into(), Value::text(renderable.path.clone())),
-                ("BasePath".into(), Value::text(renderable.base.clone())),
-            ]
-            .into();
-            renderable.scope.change(|scope| {
-                scope.insert("Template".into(), Map::new(&VALUES, template).into());
-            });
-            let dot = renderable.scope.typed(&VALUES).into();
-            let rendering = machine
-                .render(&set, &renderable.path, dot)
-                .map_err(|failure| errors::failed(&failure, instance, self.values, self.sources))?;
-            let text = gotmpl::without_no_value(rendering.text);
-            outputs.push(Output {
-                path: renderable.path,
-                file: renderable.file,
-                text: text.to_shared(),
-                marks: rendering.marks,
-                random: rendering.random,
-            });
-        }
-        Ok(outputs)
-    }
-
-    /// Parses all templates, each once for all releases of its chart.
-    fn parse(&self, renderables: &[Renderable]) -> Result<Set> {
-        let files: Vec<&ChartFile> = renderables.iter().map(|r| &*r.file).collect();
-        files.into_par_iter().for_each(|file| {
-            // Errors are told below, in order.
-            let _ = file.template();
-        });
-        let mut set = Set::new();
-        for renderable in renderables {
-            let invalid = |e: &gotmpl::ParseError| {
-                errors::not_parsed(e, &renderable.path, &renderable.file, self.sources)
-            };
-            let source = renderable.file.template()?.map_err(invalid)?;
-            set.add(renderable.path.clone(), source.clone())
-                .map_err(|e| invalid(&e))?;
-        }
-        Ok(set)
-    }
-
-    /// What the templates of a chart see.
-    fn scope(&self, instance: &Instance, values: &Map, is_root: bool) -> Map {
-        let release: Entries = [
-            ("Name", Value::text(self.release.name.clone())),
-            ("Namespace", Value::text(self.release.namespace.clone())),
-            ("IsUpgrade", Value::Bool(self.release.is_upgrade)),
-            ("IsInstall", Value::Bool(!self.release.is_upgrade)),
-            ("Revision", Value::int(self.release.revision)),
-            ("Service", Value::text("Helm")),
-        ]
-        .into_iter()
-        .map(|(key, value)| (Text::from(key), value))
-        .collect();
-        let capabilities = CapabilitiesObject(self.capabilities.clone());
-        let scope: Entries = [
-            ("Chart", metadata(instance, is_root).into()),
-            (
-                "Files",
-                Value::Object(Rc::new(Files::new(instance.chart.files()))),
-            ),
-            ("Release", Map::any(release).into()),
-            ("Capabilities", Value::Object(Rc::new(capabilities))),
-            ("Values", values.typed(&VALUES).into()),
-        ]
-        .into_iter()
-        .map(|(key, value)| (Text::from(key), value))
-        .collect();
-        Map::any(scope)
-    }
-}
-
-/// Gathers the templates of a chart and those below it.
-fn collect(
-    rendering: &Rendering<'_>,
-    instance: &Instance,
-    path: &str,
-    scope: &Map,
-    renderables: &mut Vec<Renderable>,
-) {
-    let own = |key: &str| scope.get(key.as_bytes()).unwrap_or_default();
-    let mut subcharts = Entries::new();
-    for child in &instance.dependencies {
-        let values = match own("Values") {
-            Value::Map(values) => match values.get(child.name.as_bytes()) {
-                Some(Value::Map(values)) => values,
-                _ => Map::any(Entries::new()),
-            },
-            _ => Map::any(Entries::new()),
-        };
-        let below = rendering.scope(child, &values, false);
-        // All charts share what is said of the release.
-        below.change(|e| e.insert("Release".into(), own("Release")));
-        let path = format!("{path}/charts/{}", child.name);
-        collect(rendering, child, &path, &below, renderables);
-        subcharts.insert(Text::from(child.name.clone()), below.into());
-    }
-    scope.change(|e| e.insert("Subcharts".into(), Map::any(subcharts).into()));
-    let is_library = instance.chart.metadata().is_library();
-    let base: Arc<str> = format!("{path}/templates").into();
-    for file in instance.chart.templates() {
-        let name = file.name.rsplit('/').next().unwrap_or_default();
-        if is_library && !name.starts_with('_') {
-            continue;
-        }
-        renderables.push(Renderable {
-            path: format!("{path}/{}", file.name).into(),
-            base: base.clone(),
-            file: file.clone(),
-            scope: scope.clone(),
-        });
     }
 }
 
@@ -512,83 +331,11 @@ fn collect_definitions(instance: &Instance, path: &str, definitions: &mut Vec<De
     }
 }
 
-/// `.Chart`
-///
-/// Compat: `pkg/chart/common.go` `structToMap`: the names of Go's fields, and
-/// lists where there are none.
-fn metadata(instance: &Instance, is_root: bool) -> Map {
-    let metadata = instance.chart.metadata();
-    let text = |text: &Arc<str>| Value::text(text.clone());
-    let texts =
-        |texts: &[Arc<str>]| -> Value { List::any(texts.iter().map(text).collect()).into() };
-    let table = |entries: Vec<(&str, Value)>| -> Value {
-        Map::any(
-            entries
-                .into_iter()
-                .map(|(k, v)| (Text::from(k), v))
-                .collect(),
-        )
-        .into()
-    };
-    let maintainers = metadata.maintainers.iter().map(|m| {
-        table(vec![
-            ("Name", text(&m.name)),
-            ("Email", text(&m.email)),
-            ("URL", text(&m.url)),
-        ])
-    });
-    let dependencies = instance.declared.iter().flatten().map(|d| {
-        let imports = d.import_values.iter().map(Value::from_yaml).collect();
-        table(vec![
-            ("Name", text(&d.name)),
-            ("Version", text(&d.version)),
-            ("Repository", text(&d.repository)),
-            ("Condition", text(&d.condition)),
-            ("Tags", texts(&d.tags)),
-            ("Enabled", Value::Bool(d.enabled)),
-            ("ImportValues", List::any(imports).into()),
-            ("Alias", text(&d.alias)),
-        ])
-    });
-    let annotations = match &metadata.annotations {
-        Some(annotations) => {
-            let entries = annotations
-                .iter()
-                .map(|(k, v)| (Text::from(k.clone()), text(v)));
-            Map::new(MapType::TEXTS, entries.collect())
-        }
-        None => Map::nil(MapType::TEXTS),
-    };
-    Map::any(
-        [
-            ("Name", text(&instance.name)),
-            ("Home", text(&metadata.home)),
-            ("Sources", texts(&metadata.sources)),
-            ("Version", text(&metadata.version)),
-            ("Description", text(&metadata.description)),
-            ("Keywords", texts(&metadata.keywords)),
-            ("Maintainers", List::any(maintainers.collect()).into()),
-            ("Icon", text(&metadata.icon)),
-            ("APIVersion", text(&metadata.api_version)),
-            ("Condition", text(&metadata.condition)),
-            ("Tags", text(&metadata.tags)),
-            ("AppVersion", text(&metadata.app_version)),
-            ("Deprecated", Value::Bool(metadata.deprecated)),
-            ("Annotations", annotations.into()),
-            ("KubeVersion", text(&metadata.kube_version)),
-            ("Dependencies", List::any(dependencies.collect()).into()),
-            ("Type", text(&metadata.chart_type)),
-            ("IsRoot", Value::Bool(is_root)),
-        ]
-        .into_iter()
-        .map(|(key, value)| (Text::from(key), value))
-        .collect(),
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::Ordering;
+
+    use rayon::prelude::*;
 
     use super::*;
     use crate::artifact::{MemoryTree, Tree};

@@ -199,7 +199,13 @@ pub struct Rendering {
     /// Where functions gave values that are random, or depend on the time, in
     /// order.
     pub random: Vec<RandomCall>,
+    /// How often each of their places had given such values before; nothing
+    /// where this template asks for none.
+    pub counts: RandomCounts,
 }
+
+/// How often the calls at each place, by file and offset, gave random values.
+pub type RandomCounts = HashMap<(Arc<str>, u32), u64>;
 
 struct Variable {
     /// The number of its name in the source of the template.
@@ -226,7 +232,7 @@ pub struct Machine {
     /// Where functions gave random values, in order.
     random_calls: Vec<RandomCall>,
     /// How often each place gave some.
-    random_counts: HashMap<(Arc<str>, u32), u64>,
+    random_counts: RandomCounts,
     /// The regular expressions that were compiled.
     pub(super) patterns: HashMap<Box<str>, Rc<Regexp>>,
     /// What `tpl` has parsed.
@@ -295,6 +301,13 @@ impl Machine {
         }
     }
 
+    /// The same machine behind calls that gave random values before.
+    #[must_use]
+    pub fn behind(mut self, counts: RandomCounts) -> Machine {
+        self.random_counts = counts;
+        self
+    }
+
     /// Executes a template of a set against a value.
     ///
     /// # Errors
@@ -316,6 +329,7 @@ impl Machine {
                 name: name.to_owned(),
             });
         };
+        let counts = self.random_counts.clone();
         self.out = Output::default();
         self.marks.clear();
         self.random_calls.clear();
@@ -328,6 +342,11 @@ impl Machine {
         Ok(Rendering {
             text: out.into_text(),
             marks: std::mem::take(&mut self.marks),
+            counts: if self.random_calls.is_empty() {
+                HashMap::default()
+            } else {
+                counts
+            },
             random: std::mem::take(&mut self.random_calls),
         })
     }

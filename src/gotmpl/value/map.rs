@@ -63,11 +63,20 @@ pub struct Map {
     entries: Option<Rc<Cell>>,
 }
 
-struct Cell(RefCell<Entries>);
+struct Cell {
+    entries: RefCell<Entries>,
+    /// Whether changes are counted.
+    is_watched: std::cell::Cell<bool>,
+}
+
+thread_local! {
+    /// Changes of watched maps on this thread.
+    static CHANGES: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
 
 impl Drop for Cell {
     fn drop(&mut self) {
-        let entries = std::mem::take(self.0.get_mut());
+        let entries = std::mem::take(self.entries.get_mut());
         dismantle(entries.into_values());
     }
 }
@@ -82,7 +91,7 @@ pub(super) fn dismantle(values: impl Iterator<Item = Value>) {
         let inner: Vec<Value> = match value {
             Value::List(list) => list.into_items().unwrap_or_default(),
             Value::Map(map) => match map.entries.and_then(Rc::into_inner) {
-                Some(cell) => cell.0.take().into_values().collect(),
+                Some(cell) => cell.entries.take().into_values().collect(),
                 None => continue,
             },
             _ => continue,
@@ -100,7 +109,10 @@ impl Map {
     pub fn new(map_type: &'static MapType, entries: Entries) -> Map {
         Map {
             map_type,
-            entries: Some(Rc::new(Cell(RefCell::new(entries)))),
+            entries: Some(Rc::new(Cell {
+                entries: RefCell::new(entries),
+                is_watched: std::cell::Cell::new(false),
+            })),
         }
     }
 
@@ -171,7 +183,7 @@ impl Map {
     /// Looks at the entries; `look` must not change any map.
     pub fn with<R>(&self, look: impl FnOnce(&Entries) -> R) -> R {
         match &self.entries {
-            Some(cell) => look(&cell.0.borrow()),
+            Some(cell) => look(&cell.entries.borrow()),
             None => look(&Entries::new()),
         }
     }
@@ -180,7 +192,46 @@ impl Map {
     /// and says so, where this is a nil.
     pub fn change<R>(&self, change: impl FnOnce(&mut Entries) -> R) -> Option<R> {
         let cell = self.entries.as_ref()?;
-        Some(change(&mut cell.0.borrow_mut()))
+        let result = change(&mut cell.entries.borrow_mut());
+        if cell.is_watched.get() {
+            CHANGES.set(CHANGES.get() + 1);
+            cell.is_watched.set(false);
+            // What was put into it is watched from now on.
+            self.watch();
+        }
+        Some(result)
+    }
+
+    /// As [`Map::change`], and not counted.
+    pub(crate) fn change_quietly(&self, change: impl FnOnce(&mut Entries)) {
+        if let Some(cell) = &self.entries {
+            change(&mut cell.entries.borrow_mut());
+        }
+    }
+
+    /// Begins to count the changes of this map and all maps in it.
+    pub(crate) fn watch(&self) {
+        let mut pending = vec![Value::Map(self.clone())];
+        let is_inner = |value: &&Value| matches!(value, Value::List(_) | Value::Map(_));
+        while let Some(value) = pending.pop() {
+            match value {
+                Value::Map(map) => {
+                    let cell = map.entries.as_ref();
+                    if cell.is_some_and(|cell| !cell.is_watched.replace(true)) {
+                        map.with(|e| pending.extend(e.values().filter(is_inner).cloned()));
+                    }
+                }
+                Value::List(list) => {
+                    list.with(|items| pending.extend(items.iter().filter(is_inner).cloned()));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// How many changes of watched maps there were on this thread.
+    pub(crate) fn changes() -> u64 {
+        CHANGES.get()
     }
 
     /// Whether both are the same map.
