@@ -46,7 +46,9 @@ pub(crate) fn schema(data: &[u8]) {
         return;
     };
     let _ = OpenApi::new().add(first);
-    let lines = text.lines().count();
+    // As YAML counts them.
+    let breaks = ['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'];
+    let lines = text.matches(breaks).count();
     let judge = || {
         let mut schemas = Schemas::new(36, 9);
         if crd::is_definition(first) {

@@ -132,7 +132,7 @@ fn gen_private_key(context: &mut Context<'_>, kind: Text) -> CallResult<String> 
     let name = "genPrivateKey";
     let key = match kind.as_bytes() {
         b"" | b"rsa" | b"dsa" if is_disturbance(context) => {
-            Key::ecdsa(&mut generator(context, name))
+            Key::ed25519(&mut generator(context, name))
         }
         b"" | b"rsa" => {
             context.take_steps(RSA_4096_STEPS)?;
@@ -221,7 +221,7 @@ fn is_disturbance(context: &Context<'_>) -> bool {
 
 fn new_rsa_key(context: &mut Context<'_>, function: &'static str) -> CallResult<Key> {
     if is_disturbance(context) {
-        return Ok(Key::ecdsa(&mut generator(context, function)));
+        return Ok(Key::ed25519(&mut generator(context, function)));
     }
     context.take_steps(RSA_2048_STEPS)?;
     let secret = has_secret_seed(context);
