@@ -76,10 +76,18 @@ const CANARIES: [&str; 18] = [
     "canary-list-c7c7",
 ];
 
+/// The same, with nothing in the place of digests in hexadecimal.
+fn without_digests(content: &[u8]) -> Vec<u8> {
+    let runs = content.chunk_by(|a, b| a.is_ascii_hexdigit() == b.is_ascii_hexdigit());
+    let kept = runs.filter(|run| run.len() < 40 || !run[0].is_ascii_hexdigit());
+    kept.collect::<Vec<_>>().join(&b' ')
+}
+
 /// Searches for canaries in every form that a program might print.
 #[track_caller]
 pub(crate) fn assert_no_canary(what: &str, content: &[u8]) {
     let content = unpacked(content);
+    let without = without_digests(&content);
     for canary in CANARIES {
         let mut forms = vec![
             canary.as_bytes().to_vec(),
@@ -96,10 +104,12 @@ pub(crate) fn assert_no_canary(what: &str, content: &[u8]) {
             }
         }
         for form in forms {
+            // A digest may hold a few digits by chance.
+            let content = if form.len() < 8 { &without } else { &content };
             assert!(
-                memchr::memmem::find(&content, &form).is_none(),
+                memchr::memmem::find(content, &form).is_none(),
                 "`{canary}` is in {what}: {}",
-                String::from_utf8_lossy(&content)
+                String::from_utf8_lossy(content)
             );
         }
     }

@@ -86,6 +86,10 @@ impl GitCase {
     }
 
     fn run(&self, now: &str) -> Result<(), String> {
+        self.wanted.judge(self.verify(now))
+    }
+
+    fn verify(&self, now: &str) -> Result<Vec<Proof>, Error> {
         let folder = folder().join("git");
         let bundle = self.bundle.as_deref().unwrap_or("cases.bundle");
         let repository = GitRepository::open(&folder.join(bundle)).unwrap();
@@ -100,10 +104,9 @@ impl GitCase {
         let keys = Keys::read(&files);
         let mode = Mode::parse(&self.mode).unwrap();
         let now = Moment::parse(self.now.as_deref().unwrap_or(now)).unwrap();
-        let result = repository
+        repository
             .checkout(&self.reference())
-            .and_then(|checkout| verify(&repository, &checkout, mode, &keys, now));
-        self.wanted.judge(result)
+            .and_then(|checkout| verify(&repository, &checkout, mode, &keys, now))
     }
 }
 
@@ -122,6 +125,52 @@ fn git_signatures() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Whether a refusal names the key of a signature: that there is one, and that it
+/// can be read, is known.
+fn names_signer(error: &Error) -> bool {
+    let about_a_key = [
+        "trust/unknown-key",
+        "trust/expired",
+        "trust/revoked",
+        "trust/weak",
+        "trust/future",
+        "trust/namespace",
+    ];
+    if !about_a_key.contains(&error.rule()) {
+        return true;
+    }
+    let text = error.to_string();
+    let is_openpgp = |word: &str| word.len() >= 16 && word.bytes().all(|b| b.is_ascii_hexdigit());
+    let mut words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != ':');
+    words.any(|word| is_openpgp(word) && word.len() != 64 || word.starts_with("SHA256:"))
+}
+
+#[test]
+fn refusals_name_the_subject_and_the_signer() {
+    let text = std::fs::read_to_string(folder().join("git/cases.json")).unwrap();
+    let cases: GitCases = serde_json::from_str(&text).unwrap();
+    let mut count = 0;
+    for case in &cases.cases {
+        let Err(error) = case.verify(&cases.now) else {
+            continue;
+        };
+        if !error.rule().starts_with("trust/") || error.rule() == "trust/mode" {
+            continue;
+        }
+        let text = error.to_string();
+        assert!(
+            ["commit ", "tag ", "reference "]
+                .iter()
+                .any(|word| text.starts_with(word)),
+            "{text}"
+        );
+        assert!(names_signer(&error), "{text}");
+        assert!(error.help_text().is_some(), "{text}");
+        count += 1;
+    }
+    assert!(count > 30, "{count}");
 }
 
 #[derive(Deserialize)]

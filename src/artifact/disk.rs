@@ -78,17 +78,44 @@ impl DiskTree {
     fn locate(&self, path: &str) -> Result<Option<(PathBuf, FileType)>> {
         match self.find(path) {
             Ok(Some(found)) => Ok(Some(found)),
-            Ok(None) => Err(Error::new(
-                "file/escape",
-                format!(
-                    "`{}` leads out of `{}` through a symbolic link",
-                    self.display(path),
-                    self.display("")
-                ),
-            )
-            .help("replace the link by what it points to, or move that into the tree")),
+            Ok(None) => Err(self.escape(path)),
             Err(e) if is_absent(&e) => Ok(None),
             Err(e) => Err(io_error(&self.display(path), &e)),
+        }
+    }
+
+    fn escape(&self, path: &str) -> Error {
+        Error::new(
+            "file/escape",
+            format!(
+                "`{}` leads out of `{}` through a symbolic link",
+                self.display(path),
+                self.display("")
+            ),
+        )
+        .help("replace the link by what it points to, or move that into the tree")
+    }
+
+    /// Opens a file; none for what is not in the tree.
+    fn open_file(&self, path: &str) -> io::Result<Option<std::fs::File>> {
+        use rustix::fs::{Mode, OFlags, open};
+        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let Some(mut place) = self.folder(folder)? else {
+            return Ok(None);
+        };
+        if !name.is_empty() {
+            place.push(name);
+        }
+        // Whoever opens a pipe would wait for somebody to write to it.
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        match open(&place, flags | OFlags::NOFOLLOW, Mode::empty()) {
+            Ok(file) => Ok(Some(file.into())),
+            // It is a link: it is looked at where it leads.
+            Err(rustix::io::Errno::LOOP) => match self.find(path)? {
+                Some((place, _)) => Ok(Some(open(&place, flags, Mode::empty())?.into())),
+                None => Ok(None),
+            },
+            Err(e) => Err(e.into()),
         }
     }
 
@@ -156,8 +183,11 @@ impl Tree for DiskTree {
 
     fn read(&self, path: &str) -> Result<Arc<[u8]>> {
         let display = || self.display(path);
-        let (real, _) = self.locate(path)?.ok_or_else(|| missing(&display()))?;
-        let file = std::fs::File::open(&real).map_err(|e| io_error(&display(), &e))?;
+        let file = match self.open_file(path) {
+            Ok(Some(file)) => file,
+            Ok(None) => return Err(self.escape(path)),
+            Err(e) => return Err(io_error(&display(), &e)),
+        };
         let metadata = file.metadata().map_err(|e| io_error(&display(), &e))?;
         if metadata.is_dir() {
             return Err(is_a_folder(&display()));
@@ -306,6 +336,20 @@ mod tests {
         assert_eq!(tree.read("x").unwrap_err().rule(), "ref/missing");
         assert_eq!(tree.list("").unwrap()[0].name, "sub");
         assert!(DiskTree::open(&folder.path().join("x")).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn pipes_are_no_files() {
+        let folder = folder();
+        let made = std::process::Command::new("mkfifo")
+            .arg(folder.path().join("tree/pipe"))
+            .status();
+        assert!(made.unwrap().success());
+        let tree = DiskTree::open(&folder.path().join("tree")).unwrap();
+        let error = tree.read("pipe").unwrap_err();
+        assert_eq!(error.rule(), "file/unreadable");
+        assert_eq!(error.to_string(), "`pipe` is no regular file");
     }
 
     #[cfg(unix)]

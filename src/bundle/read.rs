@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::layout::{
     self, ARCHIVE_NAME, Beside, Index, LAYOUT, LAYOUT_NAME, Manifest, REF_NAME, VERSION, path_of,
     to_json,
@@ -38,6 +40,31 @@ pub struct Opened {
     pub(super) manifest: Arc<[u8]>,
     /// What lies beside it.
     pub(super) beside: Vec<(Beside, Manifest)>,
+}
+
+impl Opened {
+    /// The sources whose signatures nobody looked at, though they must be signed.
+    pub fn unverified(&self) -> BTreeSet<String> {
+        let index = self.build.read(INDEX_NAME).ok();
+        let index: Value = index
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .unwrap_or_default();
+        let list = |value: &Value, key: &str| {
+            let items = value.get(key).and_then(Value::as_array);
+            items.cloned().unwrap_or_default()
+        };
+        let entries = list(&index, "entries").into_iter();
+        let files = entries.flat_map(|entry| list(&entry, "files"));
+        files
+            .filter_map(|file| {
+                let source = file.get("source")?;
+                let part = |key: &str| source.get(key).and_then(Value::as_str);
+                let is_skipped = source.get("verificationSkipped")?.as_bool()?;
+                let name = format!("{}/{}/{}", part("kind")?, part("namespace")?, part("name")?);
+                is_skipped.then_some(name)
+            })
+            .collect()
+    }
 }
 
 /// Opens a bundle and proves that it is as it was made: every blob has its

@@ -1,6 +1,7 @@
 //! `fluxwright build`
 
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,10 +13,10 @@ use super::folder;
 use super::output::{self, Exit};
 use super::settings::{Extent, Repository, RepositoryArgs};
 use super::shard::ShardArg;
-use crate::artifact::bytes::{Reader, Writer};
 use crate::diag::{Error, Finding, Findings, Result, SourceMap};
 use crate::pipeline::cluster::{Cluster, Unit, UnitKind};
 use crate::pipeline::index::{self, OutputFiles, Versions};
+use crate::store::Rendered;
 
 /// Render what Flux would apply
 ///
@@ -65,7 +66,7 @@ enum KindArg {
 }
 
 /// What a build gave.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 struct Built {
     /// Whether some of it could not be rendered.
     has_failed: bool,
@@ -78,12 +79,24 @@ struct Built {
 }
 
 /// What is written.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 enum Content {
     /// To standard output.
     Stream(Vec<u8>),
     /// Into a folder.
     Files(OutputFiles),
+    /// Either, out of a result that was kept.
+    Kept(Kept),
+}
+
+/// A result that was kept, and where in it what is.
+#[derive(Debug)]
+struct Kept {
+    rendered: Rendered,
+    /// The files; none where it is a stream.
+    files: Option<Vec<(String, Range<u64>)>>,
+    /// Where the stream is, or all of the files.
+    all: Range<u64>,
 }
 
 /// How much of a cluster was rendered.
@@ -118,8 +131,8 @@ impl Args {
         };
         let mut findings = built.findings;
         let mut summary = None;
-        match (&built.content, &self.output_dir) {
-            (Content::Files(files), Some(folder)) => match folder::replace(folder, files) {
+        if let Some(folder) = &self.output_dir {
+            match built.content.replace(folder) {
                 Ok(()) => summary = Some(summary_of(&built.counts, folder)),
                 Err(e) => {
                     exit = Exit::Failed;
@@ -130,9 +143,9 @@ impl Args {
                     }
                     findings = all.into_sorted();
                 }
-            },
-            (Content::Stream(text), _) => output::stdout(text)?,
-            (Content::Files(_), None) => {}
+            }
+        } else {
+            built.content.print()?;
         }
         output::findings(&findings, &source_map);
         if let Some(summary) = summary {
@@ -153,7 +166,7 @@ impl Args {
         let cache = self.cache.open("build", &self.repository, &arguments);
         let (root, _) = self.repository.locate()?;
         let kept = cache.as_ref().and_then(|cache| cache.get(&root));
-        if let Some(built) = kept.and_then(|kept| Built::read(&kept)) {
+        if let Some(built) = kept.and_then(Built::read) {
             take_up(&built.texts, source_map);
             return Ok(built);
         }
@@ -267,60 +280,118 @@ impl Counts {
     }
 }
 
-/// What is kept of a build, beside the bytes of its files.
+impl Content {
+    /// Writes files into a folder.
+    fn replace(&self, folder: &Path) -> Result<()> {
+        match self {
+            Content::Files(files) => folder::replace(folder, files),
+            Content::Kept(kept) => {
+                let files = kept.files.iter().flatten();
+                let files = files.map(|(path, part)| {
+                    let content = folder::Content::Kept(&kept.rendered, part.clone());
+                    (path.as_str(), content)
+                });
+                folder::replace_kept(folder, &files.collect())
+            }
+            Content::Stream(_) => Ok(()),
+        }
+    }
+
+    /// Prints a stream.
+    fn print(&self) -> io::Result<()> {
+        match self {
+            Content::Stream(text) => output::stdout(text),
+            Content::Kept(Kept {
+                rendered,
+                files: None,
+                all,
+            }) => output::stdout_of(|out| rendered.each_piece(all, |piece| out.write_all(piece))),
+            Content::Kept(_) | Content::Files(_) => Ok(()),
+        }
+    }
+}
+
+/// What is kept of a build, before the bytes of its files.
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct Head {
     has_failed: bool,
     counts: Vec<Counts>,
     findings: Vec<Finding>,
     texts: Texts,
-    /// The names of the files; none where it is a stream.
-    files: Option<Vec<String>>,
+    /// The names of the files and their lengths; none where it is a stream.
+    files: Option<Vec<(String, u64)>>,
 }
+
+/// How many bytes the length of the head takes.
+const HEAD_LENGTH_BYTES: usize = 8;
 
 impl Built {
     fn write(&self) -> Option<Vec<u8>> {
-        let (names, contents): (Option<Vec<String>>, Vec<&[u8]>) = match &self.content {
+        let (files, contents): (Option<Vec<(String, u64)>>, Vec<&[u8]>) = match &self.content {
             Content::Stream(text) => (None, vec![text]),
             Content::Files(files) => (
-                Some(files.keys().cloned().collect()),
+                Some(
+                    files
+                        .iter()
+                        .map(|(name, bytes)| (name.clone(), bytes.len() as u64))
+                        .collect(),
+                ),
                 files.values().map(|bytes| &**bytes).collect(),
             ),
+            Content::Kept(_) => return None,
         };
-        let kept = Kept {
+        let head = Head {
             has_failed: self.has_failed,
             counts: self.counts.clone(),
             findings: self.findings.clone(),
             texts: self.texts.clone(),
-            files: names,
+            files,
         };
-        let mut writer = Writer::default();
-        writer.bytes(&serde_json::to_vec(&kept).ok()?);
+        let head = serde_json::to_vec(&head).ok()?;
+        let length: usize = contents.iter().map(|content| content.len()).sum();
+        let mut whole = Vec::with_capacity(HEAD_LENGTH_BYTES + head.len() + length);
+        whole.extend_from_slice(&(head.len() as u64).to_le_bytes());
+        whole.extend_from_slice(&head);
         for content in contents {
-            writer.bytes(content);
+            whole.extend_from_slice(content);
         }
-        Some(writer.finish())
+        Some(whole)
     }
 
-    fn read(bytes: &[u8]) -> Option<Built> {
-        let mut reader = Reader::new(bytes);
-        let kept: Kept = serde_json::from_slice(reader.bytes()?).ok()?;
-        let content = match kept.files {
-            None => Content::Stream(reader.bytes()?.to_vec()),
-            Some(names) => {
-                let mut files = OutputFiles::new();
-                for name in names {
-                    files.insert(name, reader.bytes()?.into());
-                }
-                Content::Files(files)
+    fn read(rendered: Rendered) -> Option<Built> {
+        let mut length = [0; HEAD_LENGTH_BYTES];
+        rendered.read_at(&mut length, 0).ok()?;
+        let begins = HEAD_LENGTH_BYTES as u64;
+        let length = u64::from_le_bytes(length);
+        let left = rendered.length_bytes().checked_sub(begins)?;
+        let mut head = vec![0; usize::try_from(length).ok().filter(|_| length <= left)?];
+        rendered.read_at(&mut head, begins).ok()?;
+        let head: Head = serde_json::from_slice(&head).ok()?;
+        let all = begins + length..rendered.length_bytes();
+        let mut at = all.start;
+        let mut files = None;
+        if let Some(names) = head.files {
+            let mut parts = Vec::new();
+            for (name, length) in names {
+                let end = at.checked_add(length)?;
+                parts.push((name, at..end));
+                at = end;
             }
-        };
-        reader.is_empty().then_some(Built {
-            has_failed: kept.has_failed,
-            content,
-            counts: kept.counts,
-            findings: kept.findings,
-            texts: kept.texts,
+            if at != all.end {
+                return None;
+            }
+            files = Some(parts);
+        }
+        Some(Built {
+            has_failed: head.has_failed,
+            content: Content::Kept(Kept {
+                rendered,
+                files,
+                all,
+            }),
+            counts: head.counts,
+            findings: head.findings,
+            texts: head.texts,
         })
     }
 }

@@ -249,9 +249,11 @@ impl Args {
         };
         let new = self.repository.open_new(sources)?;
         // What the base has in common with it is rendered once.
-        let new_side = self.side(&new, sources);
+        let mut told = Findings::new();
+        let new_side = self.side(&new, sources, &mut told);
+        output::unverified(&told, sources);
         let old_side = match self.repository.open_base(base, &new) {
-            Ok(old) => self.side(&old, sources),
+            Ok(old) => self.side(&old, sources, &mut Findings::new()),
             // A folder that is new was nothing before.
             Err(e) if e.rule() == "ref/missing" => Rendering::default(),
             Err(e) => return Err(e),
@@ -259,8 +261,14 @@ impl Args {
         Ok(((old_side, new_side), (name, "the working tree".to_owned())))
     }
 
-    /// All clusters of one side.
-    fn side(&self, opened: &Repository, sources: &Arc<SourceMap>) -> Rendering {
+    /// All clusters of one side; `told` is what is noticed on the way, which is
+    /// `check`'s to tell.
+    fn side(
+        &self,
+        opened: &Repository,
+        sources: &Arc<SourceMap>,
+        told: &mut Findings,
+    ) -> Rendering {
         let mut rendering = Rendering::default();
         for entry in &opened.entries {
             if self
@@ -271,11 +279,9 @@ impl Args {
                 rendering.left_out.insert(entry.name.clone());
                 continue;
             }
-            // What is merely noticed on the way is `check`'s to tell.
-            let mut told = Findings::new();
             match self
                 .repository
-                .render(opened, entry, Extent::default(), &mut told)
+                .render(opened, entry, Extent::default(), told)
             {
                 Ok((_, cluster)) => rendering.add_cluster(cluster, sources),
                 Err(e) => rendering.add_failed(&entry.name, &e, sources),

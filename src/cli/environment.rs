@@ -1,4 +1,5 @@
-//! What the environment says: of the terminal, and keys that are handed over in it.
+//! What the environment says: of the terminal, and keys that are handed over in it; and what it
+//! is told: to write no key into a core dump.
 
 #![expect(
     clippy::disallowed_methods,
@@ -35,4 +36,24 @@ pub(super) fn bytes(name: &str) -> crate::diag::Result<Vec<u8>> {
             )
             .help("export it to the program: `export NAME=…`")
         })
+}
+
+/// Sees to it that no crash writes keys and values to a file.
+#[cfg(any(feature = "sops", feature = "verify"))]
+pub(super) fn forbid_core_dumps() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, setrlimit};
+        let limit = |bytes| Rlimit {
+            current: Some(bytes),
+            maximum: Some(bytes),
+        };
+        // No dump has one byte. Linux takes a limit of none for files alone and
+        // still hands the dump to a program, where `core_pattern` names one; of
+        // one byte, it does neither.
+        if setrlimit(Resource::Core, limit(1)).is_err() {
+            // Where that is not allowed either, it was forbidden before.
+            let _ = setrlimit(Resource::Core, limit(0));
+        }
+    }
 }

@@ -8,25 +8,96 @@
     reason = "this is what writes output folders"
 )]
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
 
 use crate::diag::{Error, Result};
 use crate::pipeline::index::{FORMAT, INDEX_NAME, OutputFiles};
+use crate::store::Rendered;
 
-/// Replaces the content of a folder by these files.
+/// The content of a file that is to be written.
+pub(super) enum Content<'a> {
+    Bytes(&'a [u8]),
+    /// A part of a result that was kept.
+    Kept(&'a Rendered, Range<u64>),
+}
+
+impl Content<'_> {
+    fn length_bytes(&self) -> u64 {
+        match self {
+            Content::Bytes(bytes) => bytes.len() as u64,
+            Content::Kept(_, part) => part.end - part.start,
+        }
+    }
+
+    fn each_piece(&self, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+        match self {
+            Content::Bytes(bytes) => bytes.chunks(PIECE_BYTES).try_for_each(take),
+            Content::Kept(kept, part) => kept.each_piece(part, &mut take),
+        }
+    }
+
+    /// Whether a file has this content.
+    fn is_in(&self, path: &Path) -> io::Result<bool> {
+        let mut file = fs::File::open(path)?;
+        if file.metadata()?.len() != self.length_bytes() {
+            return Ok(false);
+        }
+        let mut there = Vec::new();
+        let mut is_same = true;
+        self.each_piece(|piece| {
+            if is_same {
+                there.resize(piece.len(), 0);
+                file.read_exact(&mut there)?;
+                is_same = there == piece;
+            }
+            Ok(())
+        })?;
+        Ok(is_same)
+    }
+}
+
+/// How much of a file is compared at a time.
+const PIECE_BYTES: usize = 256 << 10;
+
+/// Files by their paths.
+pub(super) type Contents<'a> = BTreeMap<&'a str, Content<'a>>;
+
+/// Files in memory.
+fn contents(files: &OutputFiles) -> Contents<'_> {
+    let files = files.iter();
+    files
+        .map(|(path, bytes)| (path.as_str(), Content::Bytes(bytes)))
+        .collect()
+}
+
+/// Replaces the content of a folder by these files; where it is the same, the
+/// folder is left as it is.
 ///
 /// # Errors
 ///
 /// `output/refused` for a folder that holds something else than an earlier
 /// output, `output/failed` for what cannot be written.
 pub(super) fn replace(folder: &Path, files: &OutputFiles) -> Result<()> {
-    replace_as(folder, files, FORMAT)
+    replace_by(folder, &contents(files), FORMAT)
+}
+
+/// The same, of what may be a result that was kept.
+pub(super) fn replace_kept(folder: &Path, files: &Contents<'_>) -> Result<()> {
+    replace_by(folder, files, FORMAT)
 }
 
 /// The same, for a folder whose index has another format.
 pub(super) fn replace_as(folder: &Path, files: &OutputFiles, format: &str) -> Result<()> {
+    replace_by(folder, &contents(files), format)
+}
+
+fn replace_by(folder: &Path, files: &Contents<'_>, format: &str) -> Result<()> {
     check_ours(folder, format)?;
     let failed = |what: &str, path: &Path, e: &io::Error| {
         Error::new(
@@ -34,6 +105,9 @@ pub(super) fn replace_as(folder: &Path, files: &OutputFiles, format: &str) -> Re
             format!("cannot {what} `{}`: {}", path.display(), e.kind()),
         )
     };
+    if holds(folder, files) {
+        return Ok(());
+    }
     let absolute = std::path::absolute(folder).map_err(|e| failed("find", folder, &e))?;
     let parent = absolute.parent().unwrap_or(Path::new("/"));
     fs::create_dir_all(parent).map_err(|e| failed("create", parent, &e))?;
@@ -46,6 +120,43 @@ pub(super) fn replace_as(folder: &Path, files: &OutputFiles, format: &str) -> Re
         write(&target, content).map_err(|e| failed("write", &target, &e))?;
     }
     swap(beside.path(), &absolute).map_err(|e| failed("replace", folder, &e))
+}
+
+/// Whether a folder holds these files and nothing else; what cannot be read is
+/// something else.
+fn holds(folder: &Path, files: &Contents<'_>) -> bool {
+    let mut found = 0;
+    let mut open = vec![(folder.to_owned(), String::new())];
+    while let Some((at, prefix)) = open.pop() {
+        let Ok(entries) = fs::read_dir(&at) else {
+            return false;
+        };
+        let mut count = 0;
+        for entry in entries {
+            let Ok((entry, kind)) = entry.and_then(|e| e.file_type().map(|kind| (e, kind))) else {
+                return false;
+            };
+            let name = entry.file_name();
+            let Some(name) = name.to_str().map(|name| format!("{prefix}{name}")) else {
+                return false;
+            };
+            count += 1;
+            if kind.is_dir() {
+                open.push((entry.path(), format!("{name}/")));
+            } else if kind.is_file() && files.contains_key(name.as_str()) {
+                found += 1;
+            } else {
+                return false;
+            }
+        }
+        // A folder without files was not written.
+        if count == 0 {
+            return false;
+        }
+    }
+    let is_same =
+        |(path, content): (&&str, &Content<'_>)| content.is_in(&folder.join(path)).unwrap_or(false);
+    found == files.len() && files.par_iter().all(is_same)
 }
 
 /// Writes the files of a bundle: a folder, or a tar archive of it where the
@@ -88,12 +199,12 @@ pub(super) fn write_bundle(path: &Path, files: &OutputFiles) -> Result<()> {
     Ok(())
 }
 
-fn write(target: &Path, content: &[u8]) -> io::Result<()> {
+fn write(target: &Path, content: &Content<'_>) -> io::Result<()> {
     if let Some(parent) = target.parent() {
         fs::create_dir_all(parent)?;
     }
     let mut file = fs::File::create_new(target)?;
-    file.write_all(content)
+    content.each_piece(|piece| file.write_all(piece))
 }
 
 /// Puts `new` where `old` is; what was there is left in `new`.
@@ -236,6 +347,43 @@ mod tests {
         assert_eq!(tree(&folder), ["a/d.yaml", "index.json"]);
         let beside = fs::read_dir(folder.parent().unwrap()).unwrap().count();
         assert_eq!(beside, 1);
+    }
+
+    #[test]
+    fn what_is_the_same_is_not_written_again() {
+        use std::os::unix::fs::MetadataExt as _;
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = temporary.path().join("out");
+        let node = || fs::metadata(folder.join("a/b.yaml")).unwrap().ino();
+        let files = files(&["a/b.yaml", "c.yaml"]);
+        replace(&folder, &files).unwrap();
+        let first = node();
+        replace(&folder, &files).unwrap();
+        assert_eq!(node(), first);
+        // Whatever is not as it was written is put right.
+        type Change = fn(&Path);
+        let changes: [Change; 5] = [
+            |folder| fs::write(folder.join("c.yaml"), "C.yaml").unwrap(),
+            |folder| fs::write(folder.join("more"), "").unwrap(),
+            |folder| fs::create_dir(folder.join("a/empty")).unwrap(),
+            |folder| fs::remove_file(folder.join("c.yaml")).unwrap(),
+            |folder| {
+                fs::remove_file(folder.join("c.yaml")).unwrap();
+                std::os::unix::fs::symlink("a/b.yaml", folder.join("c.yaml")).unwrap();
+            },
+        ];
+        for change in changes {
+            change(&folder);
+            replace(&folder, &files).unwrap();
+            assert_eq!(tree(&folder), ["a/b.yaml", "c.yaml", "index.json"]);
+            assert_eq!(fs::read(folder.join("c.yaml")).unwrap(), b"c.yaml");
+            assert_eq!(fs::read_dir(folder.join("a")).unwrap().count(), 1);
+            assert!(
+                !fs::symlink_metadata(folder.join("c.yaml"))
+                    .unwrap()
+                    .is_symlink()
+            );
+        }
     }
 
     #[test]

@@ -85,6 +85,7 @@ impl Args {
             let (_, cluster) =
                 self.repository
                     .render(&repository, entry, Extent::WHOLE, &mut told)?;
+            output::unverified(&told, sources);
             graphs.push((entry.name.clone(), Graph::of(&cluster)));
         }
         Ok(graphs)

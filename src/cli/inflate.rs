@@ -1,44 +1,99 @@
 //! Charts that kustomizations name, rendered for `fluxwright kustomize`.
 //!
+//! A chart lies in the chart home, or is what the lockfile of the repository pins
+//! for its address; nothing is fetched.
+//!
 //! Compat: kustomize 5.8.1 `HelmChartInflationGenerator`: the chart lies in the
 //! chart home, its own values file is handed to Helm like one of the user's,
 //! and values written out are merged with it before.
 
 use std::sync::Arc;
 
-use crate::artifact::{Kind, path};
+use super::inputs::asked_of;
+use crate::artifact::{Kind, MemoryTree, archive, path};
 use crate::diag::{Error, Result, SourceMap};
 use crate::helm::{
     Capabilities, Chart, KubeVersion, ReleaseOptions, RenderOptions, UserValues, is_release_name,
     render,
 };
-use crate::kustomize::{ChartInflator, ChartRequest};
+use crate::kustomize::{ChartInflator, ChartRequest, HelmChart, chart_place};
 use crate::resource::Files;
+use crate::source::Locked;
 use crate::yaml::{self, Map, Node, Value, resolve::Version};
 
-/// Where charts lie unless a kustomization says otherwise.
-const CHART_HOME: &str = "charts";
+/// Renders charts from the tree that the kustomization lies in, and from what a
+/// lockfile pins.
+pub(super) struct LocalCharts {
+    /// What is pinned; none where there is no lockfile.
+    pub(super) locked: Option<Locked>,
+}
 
-/// Renders charts from the tree that the kustomization lies in.
-pub(super) struct LocalCharts;
+/// Where a chart was found.
+struct Found {
+    /// The files of its archive; none where it lies in the chart home.
+    archive: Option<Files>,
+    folder: String,
+}
+
+impl Found {
+    fn files<'a>(&'a self, request: &ChartRequest<'a>) -> &'a Files {
+        self.archive.as_ref().unwrap_or(request.files)
+    }
+}
+
+impl LocalCharts {
+    /// The chart as it is locked; none where nothing pins it.
+    fn locked(&self, chart: &HelmChart, sources: &Arc<SourceMap>) -> Result<Option<Found>> {
+        let Some(locked) = self.locked.as_ref().filter(|_| !chart.repo.is_empty()) else {
+            return Ok(None);
+        };
+        let address = chart.repo.trim_end_matches('/');
+        let asked = asked_of(chart);
+        let (packed, pin) = locked.dependency(address, None, &asked, chart.span)?;
+        let mut tree = MemoryTree::new(format!("{}-{}.tgz", asked.name, pin.version));
+        archive::unpack(&packed, &mut tree)?;
+        Ok(Some(Found {
+            archive: Some(Files::new(Arc::new(tree), sources.clone())),
+            folder: asked.name,
+        }))
+    }
+
+    fn find(&self, request: &ChartRequest<'_>) -> Result<Found> {
+        let files = request.files;
+        let folder = chart_folder(request)?;
+        if files.kind(&folder)? == Some(Kind::Directory) {
+            return Ok(Found {
+                archive: None,
+                folder,
+            });
+        }
+        if let Some(found) = self.locked(request.chart, files.sources())? {
+            return Ok(found);
+        }
+        let help = if request.chart.repo.is_empty() {
+            "unpack the chart there: `helm pull --untar --untardir`"
+        } else {
+            "pin and fetch it with `fluxwright lock`, or unpack it there: `helm pull --untar \
+             --untardir`"
+        };
+        Err(Error::new(
+            "kustomize/helm",
+            format!(
+                "no chart found at `{}`, and nothing is fetched",
+                files.display(&folder)
+            ),
+        )
+        .help(help))
+    }
+}
 
 impl ChartInflator for LocalCharts {
     fn inflate(&self, request: &ChartRequest<'_>) -> Result<Vec<Node>> {
-        let (chart, files) = (request.chart, request.files);
-        let place = chart_folder(request)?;
-        if files.kind(&place)? != Some(Kind::Directory) {
-            return Err(Error::new(
-                "kustomize/helm",
-                format!(
-                    "no chart found at `{}`, and nothing is fetched",
-                    files.display(&place)
-                ),
-            )
-            .help("unpack the chart there: `helm pull --untar --untardir`"));
-        }
-        let sources = files.sources();
-        let loaded = Chart::load(files.tree(), &place, sources)?;
-        let values = values(request, &place, sources)?;
+        let chart = request.chart;
+        let found = self.find(request)?;
+        let sources = request.files.sources();
+        let loaded = Chart::load(found.files(request).tree(), &found.folder, sources)?;
+        let values = values(request, &found, sources)?;
         let release = ReleaseOptions::new(release_name(request)?, &*namespace(&chart.namespace));
         let mut capabilities = Capabilities::default();
         if !chart.kube_version.is_empty() {
@@ -89,25 +144,19 @@ fn chart_folder(request: &ChartRequest<'_>) -> Result<String> {
     if chart.name.is_empty() {
         return Err(Error::new("kustomize/helm", "chart name cannot be empty"));
     }
-    let home = match &*request.globals.chart_home {
-        "" => CHART_HOME,
-        home => home,
-    };
-    let mut place = join(request.folder, home)?;
-    if !chart.version.is_empty() && !chart.repo.is_empty() {
-        place = join(&place, &format!("{}-{}", &*chart.name, &*chart.version))?;
-    }
-    join(&place, &chart.name)
+    chart_place(chart, request.globals, request.folder).ok_or_else(|| escape(&chart.name))
 }
 
 fn join(folder: &str, name: &str) -> Result<String> {
-    path::join(folder, name).ok_or_else(|| {
-        Error::new(
-            "kustomize/helm",
-            format!("`{name}` leads out of the repository"),
-        )
-        .help("name a folder below the kustomization's")
-    })
+    path::join(folder, name).ok_or_else(|| escape(name))
+}
+
+fn escape(name: &str) -> Error {
+    Error::new(
+        "kustomize/helm",
+        format!("`{name}` leads out of the repository"),
+    )
+    .help("name a folder below the kustomization's")
 }
 
 fn release_name(request: &ChartRequest<'_>) -> Result<Arc<str>> {
@@ -135,11 +184,11 @@ fn release_name(request: &ChartRequest<'_>) -> Result<Arc<str>> {
 }
 
 /// The values of the release.
-fn values(request: &ChartRequest<'_>, place: &str, sources: &SourceMap) -> Result<UserValues> {
+fn values(request: &ChartRequest<'_>, found: &Found, sources: &SourceMap) -> Result<UserValues> {
     let (chart, files) = (request.chart, request.files);
-    let main = match &*chart.values_file {
-        "" => join(place, "values.yaml")?,
-        file => join(request.folder, file)?,
+    let (main_files, main) = match &*chart.values_file {
+        "" => (found.files(request), join(&found.folder, "values.yaml")?),
+        file => (files, join(request.folder, file)?),
     };
     let mut values = UserValues::new();
     match &chart.values_inline {
@@ -147,8 +196,8 @@ fn values(request: &ChartRequest<'_>, place: &str, sources: &SourceMap) -> Resul
             let inline = mapping(inline)?;
             let merged = match &*chart.values_merge {
                 "replace" => inline,
-                "" | "override" => merged(file_values(files, &main)?, inline),
-                "merge" => merged(inline, file_values(files, &main)?),
+                "" | "override" => merged(file_values(main_files, &main)?, inline),
+                "merge" => merged(inline, file_values(main_files, &main)?),
                 other => {
                     return Err(Error::new(
                         "kustomize/helm",
@@ -162,7 +211,7 @@ fn values(request: &ChartRequest<'_>, place: &str, sources: &SourceMap) -> Resul
             let file = sources.add(format!("values of chart {}", &*chart.name), text.clone());
             values.add_file(text.into(), file)?;
         }
-        _ => add_file(&mut values, files, &main, sources)?,
+        _ => add_file(&mut values, main_files, &main, sources)?,
     }
     for file in &chart.additional_values_files {
         add_file(&mut values, files, &join(request.folder, file)?, sources)?;

@@ -6,11 +6,24 @@
 //! sources hold.
 
 use crate::diag::Result;
-use crate::lock::{FILE_NAME, Lockfile};
+use crate::kustomize::HelmChart;
+use crate::lock::{ChartRequest, FILE_NAME, Lockfile};
 use crate::resource::Files;
 
 #[cfg(feature = "network")]
 pub(super) use fetching::{Settled, settings, settle};
+
+/// What a kustomization asks for by naming a chart.
+pub(super) fn asked_of(chart: &HelmChart) -> ChartRequest {
+    let range = match &*chart.version {
+        "" => "*",
+        version => version,
+    };
+    ChartRequest {
+        name: chart.name.to_string(),
+        range: range.to_owned(),
+    }
+}
 
 /// Reads the lockfile; none where there is none.
 ///
@@ -33,11 +46,15 @@ mod fetching {
 
     use indicatif::{ProgressBar, ProgressStyle};
 
+    use super::asked_of;
     use crate::cli::settings::{Extent, Repository, RepositoryArgs};
     use crate::config::{Config, Helper};
     use crate::diag::{Error, Findings, Result};
+    use crate::flux::api::{Source, SourceSpec};
+    use crate::kustomize::named_charts;
     use crate::pipeline::Sources;
     use crate::pipeline::cluster::Cluster;
+    use crate::source::vendor;
     use crate::source::{Entries, Key, Locked, Order, Settings, entries_of, fetch};
 
     /// How often a repository is rendered before it is given up: as deep as
@@ -128,10 +145,40 @@ mod fetching {
             clusters.push(cluster);
         }
         repository.sources.locked = None;
+        ask_for_charts(repository, &shared, &clusters)?;
         match Arc::into_inner(shared) {
             Some(locked) => Ok((locked, clusters, findings)),
             None => Err(Error::new("lock/busy", "the lockfile is still in use")),
         }
+    }
+
+    /// Asks for the charts that kustomizations of the repository name by their
+    /// address, for `fluxwright kustomize --enable-helm`: Flux renders none.
+    fn ask_for_charts(
+        repository: &Repository,
+        locked: &Locked,
+        clusters: &[Cluster],
+    ) -> Result<()> {
+        let files = &repository.sources.repository;
+        let declared: Vec<Source> = clusters.iter().flat_map(Cluster::sources).collect();
+        let vendored = repository.config.vendor.as_deref();
+        for named in named_charts(files, vendored.unwrap_or(vendor::FOLDER))? {
+            let place = named.place();
+            let is_there = place.is_none_or(|place| files.kind(&place).is_ok_and(|k| k.is_some()));
+            if is_there {
+                continue;
+            }
+            let chart = &named.chart;
+            let address = chart.repo.trim_end_matches('/');
+            // Its login counts for the address.
+            let source = declared.iter().find(|source| {
+                matches!(source.spec, SourceSpec::Helm(_))
+                    && source.url.trim_end_matches('/') == address
+            });
+            // What is missing is noted there.
+            let _ = locked.dependency(address, source, &asked_of(chart), chart.span);
+        }
+        Ok(())
     }
 
     fn style() -> ProgressStyle {

@@ -7,18 +7,25 @@ use std::sync::Arc;
 use clap::ValueEnum;
 
 use super::inflate::LocalCharts;
+use super::inputs;
 use super::output::{self, Exit};
+use super::settings::read_config;
+use super::store::StoreArgs;
 use crate::artifact::{DiskTree, Entry, Kind, Tree, path};
 use crate::diag::{Error, Result, SourceMap};
 use crate::kustomize::{self, LoadRestrictions, Options, Output, Reorder};
+use crate::lock::FILE_NAME;
 use crate::report::human;
 use crate::resource::Files;
+use crate::source::Locked;
+use crate::source::vendor::{self, Vendored};
 
 /// Build a kustomization and print the objects, as `kustomize build` does
 ///
 /// DIR holds a kustomization.yaml; without it, the current folder does. It may
 /// name bases anywhere on this machine. Remote resources are not fetched, and
-/// no program is run.
+/// no program is run. Charts come from the chart home, or as the nearest
+/// fluxwright.lock upwards pins them.
 ///
 /// Examples:
 ///   fluxwright kustomize
@@ -48,6 +55,9 @@ pub(super) struct Args {
     /// Render the Helm charts that the kustomization names
     #[arg(long)]
     enable_helm: bool,
+
+    #[command(flatten)]
+    store: StoreArgs,
 
     /// Add the label app.kubernetes.io/managed-by to all objects
     #[arg(long)]
@@ -158,7 +168,9 @@ impl Args {
         self.check_refused()?;
         let (tree, folder) = Everything::open(&self.dir)?;
         let files = Files::new(Arc::new(tree), sources.clone());
-        let charts = LocalCharts;
+        let charts = LocalCharts {
+            locked: self.locked(&folder, sources)?,
+        };
         let options = Options {
             load_restrictions: match self.load_restrictor {
                 LoadRestrictor::RootOnly => LoadRestrictions::RootOnly,
@@ -187,6 +199,32 @@ impl Args {
         // The process ends soon: its memory goes back as a whole.
         std::mem::forget((files, objects));
         Ok(Rendered { written, findings })
+    }
+
+    /// What the nearest lockfile upwards pins, where charts are rendered.
+    fn locked(&self, folder: &str, sources: &Arc<SourceMap>) -> Result<Option<Locked>> {
+        if !self.enable_helm {
+            return Ok(None);
+        }
+        let folder = Path::new("/").join(folder);
+        let is_root = |folder: &&Path| folder.join(FILE_NAME).exists();
+        let Some(root) = folder.ancestors().find(is_root) else {
+            return Ok(None);
+        };
+        let files = Files::new(Arc::new(DiskTree::open(root)?), sources.clone());
+        let Some(lockfile) = inputs::read_lockfile(&files)? else {
+            return Ok(None);
+        };
+        let (config, _) = read_config(&files)?;
+        let vendored = config.vendor.as_deref().unwrap_or(vendor::FOLDER);
+        let vendored = Vendored::open(files.tree().clone(), vendored)?;
+        let store = self.store.open()?;
+        Ok(Some(Locked::new(
+            Some(lockfile),
+            store,
+            vendored,
+            sources.clone(),
+        )))
     }
 
     fn check_refused(&self) -> Result<()> {

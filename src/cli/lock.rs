@@ -11,7 +11,7 @@ use super::output::{self, Exit};
 use super::settings::{Repository, RepositoryArgs};
 use crate::diag::{Error, Finding, Findings, Result, Severity, SourceMap, nearest};
 use crate::flux::api::SourceRef;
-use crate::lock::{self, Change, FILE_NAME, Lockfile, compare};
+use crate::lock::{self, Change, ChartRequest, FILE_NAME, Lockfile, compare};
 
 /// Pin every source to a revision and a digest, in fluxwright.lock
 ///
@@ -33,8 +33,8 @@ pub(super) struct Args {
     #[command(flatten)]
     repository: RepositoryArgs,
 
-    /// Take the newest revision of this source, KIND/NAMESPACE/NAME or the end of it, or of this
-    /// address (repeatable); of all, where none is named
+    /// Take the newest revision of this source, KIND/NAMESPACE/NAME or the end of it, of this
+    /// chart, or of this address (repeatable); of all, where none is named
     #[arg(long, value_name = "NAME", num_args = 0..)]
     update: Option<Vec<String>>,
 
@@ -116,7 +116,13 @@ fn write(
         // What nobody may use is not locked.
         return Ok((Vec::new(), findings, Exit::No));
     }
-    let new = settled.locked.used();
+    let is_error = |f: &Finding| f.severity == Severity::Error;
+    let has_errors = findings.as_slice().iter().any(is_error);
+    let mut new = settled.locked.used();
+    if has_errors {
+        // What does not render may still ask for what is locked.
+        new.keep(old);
+    }
     let changes = compare(old, &new);
     let path = repository.root.join(FILE_NAME);
     let text = new.to_text();
@@ -127,12 +133,7 @@ fn write(
         folder::replace_file(&path, text.as_bytes())?;
     }
     // What does not render may ask for more than is known.
-    let is_error = |f: &Finding| f.severity == Severity::Error;
-    let exit = if findings.as_slice().iter().any(is_error) {
-        Exit::Failed
-    } else {
-        Exit::Done
-    };
+    let exit = if has_errors { Exit::Failed } else { Exit::Done };
     Ok((changes, findings, exit))
 }
 
@@ -206,30 +207,63 @@ fn without(old: Option<&Lockfile>, names: &[String]) -> Result<Lockfile> {
             name.strip_suffix(wanted.as_str())
                 .is_some_and(|before| before.is_empty() || before.ends_with('/'))
         };
-        let count = |l: &Lockfile| l.sources.len() + l.dependencies.len() + l.remotes.len();
         let before = count(&left);
         left.sources
             .retain(|request, _| !is_it(&request.source.to_string()));
         left.dependencies.retain(|address, _| address != wanted);
         left.remotes.retain(|address, _| address != wanted);
         if count(&left) == before {
-            let known: Vec<String> = (left.sources.keys().map(|r| r.source.to_string()))
-                .chain(left.dependencies.keys().cloned())
-                .chain(left.remotes.keys().cloned())
-                .collect();
-            let error = Error::new(
-                "ref/missing",
-                format!("nothing locked is called `{wanted}`"),
-            );
-            let tail = |name: &String| name.rsplit('/').next().unwrap_or_default().to_owned();
-            let tails: Vec<String> = known.iter().map(tail).collect();
-            let near = nearest(&tail(wanted), tails.iter().map(String::as_str));
-            let near = near.and_then(|near| known.iter().find(|name| tail(name) == near));
-            return Err(match near {
-                Some(near) => error.help(format!("did you mean `{near}`?")),
-                None => error.help("names are KIND/NAMESPACE/NAME, or the end of that"),
-            });
+            // A chart, by its name or as the table shows it.
+            let is_chart = |from: &str, chart: &ChartRequest| {
+                let ChartRequest { name, range } = chart;
+                is_it(name)
+                    || is_it(&format!("{from} {name}"))
+                    || is_it(&format!("{from} {name} {range}"))
+            };
+            for (request, locked) in &mut left.sources {
+                let from = request.source.to_string();
+                locked.charts.retain(|chart, _| !is_chart(&from, chart));
+            }
+            for (from, charts) in &mut left.dependencies {
+                charts.retain(|chart, _| !is_chart(from, chart));
+            }
+        }
+        if count(&left) == before {
+            return Err(unknown(wanted, &left));
         }
     }
     Ok(left)
+}
+
+/// How much is locked.
+fn count(lockfile: &Lockfile) -> usize {
+    let charts = lockfile.sources.values().map(|locked| locked.charts.len());
+    let depended = lockfile.dependencies.values().map(|charts| charts.len());
+    lockfile.sources.len()
+        + lockfile.dependencies.len()
+        + lockfile.remotes.len()
+        + charts.chain(depended).sum::<usize>()
+}
+
+/// The error for a name that nothing has.
+fn unknown(wanted: &str, lockfile: &Lockfile) -> Error {
+    let charts = lockfile.sources.values().map(|locked| &locked.charts);
+    let charts = charts.chain(lockfile.dependencies.values());
+    let charts = charts.flat_map(|charts| charts.keys().map(|chart| chart.name.clone()));
+    let known: Vec<String> = (lockfile.sources.keys().map(|r| r.source.to_string()))
+        .chain(lockfile.dependencies.keys().cloned())
+        .chain(lockfile.remotes.keys().cloned())
+        .chain(charts)
+        .collect();
+    let error = Error::new(
+        "ref/missing",
+        format!("nothing locked is called `{wanted}`"),
+    );
+    let tail = |name: &str| name.rsplit('/').next().unwrap_or_default().to_owned();
+    let tails: Vec<String> = known.iter().map(|name| tail(name)).collect();
+    let near = nearest(&tail(wanted), tails.iter().map(String::as_str));
+    match near.and_then(|near| known.iter().find(|name| tail(name) == near)) {
+        Some(near) => error.help(format!("did you mean `{near}`?")),
+        None => error.help("names are KIND/NAMESPACE/NAME, or the end of that; or that of a chart"),
+    }
 }

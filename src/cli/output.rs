@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 
 use crate::check::RULES;
-use crate::diag::{Error, Finding, Severity, SourceMap};
+use crate::diag::{Error, Finding, Findings, Severity, SourceMap};
 use crate::report::{self, human};
 
 /// How a run ends.
@@ -86,8 +86,19 @@ impl From<Exit> for ExitCode {
 /// What the operating system says; a reader that went away is one of them, and
 /// [`exit_of_io`] forgives it.
 pub(super) fn stdout(data: &[u8]) -> io::Result<()> {
+    stdout_of(|out| out.write_all(data))
+}
+
+/// Writes to standard output what `write` writes.
+///
+/// # Errors
+///
+/// As [`stdout`], and what `write` says.
+pub(super) fn stdout_of(
+    write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
+) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
-    stdout.write_all(data)?;
+    write(&mut stdout)?;
     stdout.flush()
 }
 
@@ -95,6 +106,18 @@ pub(super) fn stdout(data: &[u8]) -> io::Result<()> {
 pub(super) fn stderr(message: &str) {
     // Nothing is left to tell it to.
     let _ = writeln!(io::stderr().lock(), "{message}");
+}
+
+/// Tells of what was noticed on the way what every command tells: sources whose
+/// signatures nobody looked at.
+pub(super) fn unverified(told: &Findings, sources: &SourceMap) {
+    let mut loud = Findings::new();
+    for finding in told.as_slice() {
+        if &*finding.rule == "trust/skipped" {
+            loud.push(finding.clone());
+        }
+    }
+    findings(&loud.into_sorted(), sources);
 }
 
 /// Whether standard error takes colour.

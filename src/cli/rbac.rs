@@ -52,6 +52,7 @@ impl Args {
                     output::findings(&told.into_sorted(), &sources);
                     return Ok(Exit::Failed);
                 }
+                output::unverified(&told, &sources);
                 Ok(Exit::Done)
             }
             Err(e) => {

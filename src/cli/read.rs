@@ -70,14 +70,15 @@ pub(super) fn key_file(name: &str) -> Result<crate::verify::KeyFile> {
 ///
 /// As [`key_file`].
 #[cfg(feature = "verify")]
-pub(super) fn password(name: &str) -> Result<Vec<u8>> {
+pub(super) fn password(name: &str) -> Result<zeroize::Zeroizing<Vec<u8>>> {
     const MAX_PASSWORD_BYTES: usize = 64 << 10;
     if let Some(variable) = name.strip_prefix("env://") {
-        return super::environment::bytes(variable);
+        return super::environment::bytes(variable).map(zeroize::Zeroizing::new);
     }
-    let mut content = file(Path::new(name), MAX_PASSWORD_BYTES)?;
+    let mut content = zeroize::Zeroizing::new(file(Path::new(name), MAX_PASSWORD_BYTES)?);
     let end = content.iter().position(|b| matches!(b, b'\n' | b'\r'));
-    content.truncate(end.unwrap_or(content.len()));
+    let end = end.unwrap_or(content.len());
+    content.truncate(end);
     Ok(content)
 }
 

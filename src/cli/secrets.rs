@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use super::read;
+use super::{environment, read};
 use crate::diag::Result;
 use crate::pipeline::secrets::Secrets;
 use crate::sops::{Keys, MAX_KEY_FILE_BYTES};
@@ -37,9 +37,7 @@ impl SecretArgs {
         let variables = ["SOPS_AGE_KEY"].iter().chain(&FILE_VARIABLES);
         !age_key_file.is_empty()
             || !pgp_key.is_empty()
-            || variables
-                .into_iter()
-                .any(|name| environment(name).is_some())
+            || variables.into_iter().any(|name| variable(name).is_some())
     }
 
     /// Reads the keys.
@@ -77,7 +75,7 @@ impl KeyArgs {
     ///
     /// The first that cannot be read.
     pub(super) fn read(&self) -> Result<Keys> {
-        forbid_core_dumps();
+        environment::forbid_core_dumps();
         let mut keys = Keys::default();
         for path in &self.age_key_file {
             add_age_file(&mut keys, path)?;
@@ -86,7 +84,7 @@ impl KeyArgs {
             let content = zeroize::Zeroizing::new(read::file(path, MAX_KEY_FILE_BYTES)?);
             keys.add_openpgp(&path.display().to_string(), &content)?;
         }
-        if let Some(text) = environment("SOPS_AGE_KEY") {
+        if let Some(text) = variable("SOPS_AGE_KEY") {
             let text = zeroize::Zeroizing::new(text.into_encoded_bytes());
             // Several may stand on one line there.
             let lines: Vec<&[u8]> = text.split(u8::is_ascii_whitespace).collect();
@@ -94,30 +92,11 @@ impl KeyArgs {
             keys.add_age("SOPS_AGE_KEY", &lines)?;
         }
         for name in FILE_VARIABLES {
-            if let Some(path) = environment(name) {
+            if let Some(path) = variable(name) {
                 add_age_file(&mut keys, &PathBuf::from(path))?;
             }
         }
         Ok(keys)
-    }
-}
-
-/// Sees to it that no crash writes keys and values to a file.
-fn forbid_core_dumps() {
-    #[cfg(unix)]
-    {
-        use rustix::process::{Resource, Rlimit, setrlimit};
-        let limit = |bytes| Rlimit {
-            current: Some(bytes),
-            maximum: Some(bytes),
-        };
-        // No dump has one byte. Linux takes a limit of none for files alone and
-        // still hands the dump to a program, where `core_pattern` names one; of
-        // one byte, it does neither.
-        if setrlimit(Resource::Core, limit(1)).is_err() {
-            // Where that is not allowed either, it was forbidden before.
-            let _ = setrlimit(Resource::Core, limit(0));
-        }
     }
 }
 
@@ -130,7 +109,7 @@ fn add_age_file(keys: &mut Keys, path: &std::path::Path) -> Result<()> {
     clippy::disallowed_methods,
     reason = "the command line reads the environment"
 )]
-fn environment(name: &str) -> Option<std::ffi::OsString> {
+fn variable(name: &str) -> Option<std::ffi::OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
 

@@ -751,7 +751,7 @@ fn check_frozen(cluster: &Cluster, sources: &Sources) -> Result<()> {
     unlocked.map_or(Ok(()), |e| Err(frozen(e)))
 }
 
-fn read_config(files: &Files) -> Result<(Config, Span)> {
+pub(super) fn read_config(files: &Files) -> Result<(Config, Span)> {
     if files.kind(config::FILE_NAME)? != Some(Kind::File) {
         return Ok((Config::default(), Span::NONE));
     }

@@ -29,6 +29,7 @@ mod fields;
 mod fieldspec;
 mod file;
 mod generate;
+mod helm_charts;
 mod id;
 mod json;
 mod json_patch;
@@ -50,6 +51,7 @@ use std::sync::Arc;
 
 pub use build::build;
 pub use file::{FILE_NAMES, HelmChart, HelmGlobals, Text};
+pub use helm_charts::{NamedChart, chart_place, named_charts};
 pub use output::{file_names, to_yaml};
 pub use post_render::{Step, post_render};
 pub use remote::RepoSpec;

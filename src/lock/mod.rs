@@ -120,6 +120,42 @@ impl Lockfile {
             .chain(signed.flat_map(|s| s.signatures.iter().copied()))
     }
 
+    /// Keeps of another lockfile what is not locked here; nothing of a source that
+    /// asks for something else by now.
+    pub fn keep(&mut self, old: &Lockfile) {
+        for (request, locked) in &old.sources {
+            let Some(own) = self.sources.get_mut(request) else {
+                if self.named(&request.source).next().is_none() {
+                    self.sources.insert(request.clone(), locked.clone());
+                }
+                continue;
+            };
+            own.pin = own.pin.take().or_else(|| locked.pin.clone());
+            for (chart, pin) in &locked.charts {
+                let entry = own.charts.entry(chart.clone());
+                entry.or_insert_with(|| pin.clone());
+            }
+            for (digest, signed) in &locked.signed {
+                let is_pin = own.pin.as_ref().is_some_and(|pin| pin.digest == *digest);
+                if is_pin || own.charts.values().any(|pin| pin.digest == *digest) {
+                    let entry = own.signed.entry(*digest);
+                    entry.or_insert_with(|| signed.clone());
+                }
+            }
+        }
+        for (url, charts) in &old.dependencies {
+            let own = self.dependencies.entry(url.clone()).or_default();
+            for (chart, pin) in charts {
+                let entry = own.entry(chart.clone());
+                entry.or_insert_with(|| pin.clone());
+            }
+        }
+        for (address, pin) in &old.remotes {
+            let entry = self.remotes.entry(address.clone());
+            entry.or_insert_with(|| pin.clone());
+        }
+    }
+
     /// Everything that is locked for sources of this name, whatever they ask
     /// for.
     pub fn named<'a>(

@@ -207,6 +207,13 @@ impl Sources {
         Some(Arc::new(LockedSchemas(locked)))
     }
 
+    /// What all that schemas can refer to is known by: what is locked under an
+    /// address.
+    pub(super) fn key_of_schemas(&self) -> String {
+        let locked = self.locked.as_ref();
+        locked.map_or_else(String::new, |locked| locked.key_of_remotes())
+    }
+
     /// The HelmRepository of an address in a namespace.
     pub(super) fn repository_at(&self, address: &str, namespace: &str) -> Option<&Source> {
         self.declared

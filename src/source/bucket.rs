@@ -24,6 +24,9 @@ use crate::flux::api::{BucketSpec, Source};
 /// How many objects are fetched at once.
 const AT_ONCE: usize = 16;
 
+/// Where Google's buckets are.
+const GOOGLE: &str = "storage.googleapis.com";
+
 /// How often, and how soon, a request is made again, as for other sources.
 fn retries() -> RetryConfig {
     RetryConfig {
@@ -50,7 +53,7 @@ pub(super) fn resolve(access: &Access<'_>, source: &Source, spec: &BucketSpec) -
         Trouble::Store(e) => failed(e),
         Trouble::Other(e) => e,
     })?;
-    let digest = access.store.put(&pack::pack(&tree)?)?;
+    let digest = access.put(&pack::pack(&tree)?)?;
     Ok(Resolved {
         revision: digest.to_string(),
         digest,
@@ -213,6 +216,10 @@ fn open(access: &Access<'_>, source: &Source, spec: &BucketSpec) -> Result<Arc<d
             if let Some(account) = text(&["serviceaccount"]) {
                 builder = builder.with_service_account_key(account);
             }
+            // Compat: Google's own address is the library's.
+            if !endpoint.contains(GOOGLE) {
+                builder = builder.with_base_url(&endpoint);
+            }
             builder.build().map(|s| Arc::new(s) as Arc<dyn ObjectStore>)
         }
         "azure" => {
@@ -258,9 +265,9 @@ fn failed(source: &Source, spec: &BucketSpec, error: &object_store::Error) -> Er
     match error {
         object_store::Error::NotFound { .. } => missing(&place),
         object_store::Error::PermissionDenied { .. }
-        | object_store::Error::Unauthenticated { .. } => denied(&place),
+        | object_store::Error::Unauthenticated { .. } => denied(&place, &source.provider),
         _ if says(&["NoSuchBucket", "404 Not Found"]) => missing(&place),
-        _ if says(&["403 Forbidden", "401 Unauthorized"]) => denied(&place),
+        _ if says(&["403 Forbidden", "401 Unauthorized"]) => denied(&place, &source.provider),
         _ if says(&["error sending request", "HTTP error"]) => Error::new(
             "source/unreachable",
             format!("the bucket `{place}` cannot be reached"),
@@ -287,10 +294,18 @@ fn missing(place: &str) -> Error {
     .help("are `endpoint`, `bucketName` and `region` right?")
 }
 
-fn denied(place: &str) -> Error {
+fn denied(place: &str, provider: &str) -> Error {
+    let keys = match provider {
+        "gcp" => "is `serviceaccount` in the Secret right, and may it list and read?",
+        "azure" => {
+            "are `accountKey`, or `tenantId`, `clientId` and `clientSecret`, in the Secret right, \
+             and may they list and read?"
+        }
+        _ => "are `accesskey` and `secretkey` in the Secret right, and may they list and read?",
+    };
     Error::new(
         "source/denied",
         format!("the bucket `{place}` refused access"),
     )
-    .help("are `accesskey` and `secretkey` in the Secret right, and may they list and read?")
+    .help(keys)
 }

@@ -46,6 +46,8 @@ pub(super) struct Access<'a> {
     pub(super) store: &'a Store,
     /// The host that the credentials are for.
     host: String,
+    /// What it must come to, where that is locked.
+    expected: Option<Digest>,
 }
 
 impl<'a> Access<'a> {
@@ -62,6 +64,24 @@ impl<'a> Access<'a> {
             settings,
             store,
             host: host(&settings.mirrored(url)),
+            expected: None,
+        }
+    }
+
+    /// The same, for what is locked.
+    fn expecting(self, pin: Option<&Pin>) -> Access<'a> {
+        Access {
+            expected: pin.map(|pin| pin.digest),
+            ..self
+        }
+    }
+
+    /// Puts content into the store, unless something else is locked.
+    pub(super) fn put(&self, content: &[u8]) -> Result<Digest> {
+        let digest = Digest::of(content);
+        match self.expected {
+            Some(expected) if expected != digest => Err(changed(&[digest], &[expected])),
+            _ => self.store.put(content),
         }
     }
 
@@ -274,27 +294,33 @@ fn about(error: Error, key: &Key, span: Span) -> Error {
 /// Refuses what is not what was locked.
 fn as_locked(filled: Filled, locked: Option<&Filled>) -> Result<Filled> {
     match locked {
-        Some(locked) if locked.digests() != filled.digests() => Err(Error::new(
-            "store/digest",
-            format!(
-                "what was fetched has the digest {}, and {} is locked",
-                shown(&filled),
-                shown(locked)
-            ),
-        )
-        .help(
-            "the content changed behind its name: find out why, then take it over with \
-             `fluxwright lock --update NAME`",
-        )),
+        Some(locked) if locked.digests() != filled.digests() => {
+            Err(changed(&filled.digests(), &locked.digests()))
+        }
         // Names and revisions stay as they are locked.
         Some(locked) => Ok(locked.clone()),
         None => Ok(filled),
     }
 }
 
-fn shown(filled: &Filled) -> String {
-    let digests: Vec<String> = filled.digests().iter().map(ToString::to_string).collect();
-    digests.join(", ")
+/// The error for what is not what was locked.
+fn changed(fetched: &[Digest], locked: &[Digest]) -> Error {
+    let shown = |digests: &[Digest]| {
+        let digests: Vec<String> = digests.iter().map(ToString::to_string).collect();
+        digests.join(", ")
+    };
+    Error::new(
+        "store/digest",
+        format!(
+            "what was fetched has the digest {}, and {} is locked",
+            shown(fetched),
+            shown(locked)
+        ),
+    )
+    .help(
+        "the content changed behind its name: find out why, then take it over with \
+         `fluxwright lock --update NAME`",
+    )
 }
 
 /// How a source is reached: with what its Secrets hold.
@@ -377,7 +403,7 @@ fn one(key: &Key, order: &Order, settings: &Settings, store: &Store) -> Result<(
             return Ok((key.clone(), Filled::Signatures(found)));
         }
         (_, Some(source)) => {
-            let access = access(source, settings, store)?;
+            let access = access(source, settings, store)?.expecting(pin);
             let revision = pin.map(|pin| pin.revision.as_str());
             match &source.spec {
                 SourceSpec::Git(spec) => git::resolve(&access, &source.url, spec, revision)?,
@@ -428,7 +454,7 @@ fn remote(
     settings: &Settings,
     store: &Store,
 ) -> Result<(String, Resolved)> {
-    let access = Access::new(address, Credentials::default(), settings, store);
+    let access = Access::new(address, Credentials::default(), settings, store).expecting(pin);
     let git = |spec: &RepoSpec, name: String| {
         let revision = pin.map(|pin| pin.revision.as_str());
         let reference = spec.reference.as_deref();
@@ -458,7 +484,7 @@ fn remote(
     };
     let resolved = Resolved {
         revision: String::new(),
-        digest: store.put(&content)?,
+        digest: access.put(&content)?,
     };
     Ok((address.to_owned(), resolved))
 }

@@ -8,6 +8,8 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, Read};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use super::http::Http;
 use super::oci::Registry;
@@ -48,10 +50,9 @@ pub(super) fn resolve(
     asked: &[Asked],
 ) -> Vec<Result<ChartPin>> {
     if repository.is_oci {
-        return asked
-            .iter()
-            .map(|(chart, pin)| from_registry(access, repository, chart, pin.as_ref()))
-            .collect();
+        return at_once(asked, |(chart, pin)| {
+            from_registry(access, repository, chart, pin.as_ref())
+        });
     }
     let base = access.address(repository.url.trim_end_matches('/'));
     let index = Http::new(&base, &access.credentials, repository.pass_credentials)
@@ -60,30 +61,56 @@ pub(super) fn resolve(
         Ok(read) => read,
         Err(e) => return asked.iter().map(|_| Err(e.clone())).collect(),
     };
-    asked
-        .iter()
-        .map(|(chart, pin)| {
-            let version = match pin {
-                Some(pin) => index.version(chart, &pin.version)?,
-                None => index.choose(chart)?,
-            };
-            let url = access.address(&version.address(&base)?);
-            let expected = match (pin, &version.digest) {
-                (Some(pin), _) => Some(pin.digest),
-                (None, digest) => *digest,
-            };
-            let digest = http
-                .download(&url, access.store, expected)
-                .and_then(|digest| match pin {
-                    Some(_) => Ok(digest),
-                    None => whole(access.store, digest, &url).map(|()| digest),
-                })
-                .map_err(|e| e.context(format!("chart `{}` {}", chart.name, version.number)))?;
-            Ok(ChartPin {
-                version: version.number.clone(),
-                digest,
+    at_once(asked, |(chart, pin)| {
+        let version = match pin {
+            Some(pin) => index.version(chart, &pin.version)?,
+            None => index.choose(chart)?,
+        };
+        let url = access.address(&version.address(&base)?);
+        let expected = match (pin, &version.digest) {
+            (Some(pin), _) => Some(pin.digest),
+            (None, digest) => *digest,
+        };
+        let digest = http
+            .download(&url, access.store, expected)
+            .and_then(|digest| match pin {
+                Some(_) => Ok(digest),
+                None => whole(access.store, digest, &url).map(|()| digest),
             })
+            .map_err(|e| e.context(format!("chart `{}` {}", chart.name, version.number)))?;
+        Ok(ChartPin {
+            version: version.number.clone(),
+            digest,
         })
+    })
+}
+
+/// How many charts of one repository are waited for at once.
+const AT_ONCE: usize = 16;
+
+/// What each of these comes to, several at the same time; in their order.
+fn at_once<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let next = AtomicUsize::new(0);
+    let results: Vec<Mutex<Option<R>>> = items.iter().map(|_| Mutex::new(None)).collect();
+    let run = || {
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let (Some(item), Some(result)) = (items.get(at), results.get(at)) else {
+                return;
+            };
+            let done = work(item);
+            *result.lock().unwrap_or_else(PoisonError::into_inner) = Some(done);
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..items.len().min(AT_ONCE) {
+            scope.spawn(run);
+        }
+        run();
+    });
+    let results = results.into_iter();
+    results
+        .filter_map(|result| result.into_inner().unwrap_or_else(PoisonError::into_inner))
         .collect()
 }
 

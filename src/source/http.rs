@@ -304,6 +304,18 @@ impl Failure {
                 .help("add its authority as `ca.crt` to the Secret that `certSecretRef` names"),
             );
         }
+        if is_json(error) {
+            return Failure::final_(
+                Error::new(
+                    "source/failed",
+                    format!("what `{host}` answered cannot be read: {cause}"),
+                )
+                .help("is the address right?"),
+            );
+        }
+        if error.is_body() || error.is_decode() {
+            return Failure::later(broken(url, &std::io::Error::other(cause)));
+        }
         if error.is_redirect() {
             return Failure::final_(
                 Error::new(
@@ -382,10 +394,7 @@ pub(super) fn refused(url: &str, status: StatusCode, has_credentials: bool) -> E
 
 /// What was received is not whole.
 fn broken(url: &str, error: &std::io::Error) -> Error {
-    if matches!(
-        error.kind(),
-        std::io::ErrorKind::StorageFull | std::io::ErrorKind::FileTooLarge
-    ) {
+    if crate::store::is_full(error) {
         return Error::new(
             "store/unwritable",
             format!("what lies at `{}` cannot be stored: {error}", shown(url)),
@@ -417,6 +426,18 @@ fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
         at = source;
     }
     at.to_string()
+}
+
+/// Whether an answer was whole, and not what was expected.
+fn is_json(error: &reqwest::Error) -> bool {
+    let mut at: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = at {
+        if error.is::<serde_json::Error>() {
+            return true;
+        }
+        at = error.source();
+    }
+    false
 }
 
 /// Reads an address.

@@ -336,6 +336,13 @@ impl Locked {
         Ok(content)
     }
 
+    /// What the contents of all addresses are known by.
+    pub fn key_of_remotes(&self) -> String {
+        let remotes = self.lockfile.remotes.iter();
+        let pins = remotes.map(|(address, pin)| format!("{address} {}\n", pin.digest));
+        pins.collect()
+    }
+
     /// The archive of a chart that is an OCIRepository's layer.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 //!
 //! Compat: source-controller `ocirepository_controller.go`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use oci_client::client::{Certificate, CertificateEncoding, ClientConfig, ClientProtocol};
@@ -31,6 +32,12 @@ const MAX_SIGNATURE_BYTES: u64 = 16 << 20;
 
 /// How many signatures of one artifact are looked at.
 const MAX_SIGNATURES: usize = 64;
+
+/// How many manifests that refer to one artifact are looked at.
+const MAX_REFERRERS: usize = 512;
+
+/// What to do about content that is not what its name says.
+const CHANGED: &str = "the registry or what stands before it is broken or hostile: find out why";
 
 /// How many tags are asked for at once.
 const TAGS_AT_ONCE: usize = 1000;
@@ -96,10 +103,18 @@ pub(super) fn signatures(
     }
     let mut found = Vec::new();
     for referrer in registry.referrers(of)? {
-        registry.signature(access.store, &referrer.to_string(), Some(referrer))?;
-        if oci_manifest::is_bundle(&access.store.read(referrer)?) {
-            found.push(referrer);
+        let name = referrer.to_string();
+        // Compat: cosign and Flux look at what refers, not at what the list says
+        // of it: registries copy other types there, or none.
+        let (_, manifest) = registry.pull_manifest(access.store, &name, Some(referrer))?;
+        if !oci_manifest::is_bundle(&manifest) {
+            continue;
         }
+        if found.len() == MAX_SIGNATURES {
+            return Err(too_many(MAX_SIGNATURES, "signatures refer to the artifact"));
+        }
+        registry.signature(access.store, &name, Some(referrer))?;
+        found.push(referrer);
     }
     if found.is_empty() {
         match registry.signature(access.store, &format!("sha256-{}.sig", of.hex()), None) {
@@ -109,6 +124,11 @@ pub(super) fn signatures(
         }
     }
     Ok(found)
+}
+
+fn too_many(limit: usize, what: &str) -> Error {
+    Error::new("source/too-large", format!("more than {limit} {what}"))
+        .help("remove those that nobody needs")
 }
 
 /// The tag that a reference chooses, and what to ask for.
@@ -286,7 +306,7 @@ impl Registry {
     }
 
     /// Brings a manifest and the layer that is meant into the store; the
-    /// manifest's digest.
+    /// manifest's digest. What breaks off half way leaves nothing there.
     pub(super) fn fetch(
         &self,
         store: &Store,
@@ -297,14 +317,16 @@ impl Registry {
             .contains(':')
             .then(|| Digest::parse(reference))
             .transpose()?;
-        let first = self.manifest(store, reference, expected)?;
-        let mut at = first;
+        let (first, content) = self.pull_manifest(store, reference, expected)?;
+        let mut manifests = vec![content];
         for _ in 0..2 {
-            match oci_manifest::read(&store.read(at)?)
-                .map_err(|e| e.context(self.display.clone()))?
-            {
+            let Some(content) = manifests.last() else {
+                break;
+            };
+            match oci_manifest::read(content).map_err(|e| e.context(self.display.clone()))? {
                 Manifest::Index(next) => {
-                    at = self.manifest(store, &next.to_string(), Some(next))?;
+                    let (_, content) = self.pull_manifest(store, &next.to_string(), Some(next))?;
+                    manifests.push(content);
                 }
                 Manifest::Layers(layers) => {
                     let layer = match choice {
@@ -312,6 +334,9 @@ impl Registry {
                         Layer::Chart => oci_manifest::by_media_type(&layers, CHART_LAYER)?,
                     };
                     self.blob(store, layer)?;
+                    for manifest in &manifests {
+                        store.put(manifest)?;
+                    }
                     return Ok(first);
                 }
             }
@@ -322,16 +347,16 @@ impl Registry {
         ))
     }
 
-    /// Brings the manifest of a signature into the store, and all its layers.
+    /// Brings the manifest of a signature into the store, and all its layers
+    /// before.
     fn signature(
         &self,
         store: &Store,
         reference: &str,
         expected: Option<Digest>,
     ) -> Result<Digest> {
-        let digest = self.manifest(store, reference, expected)?;
-        let manifest = oci_manifest::read(&store.read(digest)?)
-            .map_err(|e| e.context(self.display.clone()))?;
+        let (_, content) = self.pull_manifest(store, reference, expected)?;
+        let manifest = oci_manifest::read(&content).map_err(|e| e.context(self.display.clone()))?;
         if let Manifest::Layers(layers) = manifest {
             for layer in &layers {
                 if layer.size_bytes > MAX_SIGNATURE_BYTES {
@@ -343,10 +368,10 @@ impl Registry {
                 self.blob(store, layer)?;
             }
         }
-        Ok(digest)
+        store.put(&content)
     }
 
-    /// What refers to an artifact and may be a bundle, in the registry's order.
+    /// What refers to an artifact, in the registry's order.
     fn referrers(&self, of: Digest) -> Result<Vec<Digest>> {
         let image = self.reference(&of.to_string());
         let listed = retrying(|| {
@@ -362,22 +387,11 @@ impl Registry {
             Err(e) if e.rule() == "source/missing" => return Ok(Vec::new()),
             Err(e) => return Err(e),
         };
-        let mut found = Vec::new();
-        for entry in listed {
-            // Registries that copy no type leave it open.
-            let may_be = (entry.artifact_type.as_deref()).is_none_or(oci_manifest::is_bundle_type);
-            if may_be {
-                found.push(Digest::parse(&entry.digest)?);
-            }
+        if listed.len() > MAX_REFERRERS {
+            return Err(too_many(MAX_REFERRERS, "manifests refer to the artifact"));
         }
-        if found.len() > MAX_SIGNATURES {
-            return Err(Error::new(
-                "source/too-large",
-                format!("{} signatures refer to the artifact", found.len()),
-            )
-            .help("remove those that nobody needs"));
-        }
-        Ok(found)
+        let digests = listed.iter().map(|entry| Digest::parse(&entry.digest));
+        digests.collect()
     }
 
     /// Brings a manifest into the store.
@@ -387,11 +401,22 @@ impl Registry {
         reference: &str,
         expected: Option<Digest>,
     ) -> Result<Digest> {
+        let (_, content) = self.pull_manifest(store, reference, expected)?;
+        store.put(&content)
+    }
+
+    /// A manifest and its digest, out of the store or the registry.
+    fn pull_manifest(
+        &self,
+        store: &Store,
+        reference: &str,
+        expected: Option<Digest>,
+    ) -> Result<(Digest, Arc<[u8]>)> {
         if let Some(digest) = expected
             && store.holds(digest)
-            && store.read(digest).is_ok()
+            && let Ok(content) = store.read(digest)
         {
-            return Ok(digest);
+            return Ok((digest, content));
         }
         let image = self.reference(reference);
         let (content, _) = retrying(|| {
@@ -408,9 +433,10 @@ impl Registry {
             return Err(Error::new(
                 "store/digest",
                 format!("the registry gives a manifest with the digest {digest}, not {expected}"),
-            ));
+            )
+            .help(CHANGED));
         }
-        store.put(&content)
+        Ok((digest, content.to_vec().into()))
     }
 
     /// Brings a layer into the store.
@@ -440,14 +466,15 @@ impl Registry {
             self.runtime.block_on(pull).map_err(|e| self.failure(&e))?;
             Ok(content)
         })?;
-        let got = store.put(&content)?;
+        let got = Digest::of(&content);
         if got == layer.digest {
-            Ok(())
+            store.put(&content).map(drop)
         } else {
             Err(Error::new(
                 "store/digest",
                 format!("the registry gives a layer with the digest {got}, not {digest}"),
-            ))
+            )
+            .help(CHANGED))
         }
     }
 
@@ -490,13 +517,16 @@ impl Registry {
                     Failure::final_(self.other(error))
                 }
             }
-            OciDistributionError::DigestError(_) => Failure::later(Error::new(
-                "source/broken",
-                format!(
-                    "what `{}` sent has another digest than it says",
-                    self.display
-                ),
-            )),
+            OciDistributionError::DigestError(_) => Failure::later(
+                Error::new(
+                    "source/broken",
+                    format!(
+                        "what `{}` sent has another digest than it says",
+                        self.display
+                    ),
+                )
+                .help(CHANGED),
+            ),
             _ => Failure::final_(self.other(error)),
         }
     }

@@ -127,6 +127,7 @@ fn invalid(why: &str) -> Error {
         "oci/invalid",
         format!("the OCI manifest cannot be used: {why}"),
     )
+    .help("is the address that of an artifact in an OCI registry?")
 }
 
 #[cfg(test)]

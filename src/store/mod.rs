@@ -360,13 +360,18 @@ impl Store {
 
     fn failed(&self, rule: &'static str, what: &str, error: &io::Error) -> Error {
         let message = format!("cannot {what} the store `{}`: {error}", self.root.display());
-        Error::new(rule, message).help(match error.kind() {
-            io::ErrorKind::StorageFull => {
-                "make room, for instance with `fluxwright store prune --older-than 30d`"
-            }
-            _ => "give another folder with `--store DIR`",
+        Error::new(rule, message).help(if is_full(error) {
+            "make room, for instance with `fluxwright store prune --older-than 30d`"
+        } else {
+            "give another folder with `--store DIR`"
         })
     }
+}
+
+/// Whether an error says that there is no room left.
+pub fn is_full(error: &io::Error) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | FileTooLarge | QuotaExceeded)
 }
 
 /// Content on its way into a store; dropped before it is finished, it leaves

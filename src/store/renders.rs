@@ -1,31 +1,96 @@
 //! Results by the digest of everything that went into them.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
+use std::ops::Range;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::artifact::Digest;
+use crate::artifact::{Digest, Hasher};
 
 /// The length of the digest that a file begins with.
 const DIGEST_LENGTH: usize = 64;
 
-/// A result that is whole.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Rendered(Vec<u8>);
+/// How much of a result is in memory at a time.
+const CHUNK_BYTES: usize = 256 << 10;
+
+/// A result that is whole. It stays on disk, where it can be read part by part:
+/// results are large, and most of what is in one is only passed on.
+#[derive(Debug)]
+pub struct Rendered {
+    file: fs::File,
+    length_bytes: u64,
+}
 
 impl Rendered {
-    fn whole(content: Vec<u8>) -> Option<Rendered> {
-        let (digest, result) = content.split_first_chunk::<DIGEST_LENGTH>()?;
-        (Digest::of(result).hex().as_bytes() == digest).then_some(Rendered(content))
+    fn open(path: &Path) -> Option<Rendered> {
+        let mut file = fs::File::open(path).ok()?;
+        let mut wanted = [0; DIGEST_LENGTH];
+        file.read_exact(&mut wanted).ok()?;
+        let mut hasher = Hasher::default();
+        let mut buffer = vec![0; CHUNK_BYTES];
+        let mut length_bytes = 0;
+        loop {
+            let count = file.read(&mut buffer).ok()?;
+            let Some(read) = buffer.get(..count).filter(|read| !read.is_empty()) else {
+                break;
+            };
+            hasher.update(read);
+            length_bytes += count as u64;
+        }
+        let is_whole = hasher.finish().hex().as_bytes() == wanted;
+        is_whole.then_some(Rendered { file, length_bytes })
+    }
+
+    /// How long it is.
+    pub fn length_bytes(&self) -> u64 {
+        self.length_bytes
+    }
+
+    /// Fills a buffer with what is there from a place on.
+    ///
+    /// # Errors
+    ///
+    /// Where there is less, or it cannot be read.
+    pub fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<()> {
+        self.file.read_exact_at(buffer, at + DIGEST_LENGTH as u64)
+    }
+
+    /// Hands over a part of it, piece by piece.
+    ///
+    /// # Errors
+    ///
+    /// What `take` says, and where it cannot be read.
+    pub fn each_piece(
+        &self,
+        part: &Range<u64>,
+        mut take: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let mut buffer = vec![0; CHUNK_BYTES.min(usize_of(part.end - part.start))];
+        let mut at = part.start;
+        while at < part.end {
+            let length = usize_of(part.end - at).min(buffer.len());
+            let Some(piece) = buffer.get_mut(..length) else {
+                break;
+            };
+            self.read_at(piece, at)?;
+            take(piece)?;
+            at += length as u64;
+        }
+        Ok(())
+    }
+
+    /// All of it; none where it cannot be read any more.
+    pub fn bytes(&self) -> Option<Vec<u8>> {
+        let mut bytes = vec![0; usize_of(self.length_bytes)];
+        self.read_at(&mut bytes, 0).ok()?;
+        Some(bytes)
     }
 }
 
-impl std::ops::Deref for Rendered {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        self.0.get(DIGEST_LENGTH..).unwrap_or_default()
-    }
+/// What lies on disk fits into the address space, or reading it fails.
+fn usize_of(length: u64) -> usize {
+    usize::try_from(length).unwrap_or(usize::MAX)
 }
 
 /// The cache of rendering.
@@ -53,17 +118,14 @@ impl Renders {
 
     /// The result of a key; none where there is none that is whole.
     pub fn get(&self, key: Digest) -> Option<Rendered> {
-        let mut file = fs::File::open(self.path(key)).ok()?;
-        let mut content = Vec::new();
-        file.read_to_end(&mut content).ok()?;
-        let content = Rendered::whole(content)?;
-        super::note_use(&file);
-        Some(content)
+        let rendered = Rendered::open(&self.path(key))?;
+        super::note_use(&rendered.file);
+        Some(rendered)
     }
 
     /// Whether a file holds a whole result.
     pub(super) fn is_whole(path: &Path) -> bool {
-        fs::read(path).is_ok_and(|content| Rendered::whole(content).is_some())
+        Rendered::open(path).is_some()
     }
 
     /// Forgets the result of a key.

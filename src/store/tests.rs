@@ -156,15 +156,25 @@ fn damaged_results_are_none() {
     let (_folder, store) = store();
     let renders = store.renders();
     let key = Digest::of(b"key");
-    assert_eq!(renders.get(key), None);
+    let get = || renders.get(key).and_then(|result| result.bytes());
+    assert_eq!(get(), None);
     renders.put(key, b"result");
-    assert_eq!(renders.get(key).as_deref(), Some(b"result".as_slice()));
+    assert_eq!(get().as_deref(), Some(b"result".as_slice()));
+    let rendered = renders.get(key).unwrap();
+    let mut pieces = Vec::new();
+    let take = |piece: &[u8]| {
+        pieces.push(piece.to_vec());
+        Ok(())
+    };
+    rendered.each_piece(&(2..5), take).unwrap();
+    assert_eq!(pieces, [b"sul"]);
+    assert!(rendered.each_piece(&(2..7), |_| Ok(())).is_err());
     let path = renders.path(key);
     let whole = fs::read(&path).unwrap();
     for spoilt in [&whole[..whole.len() - 1], &whole[..10], &whole[1..], b""] {
         fs::write(&path, spoilt).unwrap();
-        assert_eq!(renders.get(key), None);
+        assert_eq!(get(), None);
     }
     renders.put(key, b"");
-    assert_eq!(renders.get(key).as_deref(), Some(b"".as_slice()));
+    assert_eq!(get().as_deref(), Some(b"".as_slice()));
 }

@@ -53,6 +53,14 @@ pub struct KeyFile {
     pub content: Vec<u8>,
 }
 
+/// The key may be a private one.
+#[cfg(feature = "verify")]
+impl Drop for KeyFile {
+    fn drop(&mut self) {
+        zeroize::Zeroize::zeroize(&mut self.content);
+    }
+}
+
 /// What kind of key made a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]

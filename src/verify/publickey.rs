@@ -4,6 +4,7 @@ use p256::pkcs8::DecodePublicKey as _;
 use rsa::pkcs1::DecodeRsaPublicKey as _;
 use rsa::traits::PublicKeyParts as _;
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
+use zeroize::Zeroizing;
 
 use super::{KeyFile, KeyKind, Signer, refuse};
 use crate::diag::{Error, Result};
@@ -258,8 +259,9 @@ fn rsa_key_holds(key: &rsa::RsaPublicKey, hash: Hash, message: &[u8], signature:
     key.verify(scheme, &hash.of(message), signature).is_ok()
 }
 
-/// The label and the content of the first block of a PEM text.
-pub(super) fn first_pem_block(text: &str) -> Option<(String, Vec<u8>)> {
+/// The label and the content of the first block of a PEM text, which may be a
+/// private key.
+pub(super) fn first_pem_block(text: &str) -> Option<(String, Zeroizing<Vec<u8>>)> {
     use base64::Engine as _;
     let rest = text.split_once("-----BEGIN ")?.1;
     let (label, rest) = rest.split_once("-----")?;
@@ -269,11 +271,13 @@ pub(super) fn first_pem_block(text: &str) -> Option<(String, Vec<u8>)> {
         .split_once("\n\n")
         .filter(|(head, _)| head.contains(':'))
         .map_or(body, |(_, body)| body);
-    let encoded: String = body.split_ascii_whitespace().collect();
+    // Room for all of it: growing would leave copies behind.
+    let mut encoded = Zeroizing::new(String::with_capacity(body.len()));
+    encoded.extend(body.split_ascii_whitespace());
     let der = base64::engine::general_purpose::STANDARD
-        .decode(encoded)
+        .decode(&*encoded)
         .ok()?;
-    Some((label.to_owned(), der))
+    Some((label.to_owned(), Zeroizing::new(der)))
 }
 
 fn unsupported(what: &str) -> Error {

@@ -53,7 +53,7 @@ impl SigningKey {
         let (label, block) =
             first_pem_block(text).ok_or_else(|| refused("holds no PEM block", MAKE))?;
         let der = match label.as_str() {
-            "PRIVATE KEY" => Zeroizing::new(block),
+            "PRIVATE KEY" => block,
             "ENCRYPTED SIGSTORE PRIVATE KEY" | "ENCRYPTED COSIGN PRIVATE KEY" => {
                 let password = password.ok_or_else(|| {
                     refused(

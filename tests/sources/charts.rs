@@ -1,6 +1,8 @@
 //! Helm repositories over HTTP.
 
 use std::io::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::fleet::{Fleet, source};
@@ -135,6 +137,71 @@ fn releases_share_one_reading_of_the_index() {
 }
 
 #[test]
+fn one_chart_is_updated_and_what_does_not_render_keeps_its_pins() {
+    let is_new = Arc::new(AtomicBool::new(false));
+    let flag = is_new.clone();
+    let server = Server::start(move |request| {
+        let versions: &[&str] = if flag.load(Ordering::SeqCst) {
+            &["1.0.0", "1.1.0", "2.0.0", "2.1.0"]
+        } else {
+            &["1.0.0", "2.0.0"]
+        };
+        match request.path() {
+            "/index.yaml" => {
+                let web = index(versions);
+                let other = web.replace("  web:", "  api:").replace("web", "api");
+                let other = other.split_once("  api:\n").unwrap().1;
+                Answer::ok(format!("{web}  api:\n{other}"))
+            }
+            path => {
+                let file = path.strip_prefix("/charts/").unwrap();
+                let (name, rest) = file.split_once('-').unwrap();
+                Answer::ok(archive(name, rest.strip_suffix(".tgz").unwrap()))
+            }
+        }
+    });
+    let fleet = fleet(&format!("  url: {}\n", server.address), "1.x");
+    let second = release("second", "2.x");
+    fleet.write("clusters/prod/second.yaml", &second);
+    let third = release("third", "1.x").replace("chart: web", "chart: api");
+    fleet.write("clusters/prod/third.yaml", &third);
+    fleet.done(&["lock"]);
+    is_new.store(true, Ordering::SeqCst);
+    let name = "HelmRepository/flux-system/app";
+    let updated = fleet.done(&["lock", "--update", "api"]).stdout;
+    assert_eq!(updated, format!("{name} api 1.x  1.0.0 → 1.1.0\n"));
+    // As the table shows it.
+    let updated = fleet
+        .done(&["lock", "--update", &format!("{name} web 2.x")])
+        .stdout;
+    assert_eq!(updated, format!("{name} web 2.x  2.0.0 → 2.1.0\n"));
+    let unknown = fleet.run(&["lock", "--update", "apy"]);
+    assert_eq!(unknown.code, Some(2));
+    assert!(
+        unknown.stderr.contains("did you mean `"),
+        "{}",
+        unknown.stderr
+    );
+
+    // A release that cannot be read for the moment loses nothing.
+    let lockfile = fleet.lockfile();
+    fleet.write(
+        "clusters/prod/second.yaml",
+        &second.replace("chart: web", "chart: [web]"),
+    );
+    let run = fleet.run(&["lock"]);
+    assert_eq!(run.code, Some(2), "{}", run.stderr);
+    assert_eq!(fleet.lockfile(), lockfile);
+    std::fs::remove_file(fleet.root().join("clusters/prod/second.yaml")).unwrap();
+    fleet.done(&["lock"]);
+    assert!(
+        !fleet.lockfile().contains("range: '2.x'"),
+        "{}",
+        fleet.lockfile()
+    );
+}
+
+#[test]
 fn what_a_repository_does_not_have() {
     let server = Server::start(serve(&["1.0.0"]));
     for (range, rule, message) in [
@@ -226,7 +293,34 @@ fn many_sources_wait_for_their_servers_at_the_same_time() {
         );
     }
     fleet.done(&["lock"]);
-    assert_eq!(server.requests.lock().unwrap().len(), 200);
-    let busiest = server.busiest.load(std::sync::atomic::Ordering::SeqCst);
+    wait_together(&server, 200);
+}
+
+/// How long it takes is for `benches/locking.py` to say; here, that several
+/// requests wait at the same time.
+#[track_caller]
+fn wait_together(server: &Server, count: usize) {
+    assert_eq!(server.requests.lock().unwrap().len(), count);
+    let busiest = server.busiest.load(Ordering::SeqCst);
     assert!(busiest >= 10, "{busiest} at the same time");
 }
+
+#[test]
+fn many_charts_of_one_repository_are_fetched_at_the_same_time() {
+    let latency = Duration::from_millis(50);
+    let server = Server::with_latency(latency, serve(MANY));
+    let fleet = fleet(&format!("  url: {}\n", server.address), "1.0.0");
+    for (i, version) in MANY.iter().enumerate() {
+        let release = release(&format!("web{i}"), version);
+        fleet.write(&format!("clusters/prod/web{i}.yaml"), &release);
+    }
+    fleet.done(&["lock"]);
+    wait_together(&server, 41);
+}
+
+const MANY: &[&str] = &[
+    "1.0.0", "1.0.1", "1.0.2", "1.0.3", "1.0.4", "1.0.5", "1.0.6", "1.0.7", "1.0.8", "1.0.9",
+    "1.1.0", "1.1.1", "1.1.2", "1.1.3", "1.1.4", "1.1.5", "1.1.6", "1.1.7", "1.1.8", "1.1.9",
+    "1.2.0", "1.2.1", "1.2.2", "1.2.3", "1.2.4", "1.2.5", "1.2.6", "1.2.7", "1.2.8", "1.2.9",
+    "1.3.0", "1.3.1", "1.3.2", "1.3.3", "1.3.4", "1.3.5", "1.3.6", "1.3.7", "1.3.8", "1.3.9",
+];

@@ -51,8 +51,8 @@ impl Cosign {
         registry.push_manifest(repository, &tag, OCI_MANIFEST, &manifest);
     }
 
-    /// Signs with a bundle, listed under the tag that stands in for a
-    /// registry's list of referrers.
+    /// Signs with a bundle, listed by the registry or under the tag that stands in
+    /// for a registry's list of referrers.
     fn sign_by_bundle(&self, registry: &Registry, repository: &str, digest: Digest) {
         const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
         let hex = digest.hex();
@@ -78,6 +78,9 @@ impl Cosign {
         );
         let name = Digest::of(manifest.as_bytes()).to_string();
         registry.push_manifest(repository, &name, OCI_MANIFEST, &manifest);
+        if registry.lists_referrers() {
+            return;
+        }
         let list = "application/vnd.oci.image.index.v1+json";
         let index = format!(
             r#"{{"schemaVersion":2,"mediaType":"{list}","manifests":[{{"mediaType":"{OCI_MANIFEST}","artifactType":"{BUNDLE}","digest":"{name}","size":{}}}]}}"#,
@@ -213,6 +216,106 @@ fn artifacts_are_verified_by_both_schemes() {
     assert_eq!(fleet.done(&["build"]).stdout, built);
 }
 
+/// The layout that a tool would copy out of a registry: an artifact, and what
+/// refers to it.
+fn copied(registry: &Registry, digest: Digest, folder: &Path) {
+    let put = |content: &[u8]| {
+        let path = folder.join("blobs/sha256").join(Digest::of(content).hex());
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    };
+    let listed = registry.get("app", &format!("referrers/{digest}"));
+    let listed: serde_json::Value = serde_json::from_slice(&listed).unwrap();
+    let mut entries = listed["manifests"].as_array().unwrap().clone();
+    entries.push(serde_json::json!({
+        "mediaType": OCI_MANIFEST,
+        "digest": digest.to_string(),
+        "annotations": {"org.opencontainers.image.ref.name": "1.0.0"},
+    }));
+    for entry in &entries {
+        let digest = entry["digest"].as_str().unwrap();
+        let manifest = registry.get("app", &format!("manifests/{digest}"));
+        put(&manifest);
+        let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+        let layers = manifest["layers"].as_array().unwrap();
+        for part in layers.iter().chain([&manifest["config"]]) {
+            let digest = part["digest"].as_str().unwrap();
+            put(&registry.get("app", &format!("blobs/{digest}")));
+        }
+    }
+    let index = serde_json::json!({"schemaVersion": 2, "manifests": entries});
+    std::fs::write(folder.join("index.json"), index.to_string()).unwrap();
+    std::fs::write(
+        folder.join("oci-layout"),
+        r#"{"imageLayoutVersion":"1.0.0"}"#,
+    )
+    .unwrap();
+}
+
+#[test]
+fn bundles_that_a_registry_lists_as_referrers() {
+    let Some(registry) = Registry::with_referrers() else {
+        return;
+    };
+    let content = layer(&[("deploy/web.yaml", &config_map("web", "one"))]);
+    let digest = registry.push("app", "1.0.0", &[(FLUX, &content)]);
+    let (key, other) = (Cosign::new(7), Cosign::new(8));
+    let fleet = signed_artifact(&registry, BY_KEY);
+    let trust = |key: &Cosign| {
+        fleet.write(
+            "clusters/prod/keys.yaml",
+            &secret("cosign.pub", &key.public()),
+        );
+    };
+    trust(&key);
+    // Something else that refers to it is no signature.
+    let config = registry.push_blob("app", b"{}");
+    let note = registry.push_blob("app", b"note");
+    let manifest = format!(
+        r#"{{"schemaVersion":2,"mediaType":"{OCI_MANIFEST}","artifactType":"text/x-note","config":{{"mediaType":"application/vnd.oci.empty.v1+json","digest":"{config}","size":2}},"layers":[{{"mediaType":"text/plain","digest":"{note}","size":4}}],"subject":{{"mediaType":"{OCI_MANIFEST}","digest":"{digest}","size":1}}}}"#
+    );
+    let name = Digest::of(manifest.as_bytes()).to_string();
+    registry.push_manifest("app", &name, OCI_MANIFEST, &manifest);
+    let run = fleet.run(&["lock"]);
+    let unsigned = "it is not signed: no bundle refers to it";
+    refused(&run, 1, "trust/unsigned", unsigned);
+    assert!(!fleet.root().join("fluxwright.lock").exists());
+
+    // The older scheme counts where no bundle refers to it.
+    other.sign_simply(&registry, "app", digest);
+    refused(&fleet.run(&["lock"]), 1, "trust/unknown-key", "");
+    trust(&other);
+    fleet.done(&["lock"]);
+    std::fs::remove_file(fleet.root().join("fluxwright.lock")).unwrap();
+
+    key.sign_by_bundle(&registry, "app", digest);
+    refused(&fleet.run(&["lock"]), 1, "trust/unknown-key", "");
+    trust(&key);
+    fleet.done(&["lock"]);
+    let lockfile = fleet.lockfile();
+    assert_eq!(lockfile.matches("  signatures:\n").count(), 1, "{lockfile}");
+    let built = fleet.done(&["build"]).stdout;
+    assert!(built.contains("value: one"));
+    std::fs::remove_dir_all(fleet.store()).unwrap();
+    fleet.done(&["fetch"]);
+    assert_eq!(fleet.done(&["build"]).stdout, built);
+
+    // The same of a copy, by itself.
+    let layout = tempfile::tempdir().unwrap();
+    copied(&registry, digest, layout.path());
+    for (name, key) in [("key.pub", &key), ("other.pub", &other)] {
+        std::fs::write(layout.path().join(name), key.public()).unwrap();
+    }
+    let at = |name: &str| layout.path().join(name).display().to_string();
+    let verify = |key: &str| {
+        let artifact = format!("{}:1.0.0", layout.path().display());
+        crate::program::run(&["verify", "oci", &artifact, "--key", &at(key)], "")
+    };
+    let run = verify("key.pub");
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    refused(&verify("other.pub"), 1, "trust/unknown-key", "");
+}
+
 #[test]
 fn demands_that_nothing_can_meet_are_refused() {
     let Some(program) = program("docker-registry") else {
@@ -318,6 +421,85 @@ fn charts_in_a_registry_are_verified() {
     let run = fleet.run(&["build"]);
     refused(&run, 2, "trust/unknown-key", "does not match");
     assert!(!run.stdout.contains("chart: 1.0.0"), "{}", run.stdout);
+}
+
+/// Whatever asks for it, and whichever command is asked: a signature of another
+/// kind is never taken for verified.
+#[test]
+fn notation_is_refused_everywhere() {
+    let Some(program) = program("docker-registry") else {
+        return;
+    };
+    let registry = Registry::start(program, false);
+    let content = layer(&[("deploy/web.yaml", &config_map("web", "one"))]);
+    let key = Cosign::new(7);
+    for digest in [
+        registry.push("app", "1.0.0", &[(FLUX, &content)]),
+        registry.push("charts/web", "1.0.0", &[(CHART, &archive("web", "1.0.0"))]),
+    ] {
+        for repository in ["app", "charts/web"] {
+            key.sign_simply(&registry, repository, digest);
+        }
+    }
+    let artifact = signed_artifact(&registry, BY_KEY);
+    let charts = format!(
+        "  type: oci\n  insecure: true\n  url: {}/charts\n",
+        registry.url()
+    );
+    let chart = chart_fleet(&charts, "1.x");
+    let release = chart.read("clusters/prod/release.yaml");
+    let verify =
+        "      verify:\n        provider: cosign\n        secretRef:\n          name: keys\n";
+    chart.write("clusters/prod/release.yaml", &format!("{release}{verify}"));
+    for (fleet, file) in [
+        (&artifact, "clusters/prod/source.yaml"),
+        (&chart, "clusters/prod/release.yaml"),
+    ] {
+        fleet.write(
+            "clusters/prod/keys.yaml",
+            &secret("cosign.pub", &key.public()),
+        );
+        fleet.done(&["lock"]);
+        fleet.done(&["build"]);
+        let lockfile = fleet.lockfile();
+        let text = fleet.read(file);
+        fleet.write(
+            file,
+            &text.replace("provider: cosign", "provider: notation"),
+        );
+        let message = "`provider: notation` is not supported";
+        for (command, code) in [
+            (&["lock"][..], 1),
+            (&["lock", "--update"], 1),
+            (&["lock", "--check"], 1),
+            (&["build"], 2),
+            (&["check"], 1),
+        ] {
+            let run = fleet.run(command);
+            assert_eq!(run.code, Some(code), "{command:?}: {}", run.stderr);
+            let talk = format!("{}{}", run.stdout, run.stderr);
+            for part in ["trust/unsupported", message, file] {
+                assert!(talk.contains(part), "{command:?}: {part}: {talk}");
+            }
+            assert!(
+                !run.stdout.contains("value: "),
+                "{command:?}: {}",
+                run.stdout
+            );
+        }
+        let folder = fleet.root().join("../bundle").display().to_string();
+        let root = fleet.root().display().to_string();
+        let store = fleet.store();
+        let create = [
+            "bundle", "create", &root, "--output", &folder, "--tag", "v1",
+        ];
+        let environment = [("FLUXWRIGHT_STORE", store.to_str().unwrap())];
+        let run = crate::program::run_with(&create, "", &environment);
+        assert_eq!(run.code, Some(2), "{}", run.stderr);
+        assert!(run.stderr.contains(message), "{}", run.stderr);
+        assert!(!Path::new(&folder).exists());
+        assert_eq!(fleet.lockfile(), lockfile);
+    }
 }
 
 /// Pushes an OCI layout: blobs, manifests by digest, tags.

@@ -136,6 +136,74 @@ fn names_of_repositories_are_no_addresses() {
     );
 }
 
+/// What `kustomize --enable-helm` makes of a folder of the fleet.
+fn inflated(fleet: &Fleet, folder: &str) -> crate::program::Run {
+    let folder = fleet.root().join(folder).display().to_string();
+    let store = fleet.store();
+    let environment = [("FLUXWRIGHT_STORE", store.to_str().unwrap())];
+    let args = ["kustomize", &folder, "--enable-helm"];
+    crate::program::run_with(&args, "", &environment)
+}
+
+#[test]
+fn charts_of_kustomizations_are_locked_and_rendered_offline() {
+    let server = Server::start(serve(&["1.0.0", "1.2.0", "2.0.0"]));
+    let fleet = Fleet::empty();
+    fleet.write("clusters/prod/flux-system.yaml", OWN);
+    let chart = |name: &str, more: &str| {
+        let address = &server.address;
+        format!("helmCharts:\n- name: {name}\n  repo: {address}/\n  releaseName: own\n{more}")
+    };
+    fleet.write(
+        "overlay/kustomization.yaml",
+        &chart("web", "  version: 1.x\n  valuesInline: {value: inline}\n"),
+    );
+    // What lies in its chart home is not fetched; what cannot be read is not
+    // the lockfile's to tell.
+    fleet.write("home/kustomization.yaml", &chart("near", ""));
+    fleet.write(
+        "home/charts/near/Chart.yaml",
+        "name: near\nversion: 0.1.0\n",
+    );
+    fleet.write("broken/kustomization.yaml", "helmCharts: 7\n");
+    let before = inflated(&fleet, "overlay");
+    assert_eq!(before.code, Some(2));
+    assert!(
+        before.stderr.contains("fluxwright lock"),
+        "{}",
+        before.stderr
+    );
+
+    let locked = fleet.done(&["lock"]);
+    assert_eq!(
+        locked.stdout,
+        format!("{} web 1.x  new: 1.2.0\n", server.address)
+    );
+    fleet.done(&["lock", "--check"]);
+    server.stop();
+    let run = inflated(&fleet, "overlay");
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(run.stdout.contains("chart: 1.2.0"), "{}", run.stdout);
+    assert!(run.stdout.contains("value: inline"), "{}", run.stdout);
+    fleet.done(&["vendor"]);
+    std::fs::remove_dir_all(fleet.store()).unwrap();
+    assert_eq!(inflated(&fleet, "overlay").stdout, run.stdout);
+
+    // Another range is not what is locked.
+    let text = fleet.read("overlay/kustomization.yaml");
+    fleet.write("overlay/kustomization.yaml", &text.replace("1.x", "2.x"));
+    let run = inflated(&fleet, "overlay");
+    assert_eq!(run.code, Some(2));
+    assert!(run.stderr.contains("lock/missing"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("overlay/kustomization.yaml:2"),
+        "{}",
+        run.stderr
+    );
+    let check = fleet.run(&["lock", "--check"]);
+    assert_eq!(check.code, Some(1), "{}", check.stderr);
+}
+
 /// The archive of `web` with a schema.
 fn with_schema(schema: &str) -> Vec<u8> {
     use std::io::Write as _;
@@ -186,6 +254,26 @@ fn schemas_that_a_schema_refers_to_are_locked() {
         built.stderr
     );
     assert_eq!(server.requests.lock().unwrap().len(), count);
+
+    // A comparison holds each side to what its own lockfile pins.
+    let store = fluxwright::store::Store::new(fleet.store());
+    let strict = store.put(br#"{"type": "string", "maxLength": 3}"#).unwrap();
+    let lax = store.put(br#"{"type": "string", "maxLength": 8}"#).unwrap();
+    let lockfile = fleet.lockfile();
+    assert!(lockfile.contains(&lax.to_string()), "{lockfile}");
+    let old = lockfile.replace(&lax.to_string(), &strict.to_string());
+    fleet.write("../old.lock", &old);
+    let old = fleet.root().join("../old.lock").display().to_string();
+    let run = fleet.run(&["diff", "--base-lock", &old]);
+    assert!(
+        run.stdout.contains("maxLength"),
+        "{}{}",
+        run.stdout,
+        run.stderr
+    );
+    fleet.write("../old.lock", &lockfile);
+    let run = fleet.run(&["diff", "--base-lock", &old]);
+    assert!(!run.stdout.contains("maxLength"), "{}", run.stdout);
 
     // Values are held to it.
     let release = fleet.read("clusters/prod/release.yaml");

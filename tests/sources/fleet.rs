@@ -92,6 +92,39 @@ impl Fleet {
     }
 }
 
+impl Fleet {
+    /// A command cannot succeed, says all of this, and leaves lockfile and store
+    /// as they were.
+    #[track_caller]
+    pub(super) fn unchanged(&self, of: &str, run: impl FnOnce(&Fleet) -> Run, parts: &[&str]) {
+        let store = fluxwright::store::Store::new(self.store());
+        let digests = || -> Vec<fluxwright::artifact::Digest> {
+            let entries = store.list().unwrap();
+            entries.iter().map(|entry| entry.digest).collect()
+        };
+        let before = (self.lockfile(), digests());
+        let run = run(self);
+        assert_eq!(run.code, Some(2), "{of}: {}{}", run.stdout, run.stderr);
+        for part in parts {
+            assert!(run.stderr.contains(part), "{of}: {part}: {}", run.stderr);
+        }
+        assert!(!run.stderr.contains("hunter2"), "{of}: {}", run.stderr);
+        assert_eq!(self.lockfile(), before.0, "{of}");
+        let new: Vec<_> = digests();
+        assert!(
+            new.iter().all(|digest| before.1.contains(digest)),
+            "{of}: {new:?}"
+        );
+        assert!(store.verify().unwrap().is_empty(), "{of}");
+        let incoming = std::fs::read_dir(self.store().join("incoming"));
+        assert_eq!(
+            incoming.map_or(0, Iterator::count),
+            0,
+            "{of}: something is left"
+        );
+    }
+}
+
 /// A source of flux-system named `app`.
 pub(super) fn source(kind: &str, spec: &str) -> String {
     format!(

@@ -76,10 +76,10 @@ type Handler = dyn Fn(&Request) -> Answer + Send + Sync;
 /// A running server; it ends with the process.
 pub(crate) struct Server {
     pub(crate) address: String,
-    /// What was asked for, in order.
-    pub(crate) requests: Arc<Mutex<Vec<Request>>>,
     /// Requests that are answered at the same time, at most so far.
     pub(crate) busiest: Arc<AtomicUsize>,
+    /// What was asked for, in order.
+    pub(crate) requests: Arc<Mutex<Vec<Request>>>,
     is_stopped: Arc<AtomicBool>,
 }
 
@@ -114,10 +114,9 @@ impl Server {
         let scheme = if tls.is_some() { "https" } else { "http" };
         let address = format!("{scheme}://{}", listener.local_addr().unwrap());
         let requests = Arc::new(Mutex::new(Vec::new()));
-        let busiest = Arc::new(AtomicUsize::new(0));
-        let active = Arc::new(AtomicUsize::new(0));
         let handler: Arc<Handler> = Arc::new(handler);
         let is_stopped = Arc::new(AtomicBool::new(false));
+        let (busiest, active) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let (log, peak) = (requests.clone(), busiest.clone());
         let ends = is_stopped.clone();
         std::thread::spawn(move || {
@@ -161,8 +160,8 @@ impl Server {
         });
         Server {
             address,
-            requests,
             busiest,
+            requests,
             is_stopped,
         }
     }

@@ -13,6 +13,7 @@
     reason = "servers are waited for when what holds them is dropped"
 )]
 
+mod bad_input;
 mod bucket;
 mod bundle;
 mod charts;

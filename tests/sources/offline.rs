@@ -1,6 +1,7 @@
 //! A whole fleet, locked and fetched, then everything offline: in a network
 //! namespace without interfaces.
 
+use std::path::Path;
 use std::process::Command;
 
 use super::charts::{archive, index};
@@ -42,6 +43,14 @@ fn fleet(server: &Server) -> Fleet {
         "remote/kustomization.yaml",
         &format!(
             "resources:\n- {0}/git/app.git//base?ref=v1.1.0\n- {0}/files/extra.yaml\n",
+            server.address
+        ),
+    );
+    // For `kustomize --enable-helm`.
+    fleet.write(
+        "charts-overlay/kustomization.yaml",
+        &format!(
+            "helmCharts:\n- name: web\n  repo: {}/charts\n  version: 1.x\n  releaseName: inflated\n",
             server.address
         ),
     );
@@ -87,6 +96,9 @@ fn serve(app: &Repository) -> Server {
     server
 }
 
+/// The commands whose job it is to open connections.
+const NETWORKED: &[&str] = &["lock", "fetch", "vendor", "bundle push", "bundle pull"];
+
 /// Every command that opens no connection, with what it needs in the fleet.
 fn offline_commands(fleet: &Fleet) -> Vec<Vec<String>> {
     let root = fleet.root().display().to_string();
@@ -94,7 +106,12 @@ fn offline_commands(fleet: &Fleet) -> Vec<Vec<String>> {
     let chart = at("web-1.1.0.tgz");
     std::fs::write(&chart, archive("web", "1.1.0")).unwrap();
     fleet.write("overlay/kustomization.yaml", "resources: [map.yaml]\n");
-    fleet.write("overlay/map.yaml", &super::fleet::config_map("over", "lay"));
+    let map = super::fleet::config_map("over", "lay");
+    fleet.write("overlay/map.yaml", &map);
+    fleet.write(
+        "old/source.yaml",
+        &source("GitRepository", "  url: https://h.invalid/x\n"),
+    );
     for args in [
         &["init", "-q", "-b", "main"][..],
         &["add", "-A"],
@@ -102,17 +119,26 @@ fn offline_commands(fleet: &Fleet) -> Vec<Vec<String>> {
     ] {
         super::fleet::git(&fleet.root(), args);
     }
-    let bundle = [
-        "bundle",
-        "create",
-        &root,
-        "--output",
-        &at("../bundle"),
-        "--tag",
-        "v1",
-    ];
-    let made = output(&[], &bundle.map(str::to_owned), fleet);
-    assert_eq!(made.0, Some(0), "{made:?}");
+    let done = |command: &[&str]| {
+        let command: Vec<String> = command.iter().map(|word| (*word).to_owned()).collect();
+        let made = output(&[], &command, fleet);
+        assert_eq!(made.0, Some(0), "{command:?}: {made:?}");
+    };
+    let bundle = at("../bundle");
+    let signed = ["--tag", "v1", "--key", "testdata/bundle/p256.key"];
+    done(
+        &[
+            &["bundle", "create", &root, "--output", &bundle][..],
+            &signed,
+        ]
+        .concat(),
+    );
+    for part in ["1/2", "2/2"] {
+        let folder = at(&format!("../part-{}", &part[..1]));
+        done(&["build", &root, "--shard", part, "--output-dir", &folder]);
+    }
+    let layout = format!("{bundle}:v1");
+    let signed = signed_chart(&fleet.root().join("../chart"));
     let commands: &[&[&str]] = &[
         &["build", &root],
         &[
@@ -123,15 +149,21 @@ fn offline_commands(fleet: &Fleet) -> Vec<Vec<String>> {
             &at("../rendered"),
         ],
         &["check", &root],
+        &["check", "schema", &at("overlay/map.yaml")],
         &["graph", &root],
+        &["graph", &root, "--output", "svg"],
         &["rbac", &root],
         &["migrate", &root, "--dry-run"],
         &["diff", &root, "--base", "HEAD"],
         &["lock", &root, "--check"],
+        &["get", "all", &root],
         &["get", "ignored", &root],
+        &["get", "version", "--range", "1.x"],
         &["rule"],
+        &["rule", "dag/cycle"],
         &["store", "list"],
         &["store", "verify"],
+        &["store", "prune", "--older-than", "30d"],
         &[
             "bundle",
             "create",
@@ -141,22 +173,172 @@ fn offline_commands(fleet: &Fleet) -> Vec<Vec<String>> {
             "--tag",
             "v1",
         ],
-        &["bundle", "inspect", &at("../bundle")],
-        &["bundle", "diff", &at("../bundle"), &at("../bundle")],
+        &["bundle", "inspect", &bundle],
+        &["bundle", "diff", &bundle, &bundle],
+        &[
+            "bundle",
+            "verify",
+            &bundle,
+            "--key",
+            "testdata/bundle/p256.pub",
+        ],
+        &[
+            "merge",
+            &at("../part-1"),
+            &at("../part-2"),
+            "--output-dir",
+            &at("../whole"),
+        ],
+        &[
+            "verify",
+            "git",
+            "testdata/verify/git/cases.bundle",
+            "--branch",
+            "pgp/ed25519",
+            "--key",
+            "testdata/verify/git/keys/ed25519.asc",
+        ],
+        &[
+            "verify",
+            "chart",
+            &signed[0],
+            "--keyring",
+            &signed[1],
+            "--now",
+            &signed[2],
+        ],
+        &[
+            "verify",
+            "oci",
+            &layout,
+            "--key",
+            "testdata/bundle/p256.pub",
+        ],
+        &[
+            "decrypt",
+            "testdata/sops/files/all.yaml",
+            "--age-key-file",
+            "testdata/sops/keys/one.agekey",
+        ],
         &["kustomize", &at("overlay")],
+        &["kustomize", &at("charts-overlay"), "--enable-helm"],
         &["template", "web", &chart],
         &["envsubst"],
         &["completion", "bash"],
+        &["man"],
+        &["man", "build"],
     ];
     let own = |command: &&[&str]| command.iter().map(|a| (*a).to_owned()).collect();
     commands.iter().map(own).collect()
+}
+
+/// A chart beside its provenance, a keyring, and the time that its keys are valid
+/// at: from the material of the tests of those.
+fn signed_chart(folder: &Path) -> [String; 3] {
+    use base64::Engine as _;
+    let text = std::fs::read("testdata/verify/chart/cases.json").unwrap();
+    let cases: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    let mut all = cases["cases"].as_array().unwrap().iter();
+    let case = all.find(|case| case["signer"].is_string()).unwrap();
+    let text = |key: &str| case[key].as_str().unwrap();
+    std::fs::create_dir_all(folder).unwrap();
+    let put = |name: &str, content: &[u8]| {
+        let path = folder.join(name);
+        std::fs::write(&path, content).unwrap();
+        path.display().to_string()
+    };
+    let keyring = base64::engine::general_purpose::STANDARD.decode(text("keyring"));
+    put(
+        &format!("{}.prov", text("file")),
+        text("provenance").as_bytes(),
+    );
+    [
+        put(text("file"), text("archive").as_bytes()),
+        put("ring.gpg", &keyring.unwrap()),
+        cases["now"].as_str().unwrap().to_owned(),
+    ]
+}
+
+/// The commands below one, as its help lists them; those that only group others
+/// are not among them.
+fn leaves(command: &[&str], found: &mut Vec<String>) {
+    let help = crate::program::run(&[command, &["--help"]].concat(), "").stdout;
+    let listed = help
+        .split_once("\nCommands:\n")
+        .map_or("", |(_, rest)| rest);
+    let listed = listed.split("\n\n").next().unwrap();
+    let names: Vec<&str> = listed
+        .lines()
+        .filter_map(|line| line.strip_prefix("  ")?.split(' ').next())
+        .filter(|name| !name.is_empty())
+        .collect();
+    let usage = help.lines().find(|line| line.starts_with("Usage: "));
+    let is_group = usage.is_some_and(|line| line.ends_with("<COMMAND>"));
+    if !command.is_empty() && (names.is_empty() || !is_group) {
+        found.push(command.join(" "));
+    }
+    for name in names {
+        leaves(&[command, &[name]].concat(), found);
+    }
+}
+
+/// Whoever adds a command says here that it opens connections, or gets it tried
+/// without a network.
+#[test]
+fn every_command_is_networked_or_tried_without_a_network() {
+    let app = Repository::new();
+    let server = serve(&app);
+    let fleet = fleet(&server);
+    fleet.done(&["lock"]);
+    let tried = offline_commands(&fleet);
+    let mut commands = Vec::new();
+    leaves(&[], &mut commands);
+    assert!(commands.len() > 25, "{commands:?}");
+    for known in [
+        "bundle pull",
+        "check",
+        "check schema",
+        "verify git",
+        "store prune",
+    ] {
+        assert!(
+            commands.iter().any(|command| command == known),
+            "{known}: {commands:?}"
+        );
+    }
+    for command in &commands {
+        let words: Vec<&str> = command.split(' ').collect();
+        let below: Vec<&str> = commands
+            .iter()
+            .filter_map(|other| other.strip_prefix(&format!("{command} ")))
+            .collect();
+        let is_it = |tried: &Vec<String>| {
+            let next = tried.get(words.len()).map_or("", String::as_str);
+            tried.iter().zip(&words).filter(|(a, b)| a == b).count() == words.len()
+                && !below.contains(&next)
+        };
+        let is_tried = tried.iter().any(is_it);
+        let is_networked = NETWORKED.contains(&command.as_str());
+        assert!(
+            is_tried || is_networked,
+            "`{command}` is neither in `NETWORKED` nor in `offline_commands`"
+        );
+    }
+    for command in NETWORKED {
+        assert!(
+            commands.iter().any(|known| known == command),
+            "{command} is gone"
+        );
+    }
 }
 
 /// Runs a command, by way of another program where one is given: its exit code
 /// and what it printed.
 fn output(by: &[&str], command: &[String], fleet: &Fleet) -> (Option<i32>, String, String) {
     // Every run begins with the same files.
-    let _ = std::fs::remove_dir_all(fleet.root().join("../bundle2"));
+    for made in ["bundle2", "whole"] {
+        let _ = std::fs::remove_dir_all(fleet.root().join("..").join(made));
+    }
     let whole = by.iter().copied().chain([env!("CARGO_BIN_EXE_fluxwright")]);
     let whole: Vec<&str> = whole.chain(command.iter().map(String::as_str)).collect();
     let output = Command::new(whole[0])
@@ -193,6 +375,7 @@ fn everything_works_on_an_aeroplane() {
         "/git/app.git?ref=v1.1.0",
         "/git/app.git?ref=main",
         "/files/extra.yaml",
+        "dependencies:\n",
     ] {
         assert!(lockfile.contains(part), "{part}: {lockfile}");
     }
@@ -261,7 +444,7 @@ fn vendored_inputs_need_no_store() {
     fleet.done(&["lock"]);
     let built = fleet.done(&["build"]).stdout;
     let vendored = fleet.done(&["vendor"]);
-    assert_eq!(vendored.stdout, "5 inputs are vendored\n");
+    assert_eq!(vendored.stdout, "6 inputs are vendored\n");
     let readable = "vendor/sources/GitRepository/flux-system/app/deploy/web.yaml";
     assert!(fleet.read(readable).contains("value: one"));
     assert!(fleet.root().join("vendor/charts/web-1.1.0.tgz").exists());

@@ -1,16 +1,18 @@
-//! OCI registries: Debian's `docker-registry`, started here, with and without a
-//! login and TLS.
+//! OCI registries, started here: Debian's `docker-registry`, with and without a
+//! login and TLS; one that lists referrers, in Go.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use fluxwright::artifact::Digest;
 
 use super::charts::{archive, fleet as chart_fleet};
 use super::fleet::{Fleet, config_map, source};
+use super::http::{Answer, Request};
 use super::tls::Authority;
 use super::{free_port, program};
 
@@ -20,6 +22,7 @@ pub(super) struct Registry {
     folder: tempfile::TempDir,
     port: u16,
     authorization: Option<&'static str>,
+    lists_referrers: bool,
 }
 
 impl Drop for Registry {
@@ -101,11 +104,60 @@ impl Registry {
                     folder,
                     port,
                     authorization,
+                    lists_referrers: false,
                 };
             }
             std::thread::sleep(Duration::from_millis(50));
         }
         panic!("the registry does not listen");
+    }
+
+    /// A registry that lists what refers to an artifact: that of the Go module in
+    /// testdata/registry, built once. None, said by name, where there is no `go`.
+    pub(super) fn with_referrers() -> Option<Registry> {
+        static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
+        let program = BUILT.get_or_init(build_with_referrers).clone()?;
+        let port = free_port();
+        let mut command = Command::new(program);
+        command.arg(format!("127.0.0.1:{port}"));
+        let folder = tempfile::tempdir().unwrap();
+        let mut registry = Registry::run(command, folder, port, None);
+        registry.lists_referrers = true;
+        Some(registry)
+    }
+
+    /// Whether it lists what refers to an artifact.
+    pub(super) fn lists_referrers(&self) -> bool {
+        self.lists_referrers
+    }
+
+    /// Answers as this registry does.
+    pub(super) fn forward(&self) -> impl Fn(&Request) -> Answer + Send + Sync + use<> {
+        let port = self.port;
+        move |request| {
+            let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+            let accept = request.header("accept").unwrap_or("*/*");
+            let (method, target) = (&request.method, &request.target);
+            let head = format!(
+                "{method} {target} HTTP/1.0\r\nhost: 127.0.0.1:{port}\r\naccept: {accept}\r\n\r\n"
+            );
+            stream.write_all(head.as_bytes()).unwrap();
+            let mut answer = Vec::new();
+            stream.read_to_end(&mut answer).unwrap();
+            let end = answer.windows(4).position(|w| w == b"\r\n\r\n").unwrap();
+            let body = answer.split_off(end + 4);
+            let head = String::from_utf8(answer).unwrap();
+            let mut lines = head.lines();
+            let status = lines.next().unwrap().split(' ').nth(1).unwrap();
+            let mut given = Answer::ok(body);
+            given.status = status.parse().unwrap();
+            for (name, value) in lines.filter_map(|line| line.split_once(": ")) {
+                if !name.eq_ignore_ascii_case("content-length") {
+                    given = given.header(name, value);
+                }
+            }
+            given
+        }
     }
 
     pub(super) fn url(&self) -> String {
@@ -207,6 +259,29 @@ impl Registry {
         assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
         Digest::of(manifest.as_bytes())
     }
+}
+
+/// Builds the registry in testdata/registry.
+fn build_with_referrers() -> Option<PathBuf> {
+    let go = program("go")?;
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/registry");
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("registry-with-referrers");
+    // Others may wait for the processor.
+    let output = Command::new("nice")
+        .args(["-n", "19"])
+        .arg(go)
+        .args(["build", "-o"])
+        .arg(&target)
+        .arg(".")
+        .current_dir(here)
+        .output()
+        .unwrap();
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        eprintln!("not run: the registry in testdata/registry cannot be built: {said}");
+        return None;
+    }
+    Some(target)
 }
 
 pub(super) const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";

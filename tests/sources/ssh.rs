@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use super::fleet::{Fleet, Repository, source};
+use super::fleet::{Fleet, Repository, config_map, source};
 use super::{free_port, program};
 
 /// An `sshd` that lets one key in; it ends with this.
@@ -122,22 +122,38 @@ fn keys_and_hosts_come_from_the_secret() {
     assert!(good.lockfile().contains(&format!("main@sha1:{commit}")));
     assert!(good.done(&["build"]).stdout.contains("value: one"));
 
-    let unknown = fleet(
-        &sshd,
-        &app,
-        &sshd.read("user"),
-        "other.example ssh-ed25519 AAAA\n",
-    );
-    let run = unknown.run(&["lock"]);
-    assert_eq!(run.code, Some(2));
-    assert!(run.stderr.contains("source/host-key"), "{}", run.stderr);
-    assert!(run.stderr.contains("known_hosts"));
-
+    // Something new, that is not taken: the host is another one, or unknown, or
+    // does not know the key.
+    app.commit("deploy/web.yaml", &config_map("web", "two"));
+    app.publish();
     let stranger = sshd.folder.path().join("stranger");
     keygen(&stranger);
-    let refused = fleet(&sshd, &app, &sshd.read("stranger"), &known);
-    let run = refused.run(&["lock"]);
-    assert_eq!(run.code, Some(2));
-    assert!(run.stderr.contains("source/denied"), "{}", run.stderr);
-    assert!(!run.stderr.contains("PRIVATE KEY"));
+    let other_host = format!("[127.0.0.1]:{} {}", sshd.port, sshd.read("stranger.pub"));
+    let place = [
+        "GitRepository/flux-system/app",
+        "clusters/prod/source.yaml:8",
+        "= help: ",
+    ];
+    for (key, hosts, parts) in [
+        (
+            "user",
+            "other.example ssh-ed25519 AAAA\n",
+            ["source/host-key", "known_hosts"],
+        ),
+        ("user", &other_host, ["source/host-key", "known_hosts"]),
+        (
+            "stranger",
+            &known,
+            ["source/denied", "is the key in the source's Secret"],
+        ),
+    ] {
+        let secret = fleet(&sshd, &app, &sshd.read(key), hosts).read("clusters/prod/secret.yaml");
+        good.write("clusters/prod/secret.yaml", &secret);
+        let update = |fleet: &Fleet| {
+            let run = fleet.run(&["lock", "--update"]);
+            assert!(!run.stderr.contains("PRIVATE KEY"));
+            run
+        };
+        good.unchanged(hosts, update, &[&place[..], &parts].concat());
+    }
 }

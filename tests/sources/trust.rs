@@ -299,6 +299,14 @@ fn what_is_skipped_is_told_everywhere() {
         built.stderr
     );
     assert_eq!(index_of(&fleet, &skip)["verificationSkipped"], true);
+    fleet.write("../old.lock", &fleet.lockfile());
+    let old = fleet.root().join("../old.lock").display().to_string();
+    for command in [&["check"][..], &["diff", "--base-lock", &old]] {
+        let run = fleet.run(&[command, &skip].concat());
+        let talk = format!("{}{}", run.stdout, run.stderr);
+        assert!(talk.contains("trust/skipped"), "{command:?}: {talk}");
+    }
+    in_bundles(&fleet, &skip);
     let run = fleet.run(&["build"]);
     refused(&run, 2, "trust/key-file", "`flux-system/keys`");
     let run = fleet.run(&["build", "--insecure-skip-verify", "app"]);
@@ -308,6 +316,88 @@ fn what_is_skipped_is_told_everywhere() {
         "usage/skip-verify",
         "`app` is not KIND/NAMESPACE/NAME",
     );
+}
+
+/// What was not verified is named in every part of a bundle that could be read
+/// for it, and never released.
+fn in_bundles(fleet: &Fleet, skip: &[&str]) {
+    let root = fleet.root();
+    for args in [
+        &["init", "-q", "-b", "main"][..],
+        &["add", "-A"],
+        &["commit", "-q", "-m", "all"],
+    ] {
+        super::fleet::git(&root, args);
+    }
+    let folder = root.join("../bundle").display().to_string();
+    let store = fleet.store();
+    let run = |args: &[&str]| {
+        let environment = [("FLUXWRIGHT_STORE", store.to_str().unwrap())];
+        crate::program::run_with(args, "", &environment)
+    };
+    let root_name = root.to_str().unwrap();
+    for command in [
+        &["get", "all", root_name][..],
+        &["graph", root_name],
+        &["rbac", root_name],
+    ] {
+        let run = run(&[command, skip].concat());
+        assert!(
+            run.stderr.contains("trust/skipped"),
+            "{command:?}: {}",
+            run.stderr
+        );
+    }
+    let create = [
+        "bundle",
+        "create",
+        root.to_str().unwrap(),
+        "--output",
+        &folder,
+    ];
+    let create = [
+        &create[..],
+        &["--tag", "v1", "--key", "testdata/bundle/p256.key"],
+        skip,
+    ]
+    .concat();
+    let made = run(&create);
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+    assert!(made.stderr.contains("trust/skipped"), "{}", made.stderr);
+    let name = "GitRepository/flux-system/app";
+    assert!(made.stderr.contains(name), "{}", made.stderr);
+    for (part, says) in [
+        ("summary", "unverified  GitRepository/flux-system/app"),
+        ("index", "\"verificationSkipped\":true"),
+        ("findings", "trust/skipped"),
+    ] {
+        let shown = run(&["bundle", "inspect", &folder, "--part", part]).stdout;
+        let shown = shown.replace("\": ", "\":");
+        assert!(shown.contains(says), "{part}: {shown}");
+    }
+    let verified = run(&[
+        "bundle",
+        "verify",
+        &folder,
+        "--key",
+        "testdata/bundle/p256.pub",
+    ]);
+    assert_eq!(verified.code, Some(0), "{}", verified.stderr);
+    let talk = format!("{}{}", verified.stdout, verified.stderr);
+    assert!(
+        talk.contains(&format!("unverified: {name} must be signed")),
+        "{talk}"
+    );
+
+    let released = run(&[&create[..], &["--release"]].concat());
+    assert_eq!(released.code, Some(2), "{}", released.stdout);
+    for part in ["bundle/refused", name, "must be signed, and nobody looked"] {
+        assert!(
+            released.stderr.contains(part),
+            "{part}: {}",
+            released.stderr
+        );
+    }
 }
 
 #[test]
@@ -364,6 +454,59 @@ fn files_that_are_not_those_of_the_commit_are_refused() {
         }
     }
     assert!(fleet.done(&["build"]).stdout.contains("value: one"));
+}
+
+/// A tag or a commit, changed after it was signed, and put in the place of the one
+/// that was.
+#[test]
+fn commits_and_tags_that_were_changed_are_refused() {
+    let Some(alice) = Author::new() else { return };
+    let app = Repository::new();
+    alice.sign(&app);
+    let signed = app.git(&["rev-parse", "HEAD"]);
+    let server = Server::start(git(app.served()));
+    let change = |kind: &str, name: &str, from: &str, to: &str| {
+        let text = app.git(&["cat-file", kind, name]);
+        assert!(text.contains(from), "{text}");
+        let file = app.work().join("../changed");
+        std::fs::write(&file, text.replacen(from, to, 1)).unwrap();
+        let file = file.display().to_string();
+        let made = app.git(&["hash-object", "-t", kind, "-w", "--literally", &file]);
+        made.trim().to_owned()
+    };
+    let tag = change("tag", "v2.0.0", "\nsecond\n", "\nsecnod\n");
+    app.git(&["update-ref", "refs/tags/v2.0.1", &tag]);
+    app.git(&["update-ref", "refs/tags/v2.0.0", &tag]);
+    let commit = change(
+        "commit",
+        signed.trim(),
+        "\nauthor Alice",
+        "\nauthor Mallory",
+    );
+    app.git(&["update-ref", "refs/heads/main", &commit]);
+    app.publish();
+    for (reference, mode, subject) in [
+        ("tag: v2.0.0", "Tag", "tag v2.0.0"),
+        ("tag: v2.0.0", "TagAndHEAD", "tag v2.0.0"),
+        ("branch: main", "HEAD", "commit "),
+        (&*format!("commit: {commit}"), "HEAD", "commit "),
+    ] {
+        let fleet = Fleet::of(&signed_repository(&server.address, reference, mode));
+        fleet.write("clusters/prod/keys.yaml", &alice.secret());
+        let run = fleet.run(&["lock"]);
+        refused(&run, 1, "trust/bad-signature", "does not match");
+        for part in [
+            "`GitRepository/flux-system/app`",
+            subject,
+            "SSH key SHA256:",
+            "clusters/prod/source.yaml:",
+            "= help: ",
+        ] {
+            assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
+        }
+        assert!(!fleet.root().join("fluxwright.lock").exists());
+        assert!(!run.stdout.contains("value:"), "{}", run.stdout);
+    }
 }
 
 /// The digest of a vendored folder as it is now.

@@ -35,12 +35,21 @@ pub(super) fn assemble(
     format: git2::ObjectFormat,
     display: String,
 ) -> Result<GitRepository> {
-    let failed = |e: &dyn std::fmt::Display| unreadable(format!("cannot unpack `{display}`: {e}"));
-    let folder = tempfile::tempdir().map_err(|e| failed(&e))?;
+    let message = |e: &dyn std::fmt::Display| format!("cannot unpack `{display}`: {e}");
+    let failed = |e: &dyn std::fmt::Display| unreadable(message(e));
+    let unwritable = |e: &dyn std::fmt::Display| {
+        unreadable(message(e)).help(
+            "make room where temporary files lie, or name another folder for them: `TMPDIR=DIR`",
+        )
+    };
+    let folder = tempfile::tempdir().map_err(|e| unwritable(&e))?;
     let objects = folder.path().join("objects");
     let packs = objects.join("pack");
-    std::fs::create_dir_all(&packs).map_err(|e| failed(&e))?;
-    index(pack, &packs, format).map_err(|e| failed(&e.message()))?;
+    std::fs::create_dir_all(&packs).map_err(|e| unwritable(&e))?;
+    index(pack, &packs, format).map_err(|e| match e.class() {
+        git2::ErrorClass::Os => unwritable(&e.message()),
+        _ => failed(&e.message()),
+    })?;
     let odb = git2::Odb::new_ext(format).map_err(|e| failed(&e.message()))?;
     let objects = objects
         .to_str()
@@ -63,9 +72,11 @@ fn index(
     format: git2::ObjectFormat,
 ) -> std::result::Result<(), git2::Error> {
     let mut indexer = git2::Indexer::new_ext(None, folder, 0o600, false, format)?;
-    indexer
-        .write_all(pack)
-        .map_err(|e| git2::Error::from_str(&e.to_string()))?;
+    indexer.write_all(pack).map_err(|e| {
+        // The library's own error, inside of one of reading and writing.
+        let own = e.downcast::<git2::Error>();
+        own.unwrap_or_else(|e| git2::Error::from_str(&e.to_string()))
+    })?;
     indexer.commit().map(drop)
 }
 

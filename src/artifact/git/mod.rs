@@ -192,6 +192,7 @@ impl GitRepository {
             Ok((name, id))
         });
         bundle::assemble(pack, references.collect::<Result<_>>()?, format, display)
+            .map_err(|e| e.help("what the server sent is damaged: fetch it anew"))
     }
 
     /// What a reference that was listed names.

@@ -92,6 +92,9 @@ fn summary(opened: &Opened) -> String {
             text.push_str(&format!("{title:<12}{value}\n"));
         }
     }
+    for source in opened.unverified() {
+        text.push_str(&format!("{:<12}{source}\n", "unverified"));
+    }
     text.push_str(&format!(
         "files       {}\nimages      {}\nfindings    {}\nsignatures  {}, attestations {} (not verified here)\n",
         opened.build.paths().count() - 1,

@@ -120,6 +120,11 @@ impl Args {
             .help("it is another bundle than the one you were told of"));
         }
         let mut lines = format!("whole: {} ({})\n", opened.digest, opened.tag);
+        for source in opened.unverified() {
+            lines.push_str(&format!(
+                "unverified: {source} must be signed, and nobody looked when it was made\n"
+            ));
+        }
         for proof in bundle::prove(&tree, &opened, &self.signers()?)? {
             lines.push_str(&format!(
                 "verified: {} is signed by {}\n",

@@ -160,7 +160,7 @@ impl Args {
             return Ok(self.check_opened(opened, today, source_map)?.0);
         };
         let (root, _) = self.repository.locate()?;
-        let kept = cache.get(&root);
+        let kept = cache.get(&root).and_then(|kept| kept.bytes());
         let kept = kept.and_then(|kept| serde_json::from_slice::<Checked>(&kept).ok());
         if let Some(checked) = kept {
             take_up(&checked.texts, source_map);

@@ -178,6 +178,10 @@ fn key_of(object: &Node, release: &HelmRelease, context: &Context<'_>) -> Option
     let chart = context.charts.find(&release.chart, context).ok()?;
     let mut inputs = Inputs::new("release", context.sources, context.options);
     inputs.text(&chart.identity?.hex());
+    if chart.chart.has_references() {
+        // What its schema refers to is no part of the chart.
+        inputs.text(&context.sources.key_of_schemas());
+    }
     inputs.node(object);
     let namespace = &release.id.namespace;
     let values = release.values_from.iter();

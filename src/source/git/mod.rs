@@ -62,7 +62,7 @@ pub(super) fn resolve(
     );
     Ok(Resolved {
         revision: target.revision(&server, commit),
-        digest: access.store.put(&pack::pack(&tree)?)?,
+        digest: access.put(&pack::pack(&tree)?)?,
     })
 }
 
@@ -95,7 +95,7 @@ pub(super) fn resolve_base(
     )?;
     Ok(Resolved {
         revision: target.revision(&server, commit),
-        digest: access.store.put(&pack::pack(&tree)?)?,
+        digest: access.put(&pack::pack(&tree)?)?,
     })
 }
 
@@ -430,7 +430,8 @@ fn submodules(
         return Ok(());
     }
     if depth >= MAX_SUBMODULE_DEPTH {
-        return Err(Error::new("git/unreadable", "submodules nest too deep"));
+        return Err(Error::new("git/unreadable", "submodules nest too deep")
+            .help("leave out `spec.recurseSubmodules`"));
     }
     let modules = entries
         .iter()

@@ -14,7 +14,7 @@ use super::ssh;
 use super::wire::{self, Packet, Packets};
 use crate::diag::{Error, Result};
 use crate::source::credentials::Credentials;
-use crate::source::http::Http;
+use crate::source::http::{Failure, Http, retrying};
 
 /// The largest pack that is taken, in bytes.
 const MAX_PACK_BYTES: usize = 1 << 30;
@@ -211,7 +211,8 @@ impl Server {
                     }
                     Some(_) => {}
                     None => {
-                        return Err(Error::new("source/failed", "the git server sent no pack"));
+                        return Err(Error::new("source/failed", "the git server sent no pack")
+                            .help("the server could not do it: try again later"));
                     }
                 }
             }
@@ -247,11 +248,12 @@ impl Server {
         wire::line(request, "done");
     }
 
-    /// Sends a request and reads the answer.
+    /// Sends a request and reads the answer; where that breaks off, again from
+    /// the beginning.
     fn ask<T>(
         &mut self,
         request: &[u8],
-        read: impl FnOnce(&mut Packets<&mut dyn Read>) -> Result<T>,
+        read: impl Fn(&mut Packets<&mut dyn Read>) -> Result<T>,
     ) -> Result<T> {
         match &mut self.line {
             Line::Http { http, url } => {
@@ -262,8 +264,14 @@ impl Server {
                     reqwest::header::HeaderValue::from_static(content_type),
                 );
                 let target = format!("{url}/git-upload-pack");
-                let mut response = http.post(&target, &headers, request)?;
-                read(&mut Packets::new(&mut response))
+                retrying(|| {
+                    let answer = http.post(&target, &headers, request);
+                    let mut answer = answer.map_err(Failure::final_)?;
+                    read(&mut Packets::new(&mut answer)).map_err(|e| match e.rule() {
+                        "source/broken" => Failure::later(e),
+                        _ => Failure::final_(e),
+                    })
+                })
             }
             Line::Ssh(session) => {
                 session

@@ -355,7 +355,7 @@ fn has_one(body: &Value, path: &str) -> bool {
 fn pem(text: &[u8]) -> Vec<u8> {
     let text = std::str::from_utf8(text).unwrap_or_default();
     first_pem_block(text)
-        .map(|(_, der)| der)
+        .map(|(_, der)| der.to_vec())
         .unwrap_or_default()
 }
 

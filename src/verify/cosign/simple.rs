@@ -153,7 +153,7 @@ fn witnesses<'a>(
 fn pem_blocks(mut text: &str) -> Vec<Vec<u8>> {
     let mut blocks = Vec::new();
     while let Some((label, content)) = first_pem_block(text) {
-        blocks.push(content);
+        blocks.push(content.to_vec());
         let end = format!("-----END {label}-----");
         text = text.split_once(&end).map_or("", |(_, rest)| rest);
     }
