@@ -21,6 +21,7 @@ mod diff;
 mod docs;
 mod envsubst;
 mod fleet;
+mod formats;
 mod fuzz_corpus;
 mod get;
 mod graph;

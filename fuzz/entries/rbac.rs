@@ -287,8 +287,14 @@ fn least(
         waited: false,
     });
     let how = match choices.number(3) {
-        0 => How::Kustomization { prune: true },
-        1 => How::Kustomization { prune: false },
+        0 => How::Kustomization {
+            prune: true,
+            lists: false,
+        },
+        1 => How::Kustomization {
+            prune: false,
+            lists: true,
+        },
         _ => How::Helm {
             storage: "y",
             creates: Some("x"),

@@ -228,7 +228,10 @@ pub static CANDIDATES: &[(&str, Outcome)] = &[
     ("object that changes its owner", LeftOut(A_DIFFERENCE)),
     ("object twice in one build", Rule("kustomize/duplicate-id")),
     ("removal of what holds data", LeftOut(A_DIFFERENCE)),
-    ("volume under a Kustomization that prunes", LeftOut(NOISE)),
+    (
+        "volume under a Kustomization that prunes",
+        Rule("own/prune"),
+    ),
     (
         "deletionPolicy that deletes what prune keeps",
         Rule("own/deletion-policy"),

@@ -1,8 +1,8 @@
 //! The list of all rules.
 
 use super::{
-    Rule, api, auto, dag, files, image, notify, own, pin, rbac, references, rendering, schema,
-    secret, source, subst, tenancy, trust,
+    Rule, api, auto, dag, files, flux, image, notify, own, pin, rbac, references, rendering,
+    schema, secret, source, subst, tenancy, trust,
 };
 
 /// All rules, in the order of their ids.
@@ -24,6 +24,7 @@ pub static RULES: &[&Rule] = &[
     &files::orphan::RULE,
     &rendering::FILE_UNREADABLE,
     &rendering::FLUX_ARTIFACT,
+    &flux::feature_gate::RULE,
     &rendering::FLUX_VERSION,
     &rendering::HELM_CHART_INVALID,
     &rendering::HELM_CHART_MISSING,
@@ -83,6 +84,7 @@ pub static RULES: &[&Rule] = &[
     &own::duplicate::RULE,
     &own::force::RULE,
     &own::ignored_fields::RULE,
+    &own::prune::RULE,
     &own::replicas::RULE,
     &pin::floating::RULE,
     &pin::not_a_commit::RULE,
@@ -94,6 +96,7 @@ pub static RULES: &[&Rule] = &[
     &rbac::powers::NODES,
     &rbac::path::RULE,
     &rbac::powers::SECRETS,
+    &rbac::tenant::RULE,
     &rbac::together::RULE,
     &rbac::powers::TOKENS,
     &rbac::powers::WEBHOOKS,

@@ -7,8 +7,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{RULES, Rule, rule};
-use crate::artifact::path;
+use super::place::{Place, glob};
+use super::{RULES, Rule, rule, tenancy};
 use crate::config::{Config, Level};
 use crate::diag::{Error, Finding, Findings, Result, Severity, SourceMap, Span, nearest};
 use crate::gostd::glob::Glob;
@@ -37,40 +37,6 @@ struct Ignore {
     object: Option<Glob>,
     until: Option<String>,
     span: Span,
-}
-
-/// A pattern of files, or of folders and all in them.
-#[derive(Debug)]
-struct Place {
-    /// The root, and so everything.
-    all: bool,
-    glob: Glob,
-}
-
-impl Place {
-    fn new(pattern: &str) -> Result<Place> {
-        let text = pattern.trim_start_matches("./").trim_end_matches('/');
-        Ok(Place {
-            all: text.is_empty() || text == ".",
-            glob: glob(text)?,
-        })
-    }
-
-    fn holds(&self, file: &str) -> bool {
-        let mut at = Some(file);
-        while let Some(path) = at.filter(|path| !path.is_empty()) {
-            if self.glob.is_match(path) {
-                return true;
-            }
-            at = path::parent(path);
-        }
-        self.all
-    }
-}
-
-fn glob(pattern: &str) -> Result<Glob> {
-    Glob::new(pattern, &['/'])
-        .map_err(|e| Error::new("config/invalid", format!("`{pattern}` is no pattern: {e}")))
 }
 
 /// Whether a name in settings means a rule: its id, or its family.
@@ -106,8 +72,7 @@ impl Settings {
     /// # Errors
     ///
     /// `config/invalid` for the name of a rule that does not exist, a pattern
-    /// that is none, a date that is none, two settings of which neither is
-    /// narrower.
+    /// that is none, a date that is none, tenants that contradict each other.
     pub fn new(
         config: &Config,
         config_span: Span,
@@ -158,6 +123,7 @@ impl Settings {
                 span: config_span,
             });
         }
+        tenancy::declared::read(config).map_err(at)?;
         for name in only {
             check_name(name)?;
         }

@@ -115,6 +115,15 @@ impl<'a> Applied<'a> {
         self.unit.is_some_and(|unit| unit.remote)
     }
 
+    /// Whether a chart brings it that is not the repository's own.
+    pub fn is_of_foreign_chart(&self) -> bool {
+        self.unit.is_some_and(|unit| {
+            let source = unit.source.as_ref();
+            unit.kind == UnitKind::HelmRelease
+                && source.is_none_or(|source| source.origin != SourceOrigin::Repository)
+        })
+    }
+
     /// Whether it has this group and kind, in any version.
     pub fn is(&self, group: &str, kind: &str) -> bool {
         let gvk = self.gvk();
@@ -206,7 +215,7 @@ impl<'a> View<'a> {
 
     /// Where an object without a namespace ends up.
     fn default_namespace(&self, gvk: &Gvk, unit: Option<&'a Unit>) -> &'a str {
-        let scope = self.schemas.scope(&gvk.api_version(), &gvk.kind);
+        let scope = self.schemas.scope_of_any(&gvk.api_version(), &gvk.kind);
         if scope == Some(Scope::Cluster) {
             return "";
         }

@@ -625,9 +625,13 @@ impl RepositoryArgs {
         findings: &mut Findings,
     ) -> Result<(FluxVersion, Cluster)> {
         let flux = self.flux_version(repository, entry, findings)?;
+        let controllers = entry::controllers(&repository.sources.repository, entry);
         let options = render::Options {
             flux,
-            strict: self.strict(flux),
+            strict: self
+                .strict_substitute
+                .unwrap_or_else(|| controllers.strict_substitution(flux)),
+            post_renders_hooks: controllers.post_renders_hooks(flux),
             keep_going: extent.keep_going,
             skip_releases: extent.skip_releases,
             substitutes: self.substitutes(&repository.config, entry)?,
@@ -682,12 +686,6 @@ impl RepositoryArgs {
             }
         }
         Ok(found)
-    }
-
-    /// Whether undefined variables fail the build.
-    fn strict(&self, flux: FluxVersion) -> bool {
-        self.strict_substitute
-            .unwrap_or_else(|| flux.strict_substitution())
     }
 
     /// What charts are told of the clusters.

@@ -42,6 +42,9 @@ pub struct Config {
     pub keys: Vec<KeysOf>,
     /// Who must have signed what.
     pub trust: Trust,
+    /// Teams that bring their own objects and are kept apart; found by layout
+    /// and labels where none are declared.
+    pub tenants: Vec<Tenant>,
     /// The folder that `vendor` fills.
     pub vendor: Option<String>,
     /// How bad the findings of a rule, or of a family of rules, are.
@@ -145,6 +148,26 @@ pub struct Ignore {
     pub until: Option<String>,
 }
 
+/// A team that brings its own objects.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Tenant {
+    /// What it is called in reports.
+    pub name: String,
+    /// Its namespaces, as patterns: everything in them is its own, and nothing
+    /// else is. Where none are given, they are found by labels and rights.
+    #[serde(default)]
+    pub namespaces: Vec<String>,
+    /// Folders, or patterns of files, whose Kustomizations and HelmReleases are
+    /// its own.
+    #[serde(default)]
+    pub paths: Vec<String>,
+    /// Kustomizations and HelmReleases that are its own, as patterns of
+    /// `NAMESPACE/NAME`.
+    #[serde(default)]
+    pub objects: Vec<String>,
+}
+
 /// A folder that is bootstrapped.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -245,6 +268,10 @@ mod tests {
         assert_eq!(config.vendor.as_deref(), Some("third-party"));
         let password = &config.credentials[0].entries["password"];
         assert_eq!(password.env.as_deref(), Some("TOKEN"));
+        let tenants = "tenants:\n- name: blue\n  namespaces: [blue, blue-*]\n  paths: \
+                       [teams/blue]\n  objects: [flux-system/blue-*]\n";
+        let config = Config::parse(tenants, FileId::default()).unwrap();
+        assert_eq!(config.tenants[0].namespaces, ["blue", "blue-*"]);
         let nothing = Config::parse("# nothing yet\n", FileId::default()).unwrap();
         assert_eq!(nothing, Config::default());
     }

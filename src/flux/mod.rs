@@ -4,10 +4,11 @@
 //! each Kustomization the kustomization to build ([`generate`]), the objects as
 //! they leave it ([`envsubst`], [`metadata`], [`ignore`]), and the order in which
 //! they are applied ([`order`]). Pure: which object is built when, and from which source,
-//! is `pipeline`'s business.
+//! is `pipeline`'s business. [`controllers`] says how those controllers are set up.
 
 pub mod api;
 pub mod compose;
+pub mod controllers;
 pub mod envsubst;
 mod fields;
 pub mod generate;
@@ -18,4 +19,5 @@ pub mod order;
 pub mod substitute;
 mod version;
 
+pub use controllers::Controllers;
 pub use version::FluxVersion;

@@ -17,7 +17,7 @@ pub fn fits(format: &str, text: &str) -> bool {
     // Hyphens in a format's name do not count.
     match &*format.replace('-', "") {
         "quantity" => is_quantity(text),
-        "duration" => is_duration(text),
+        "duration" => duration(text).is_some(),
         "datetime" => is_date_time(text),
         "date" => is_date(text),
         "ipv4" => is_ip(text) && text.contains('.'),
@@ -63,6 +63,10 @@ pub fn example(format: &str) -> Option<&'static str> {
 pub fn in_range(format: Option<&str>, value: f64) -> bool {
     match format {
         Some("int32") => (f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&value),
+        // The first number that is one too many has an exact float.
+        Some("int64") => {
+            (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&value)
+        }
         Some("float") => value.abs() <= f64::from(f32::MAX),
         _ => true,
     }
@@ -111,24 +115,27 @@ pub fn is_quantity(text: &str) -> bool {
     }
 }
 
-/// As Go reads it, or numbers with the words for units that Scala has.
-fn is_duration(text: &str) -> bool {
-    if duration::parse(text).is_ok() {
-        return true;
+/// The nanoseconds of a duration: as Go reads it, or numbers with the words for
+/// units that Scala has.
+///
+/// Compat: kube-openapi `strfmt.ParseDuration`. Every number that a word
+/// follows counts, whatever stands between; sums wrap around.
+pub fn duration(text: &str) -> Option<i64> {
+    if let Ok(nanoseconds) = duration::parse(text) {
+        return Some(nanoseconds);
     }
-    const UNITS: [(&[&str], &str); 8] = [
-        (&["ns"], "nano"),
-        (&["us", "µs"], "micro"),
-        (&["ms"], "milli"),
-        (&["s"], "sec"),
-        (&["m"], "min"),
-        (&["h", "hr"], "hour"),
-        (&["d"], "day"),
-        (&["w", "wk"], "week"),
+    const UNITS: [(&[&str], &str, i64); 8] = [
+        (&["ns"], "nano", 1),
+        (&["us", "µs"], "micro", 1_000),
+        (&["ms"], "milli", 1_000_000),
+        (&["s"], "sec", 1_000_000_000),
+        (&["m"], "min", 60_000_000_000),
+        (&["h", "hr"], "hour", 3_600_000_000_000),
+        (&["d"], "day", 86_400_000_000_000),
+        (&["w", "wk"], "week", 604_800_000_000_000),
     ];
-    let mut found = false;
+    let mut found = None;
     let mut rest = text;
-    // Every number that a word follows counts, whatever stands between.
     while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
         let digits = &rest[start..];
         let end = digits
@@ -140,12 +147,13 @@ fn is_duration(text: &str) -> bool {
             .unwrap_or(after.len());
         let word = after[..word_end].to_lowercase();
         if !word.is_empty() {
-            if digits[..end].parse::<i64>().is_err() {
-                return false;
+            let count: i64 = digits[..end].parse().ok()?;
+            for (short, long, unit) in UNITS {
+                if short.contains(&&*word) || word.starts_with(long) {
+                    let sum = found.unwrap_or(0_i64);
+                    found = Some(sum.wrapping_add(count.wrapping_mul(unit)));
+                }
             }
-            found |= UNITS
-                .iter()
-                .any(|(short, long)| short.contains(&&*word) || word.starts_with(long));
         }
         rest = &after[word_end..];
     }

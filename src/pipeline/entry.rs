@@ -12,6 +12,7 @@ use crate::artifact::{Kind, path};
 use crate::config::Config;
 use crate::diag::{Error, Result, Span};
 use crate::flux::api::{self, SourceRef};
+use crate::flux::controllers::{self, Controllers};
 use crate::flux::generate::FILE_NAMES;
 use crate::resource::{Files, ResId};
 use crate::yaml::Node;
@@ -28,8 +29,8 @@ pub struct Entry {
     pub source: Option<SourceRef>,
     /// The Kustomization that a FluxInstance makes, where there is one.
     pub made: Option<Node>,
-    /// The version of Flux that a FluxInstance asks for.
-    pub flux_version: Option<Node>,
+    /// The FluxInstance that installs Flux, where there is one.
+    pub instance: Option<Node>,
 }
 
 /// Finds the entry points of a repository.
@@ -124,7 +125,7 @@ impl Entry {
             folder,
             source,
             made: None,
-            flux_version: None,
+            instance: None,
         }
     }
 }
@@ -244,10 +245,7 @@ impl Scan {
             };
             let mut entry = Entry::plain(folder, Some(source.clone()));
             entry.made = Some(made_by_instance(&source, sync, &entry.folder));
-            entry.flux_version = found
-                .object
-                .at_path(&["spec", "distribution", "version"])
-                .cloned();
+            entry.instance = Some(found.object.clone());
             entries.push(entry);
         }
         entries
@@ -367,16 +365,22 @@ fn made_by_instance(source: &SourceRef, sync: &Node, folder: &str) -> Node {
     ])
 }
 
+/// The folders that the components of Flux may lie in, for an entry point.
+fn component_folders(entry: &Entry) -> [String; 2] {
+    let within = |name: &str| format!("{}/{name}", entry.folder);
+    [within("flux-system"), within("")].map(|path| path.trim_matches('/').to_owned())
+}
+
 /// The version of Flux that the bootstrap files of an entry point name, and
 /// where.
 ///
 /// From the labels of `gotk-components.yaml`, or the FluxInstance's
 /// `spec.distribution.version`.
 pub fn flux_version(files: &Files, entry: &Entry) -> Option<(String, Span)> {
-    let components = format!("{}/flux-system/gotk-components.yaml", entry.folder);
-    let beside = format!("{}/gotk-components.yaml", entry.folder);
-    for file in [components, beside] {
-        let Ok(documents) = files.documents(file.trim_start_matches('/')) else {
+    for folder in component_folders(entry) {
+        let Some(documents) = path::join(&folder, "gotk-components.yaml")
+            .and_then(|file| files.documents(&file).ok())
+        else {
             continue;
         };
         let label = documents.iter().find_map(|document| {
@@ -388,8 +392,57 @@ pub fn flux_version(files: &Files, entry: &Entry) -> Option<(String, Span)> {
             return Some((label.text()?.to_owned(), label.span()));
         }
     }
-    let version = entry.flux_version.as_ref()?;
+    let instance = entry.instance.as_ref()?;
+    let version = instance.at_path(&["spec", "distribution", "version"])?;
     Some((version.text()?.to_owned(), version.span()))
+}
+
+/// How the bootstrap files of an entry point set Flux's controllers up:
+/// `gotk-components.yaml` with the patches beside it, or a FluxInstance.
+///
+/// Patches count whether the components are in the repository or were written
+/// to the cluster alone. What a patch takes out again is not seen: whoever has
+/// rendered the components knows better.
+pub fn controllers(files: &Files, entry: &Entry) -> Controllers {
+    let namespace = entry.source.as_ref().map(|source| &*source.namespace);
+    let mut found = Controllers::in_namespace(namespace.unwrap_or(controllers::NAMESPACE));
+    if let Some(instance) = &entry.instance {
+        let namespace = found.namespace.clone();
+        found.read_instance(instance, &namespace);
+    }
+    for folder in component_folders(entry) {
+        let components = path::join(&folder, "gotk-components.yaml");
+        let documents = components.and_then(|file| files.documents(&file).ok());
+        for document in documents.iter().flat_map(|documents| documents.iter()) {
+            let id = ResId::of(&document.root);
+            if &*id.gvk.kind == "Deployment" {
+                found.read_deployment(&document.root, &id.namespace);
+            }
+        }
+        read_patches(files, &folder, &mut found);
+    }
+    found
+}
+
+/// The patches of a folder's kustomization.
+fn read_patches(files: &Files, folder: &str, found: &mut Controllers) {
+    for name in FILE_NAMES {
+        let file = path::join(folder, name);
+        let Some(documents) = file.and_then(|file| files.documents(&file).ok()) else {
+            continue;
+        };
+        let patches = documents.iter().filter_map(|d| d.root.get("patches"));
+        for patch in patches.flat_map(|list| list.target().items()) {
+            let patch = patch.target();
+            let at = patch.get("path").and_then(Node::text);
+            let beside = at.and_then(|at| files.text(&path::join(folder, at)?).ok());
+            let text = match &beside {
+                Some(beside) => &beside.text,
+                None => patch.get("patch").and_then(Node::text).unwrap_or_default(),
+            };
+            found.read_patch(patch, text);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -33,6 +33,9 @@ pub struct Options {
     pub flux: FluxVersion,
     /// Whether a variable without value or default fails the build.
     pub strict: bool,
+    /// Whether hooks go through post-renderers where a HelmRelease says
+    /// nothing.
+    pub post_renders_hooks: bool,
     /// Whether such a variable is told instead and left empty, so that what
     /// else there is can be looked at.
     pub keep_going: bool,
@@ -67,6 +70,7 @@ impl Options {
         Options {
             flux: FluxVersion::NEWEST,
             strict: true,
+            post_renders_hooks: true,
             keep_going: false,
             substitutes: BTreeMap::new(),
             skip_releases: false,

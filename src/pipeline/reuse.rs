@@ -231,6 +231,7 @@ impl<'a> Inputs<'a> {
         let Options {
             flux,
             strict,
+            post_renders_hooks,
             keep_going,
             substitutes,
             custom_stage_kinds,
@@ -238,7 +239,7 @@ impl<'a> Inputs<'a> {
             ..
         } = options;
         inputs.text(&format!(
-            "{flux} {strict} {keep_going} {substitutes:?} {custom_stage_kinds:?} {capabilities:?}"
+            "{flux} {strict} {post_renders_hooks} {keep_going} {substitutes:?} {custom_stage_kinds:?} {capabilities:?}"
         ));
         inputs
     }

@@ -6,8 +6,8 @@
 //! Compat: which requests are made follows fluxcd/pkg's `ssa` (get, then a
 //! server-side apply, which is a patch that asks for `create` as well where the
 //! object is new), kustomize-controller's garbage collection (delete) and
-//! status poller (lists of what is waited for, and of the ReplicaSets and Pods
-//! behind it), and Helm's storage driver (Secrets of the release).
+//! status poller (lists of the ReplicaSets and Pods behind what is waited for; of
+//! that itself where a feature gate says so), and Helm's storage driver (Secrets of the release).
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -45,6 +45,9 @@ pub enum How<'a> {
     Kustomization {
         /// Whether it deletes what is no longer there.
         prune: bool,
+        /// Whether it lists what it waits for, rather than reading each
+        /// object.
+        lists: bool,
     },
     /// By a HelmRelease.
     Helm {
@@ -160,7 +163,7 @@ impl<'a> Asking<'_, '_, 'a> {
             self.ask(Purpose::Apply, "get", place, space, &among(&read));
             self.ask(Purpose::Apply, "patch", place, space, &among(&applied));
             let deletes = match how {
-                How::Kustomization { prune } => prune,
+                How::Kustomization { prune, .. } => prune,
                 How::Helm { .. } => true,
             };
             if deletes {
@@ -173,7 +176,7 @@ impl<'a> Asking<'_, '_, 'a> {
         if waited.is_empty() {
             return;
         }
-        if matches!(how, How::Kustomization { .. }) {
+        if matches!(how, How::Kustomization { lists: true, .. }) {
             self.list(place, &waited);
         }
         let behind: &[(&str, &str)] = match (*group, &*resource.name) {

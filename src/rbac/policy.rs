@@ -188,6 +188,25 @@ impl<'p> Rights<'p> {
         self.everywhere.iter().chain(own).copied()
     }
 
+    /// All grants, wherever they hold.
+    pub fn all(&self) -> Vec<Grant<'p>> {
+        let spaces = self.namespaces.values().flatten();
+        self.everywhere.iter().chain(spaces).copied().collect()
+    }
+
+    /// What is left when some grants are taken away.
+    pub fn without(&self, is_gone: impl Fn(&Grant<'p>) -> bool) -> Rights<'p> {
+        let keep = |grants: &[Grant<'p>]| -> Vec<Grant<'p>> {
+            let left = grants.iter().filter(|grant| !is_gone(grant));
+            left.copied().collect()
+        };
+        let spaces = self.namespaces.iter();
+        Rights {
+            everywhere: keep(&self.everywhere),
+            namespaces: spaces.map(|(name, grants)| (*name, keep(grants))).collect(),
+        }
+    }
+
     /// What holds in every namespace.
     pub fn everywhere(&self) -> &[Grant<'p>] {
         &self.everywhere
@@ -223,7 +242,7 @@ impl<'p> Rights<'p> {
             let mut subjects = grant.binding.subjects.iter();
             subjects.any(|s| matches!(s, Subject::Group(name) if name.starts_with("system:")))
         };
-        self.namespaces.is_empty() && self.everywhere.iter().all(everybodys)
+        self.namespaces.values().all(Vec::is_empty) && self.everywhere.iter().all(everybodys)
     }
 }
 

@@ -57,7 +57,7 @@ const POWERS: &[Row] = &[
         Power::Impersonate,
         &["impersonate"],
         "authentication.k8s.io",
-        &["uids", "userextras"],
+        &["uids", "userextras", "userextras/*"],
     ),
     (Power::Secrets, &["get", "list", "watch"], "", &["secrets"]),
     (
@@ -101,7 +101,12 @@ const POWERS: &[Row] = &[
 /// of the `*`.
 pub fn powers(rule: &PolicyRule) -> Vec<(Power, &'static str, &'static str)> {
     let mut found: Vec<(Power, &str, &str)> = Vec::new();
-    let listed = |list: &[Arc<str>], item: &str| list.iter().any(|own| **own == *item);
+    let listed = |list: &[Arc<str>], item: &str| {
+        list.iter().any(|own| match item.strip_suffix('*') {
+            Some(start) if !start.is_empty() => own.starts_with(start),
+            _ => **own == *item,
+        })
+    };
     let covered = |list: &[Arc<str>], item: &str| listed(list, "*") || listed(list, item);
     for (power, verbs, group, resources) in POWERS {
         if found.iter().any(|(known, ..)| known == power) || !covered(&rule.api_groups, group) {
@@ -326,6 +331,12 @@ mod tests {
         assert_eq!(
             found("[{apiGroups: [''], resources: [secrets], verbs: [create]}]"),
             []
+        );
+        assert_eq!(
+            found(
+                "[{apiGroups: [authentication.k8s.io], resources: [userextras/scopes], verbs: [impersonate]}]"
+            ),
+            [Power::Impersonate]
         );
     }
 

@@ -405,7 +405,7 @@ impl<'e, 'n> Evaluation<'e, 'n> {
         }
         if let Some(step) = schema.multiple_of()
             && step > 0.0
-            && (value / step).fract() != 0.0
+            && !is_multiple(value, step)
         {
             self.report(node.span(), format!("{text} is not a multiple of {step}"));
         }
@@ -415,7 +415,8 @@ impl<'e, 'n> Evaluation<'e, 'n> {
             format => format,
         };
         if !strfmt::in_range(format, value) {
-            self.report(node.span(), format!("{text} does not fit in 32 bits"));
+            let bits = if format == Some("int64") { 64 } else { 32 };
+            self.report(node.span(), format!("{text} does not fit in {bits} bits"));
         }
     }
 
@@ -704,4 +705,18 @@ fn format_name(format: &str) -> String {
         "cidr" => "address range".to_owned(),
         other => other.to_owned(),
     }
+}
+
+/// Whether a number is a multiple of a step.
+///
+/// Compat: go-openapi `MultipleOf`, which divides so that 0.3 is three times
+/// 0.1, and swag's tolerance for what is left.
+fn is_multiple(value: f64, step: f64) -> bool {
+    let times = if step < 1.0 {
+        1.0 / step * value
+    } else {
+        value / step
+    };
+    let whole = times.trunc();
+    times == whole || (times - whole).abs() / (times.abs() + whole.abs()) < 1e-9
 }

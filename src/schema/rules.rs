@@ -16,7 +16,7 @@ use super::pack::{Rule, Schema, flag};
 use super::plain::Kind;
 use crate::cel::{Key, List, ListKind, Map, Meter, Program, SyntaxError, Timestamp, Value};
 use crate::diag::{SourceMap, Span};
-use crate::gostd::duration;
+use crate::gostd::strfmt;
 use crate::yaml::{self, Node};
 
 /// Steps that the rules of one object may take together.
@@ -278,7 +278,7 @@ fn number(kind: &Kind, types: u32) -> Value {
 
 fn text(schema: Schema<'_>, text: &str) -> Value {
     let special = match schema.format() {
-        Some("duration") => duration::parse(text).ok().map(Value::Duration),
+        Some("duration") => strfmt::duration(text).map(Value::Duration),
         Some("date-time") => Timestamp::parse(text).map(Value::Timestamp),
         Some("date") => Timestamp::parse(&format!("{text}T00:00:00Z")).map(Value::Timestamp),
         Some("byte") => Some(Value::Bytes(text.as_bytes().into())),

@@ -191,6 +191,19 @@ impl Schemas {
         self.kind(api_version, kind)?.1.scope
     }
 
+    /// Where objects of a kind live, by any version of it where this one is not
+    /// known.
+    pub fn scope_of_any(&self, api_version: &str, kind: &str) -> Option<Scope> {
+        let known = self.scope(api_version, kind);
+        known.or_else(|| {
+            let built_in = [(&*KUBERNETES, self.kubernetes), (&*FLUX, self.flux)];
+            built_in.into_iter().find_map(|(pack, minor)| {
+                let instead = served_as(pack, api_version, kind, minor)?;
+                self.scope(instead, kind)
+            })
+        })
+    }
+
     /// Why a kind has no schema; none where it has one.
     pub fn missing(&self, api_version: &str, kind: &str) -> Option<Missing> {
         let known = self.lookup(api_version, kind).is_some();
@@ -313,6 +326,10 @@ impl Schemas {
             return match served_as(pack, api_version, kind, minor) {
                 Some(instead) => Missing::NotServed(format!(
                     "{product}.{minor} has `{kind}` in `{instead}`: write `apiVersion: {instead}`"
+                )),
+                // A version of the group that is gone took its kinds along.
+                None if pack.kinds_of(api_version).next().is_none() => Missing::NotServed(format!(
+                    "{product}.{minor} has no `{api_version}`, and no `{kind}` in its place"
                 )),
                 None => Missing::NoSuchKind(
                     nearest(kind, pack.kinds_of(api_version)).map(str::to_owned),

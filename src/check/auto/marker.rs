@@ -7,6 +7,46 @@ use crate::check::{Check, Out, Repository, Rule, View};
 use crate::diag::{Severity, Span, nearest};
 use crate::flux::api::IMAGE;
 
+/// The example, with the part that is wrong in one and right in the other.
+macro_rules! example {
+    ($part:literal) => {
+        concat!(
+            "\
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: settings
+  namespace: default
+data:
+",
+            $part,
+            "\
+---
+apiVersion: image.toolkit.fluxcd.io/v1
+kind: ImageRepository
+metadata:
+  name: web
+  namespace: flux-system
+spec:
+  image: registry.example.com/web
+  interval: 5m
+---
+apiVersion: image.toolkit.fluxcd.io/v1
+kind: ImagePolicy
+metadata:
+  name: web
+  namespace: flux-system
+spec:
+  imageRepositoryRef:
+    name: web
+  policy:
+    semver:
+      range: 1.x
+"
+        )
+    };
+}
+
 pub(in crate::check) static RULE: Rule = Rule {
     id: "auto/marker",
     severity: Severity::Warning,
@@ -15,66 +55,14 @@ pub(in crate::check) static RULE: Rule = Rule {
           `{\"$imagepolicy\": \"NAMESPACE:NAME\"}`. A marker that names none, or another part than \
           `name`, `tag` or `digest`, is passed over in silence: the image stays as it is.",
     mend: "Mend the name, or bring the ImagePolicy.",
-    bad: "\
-apiVersion: v1
-kind: ConfigMap
-metadata:
-  name: settings
-  namespace: default
-data:
-  image: registry.example.com/web:1.0.0 # {\"$imagepolicy\": \"flux-system:wbe\"}
----
-apiVersion: image.toolkit.fluxcd.io/v1
-kind: ImageRepository
-metadata:
-  name: web
-  namespace: flux-system
-spec:
-  image: registry.example.com/web
-  interval: 5m
----
-apiVersion: image.toolkit.fluxcd.io/v1
-kind: ImagePolicy
-metadata:
-  name: web
-  namespace: flux-system
-spec:
-  imageRepositoryRef:
-    name: web
-  policy:
-    semver:
-      range: 1.x
-",
-    good: "\
-apiVersion: v1
-kind: ConfigMap
-metadata:
-  name: settings
-  namespace: default
-data:
-  image: registry.example.com/web:1.0.0 # {\"$imagepolicy\": \"flux-system:web\"}
----
-apiVersion: image.toolkit.fluxcd.io/v1
-kind: ImageRepository
-metadata:
-  name: web
-  namespace: flux-system
-spec:
-  image: registry.example.com/web
-  interval: 5m
----
-apiVersion: image.toolkit.fluxcd.io/v1
-kind: ImagePolicy
-metadata:
-  name: web
-  namespace: flux-system
-spec:
-  imageRepositoryRef:
-    name: web
-  policy:
-    semver:
-      range: 1.x
-",
+    bad: example!(
+        "  image: registry.example.com/web:1.0.0 # {\"$imagepolicy\": \"flux-system:wbe\"}
+"
+    ),
+    good: example!(
+        "  image: registry.example.com/web:1.0.0 # {\"$imagepolicy\": \"flux-system:web\"}
+"
+    ),
     check: Check::Repository(check),
 };
 

@@ -6,6 +6,36 @@ use crate::flux::api::IMAGE;
 use crate::gostd::regexp::Regexp;
 use crate::gostd::semver::{Constraints, Version};
 
+/// The example, with the part that is wrong in one and right in the other.
+macro_rules! example {
+    ($part:literal) => {
+        concat!(
+            "\
+apiVersion: image.toolkit.fluxcd.io/v1
+kind: ImageRepository
+metadata:
+  name: web
+  namespace: flux-system
+spec:
+  image: registry.example.com/web
+  interval: 5m
+---
+apiVersion: image.toolkit.fluxcd.io/v1
+kind: ImagePolicy
+metadata:
+  name: web
+  namespace: flux-system
+spec:
+  imageRepositoryRef:
+    name: web
+  policy:
+    semver:
+",
+            $part
+        )
+    };
+}
+
 pub(in crate::check) static RULE: Rule = Rule {
     id: "auto/policy",
     severity: Severity::Warning,
@@ -15,50 +45,14 @@ pub(in crate::check) static RULE: Rule = Rule {
           `extract` can only name groups that the pattern has.",
     mend: "Write `1.0.0 - 2.0.0` or `>=1.0.0 <2.0.0`; name the group in the pattern as in \
            `^main-(?P<ts>[0-9]+)$` and extract `$ts`.",
-    bad: "\
-apiVersion: image.toolkit.fluxcd.io/v1
-kind: ImageRepository
-metadata:
-  name: web
-  namespace: flux-system
-spec:
-  image: registry.example.com/web
-  interval: 5m
----
-apiVersion: image.toolkit.fluxcd.io/v1
-kind: ImagePolicy
-metadata:
-  name: web
-  namespace: flux-system
-spec:
-  imageRepositoryRef:
-    name: web
-  policy:
-    semver:
-      range: 1.0.0-2.0.0
-",
-    good: "\
-apiVersion: image.toolkit.fluxcd.io/v1
-kind: ImageRepository
-metadata:
-  name: web
-  namespace: flux-system
-spec:
-  image: registry.example.com/web
-  interval: 5m
----
-apiVersion: image.toolkit.fluxcd.io/v1
-kind: ImagePolicy
-metadata:
-  name: web
-  namespace: flux-system
-spec:
-  imageRepositoryRef:
-    name: web
-  policy:
-    semver:
-      range: 1.0.0 - 2.0.0
-",
+    bad: example!(
+        "      range: 1.0.0-2.0.0
+"
+    ),
+    good: example!(
+        "      range: 1.0.0 - 2.0.0
+"
+    ),
     check: Check::Cluster(check),
 };
 

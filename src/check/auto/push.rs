@@ -4,6 +4,38 @@ use crate::check::{Check, Out, Rule, View};
 use crate::diag::Severity;
 use crate::flux::api::{IMAGE, SOURCE};
 
+/// The example, with the part that is wrong in one and right in the other.
+macro_rules! example {
+    ($part:literal) => {
+        concat!(
+            "\
+apiVersion: image.toolkit.fluxcd.io/v1
+kind: ImageUpdateAutomation
+metadata:
+  name: updates
+  namespace: flux-system
+spec:
+  interval: 30m
+  sourceRef:
+    kind: GitRepository
+    name: flux-system
+  git:
+    checkout:
+      ref:
+        branch: main
+    commit:
+      author:
+        email: flux@example.com
+",
+            $part,
+            "  update:
+    path: ./clusters
+    strategy: Setters
+"
+        )
+    };
+}
+
 pub(in crate::check) static RULE: Rule = Rule {
     id: "auto/push",
     severity: Severity::Info,
@@ -12,52 +44,12 @@ pub(in crate::check) static RULE: Rule = Rule {
           deployed as soon as it is found: whoever can push to the registry deploys.",
     mend: "Push to another branch with `spec.git.push.branch`, and merge it when it was looked at. \
            Where that is not wanted, ignore this with a reason.",
-    bad: "\
-apiVersion: image.toolkit.fluxcd.io/v1
-kind: ImageUpdateAutomation
-metadata:
-  name: updates
-  namespace: flux-system
-spec:
-  interval: 30m
-  sourceRef:
-    kind: GitRepository
-    name: flux-system
-  git:
-    checkout:
-      ref:
-        branch: main
-    commit:
-      author:
-        email: flux@example.com
-  update:
-    path: ./clusters
-    strategy: Setters
-",
-    good: "\
-apiVersion: image.toolkit.fluxcd.io/v1
-kind: ImageUpdateAutomation
-metadata:
-  name: updates
-  namespace: flux-system
-spec:
-  interval: 30m
-  sourceRef:
-    kind: GitRepository
-    name: flux-system
-  git:
-    checkout:
-      ref:
-        branch: main
-    commit:
-      author:
-        email: flux@example.com
-    push:
+    bad: example!(""),
+    good: example!(
+        "    push:
       branch: image-updates
-  update:
-    path: ./clusters
-    strategy: Setters
-",
+"
+    ),
     check: Check::Cluster(check),
 };
 

@@ -5,6 +5,34 @@ use crate::diag::Severity;
 use crate::flux::api::IMAGE;
 use crate::gotmpl;
 
+/// The example, with the part that is wrong in one and right in the other.
+macro_rules! example {
+    ($part:literal) => {
+        concat!(
+            "\
+apiVersion: image.toolkit.fluxcd.io/v1
+kind: ImageUpdateAutomation
+metadata:
+  name: updates
+  namespace: flux-system
+spec:
+  interval: 30m
+  sourceRef:
+    kind: GitRepository
+    name: flux-system
+  git:
+    commit:
+      author:
+        email: flux@example.com
+",
+            $part,
+            "    push:
+      branch: image-updates
+"
+        )
+    };
+}
+
 pub(in crate::check) static RULE: Rule = Rule {
     id: "auto/template",
     severity: Severity::Warning,
@@ -12,44 +40,14 @@ pub(in crate::check) static RULE: Rule = Rule {
     why: "The message of a commit is a template. If it does not compile, or uses `.Updated` or \
           `.Changed.ImageResult`, which Flux 2.9 no longer has, there is no commit and no update.",
     mend: "Use `.Changed.FileChanges`, `.Changed.Objects` and `.Changed.Changes`.",
-    bad: "\
-apiVersion: image.toolkit.fluxcd.io/v1
-kind: ImageUpdateAutomation
-metadata:
-  name: updates
-  namespace: flux-system
-spec:
-  interval: 30m
-  sourceRef:
-    kind: GitRepository
-    name: flux-system
-  git:
-    commit:
-      author:
-        email: flux@example.com
-      messageTemplate: '{{ range .Updated.Images }}{{ . }}{{ end }}'
-    push:
-      branch: image-updates
-",
-    good: "\
-apiVersion: image.toolkit.fluxcd.io/v1
-kind: ImageUpdateAutomation
-metadata:
-  name: updates
-  namespace: flux-system
-spec:
-  interval: 30m
-  sourceRef:
-    kind: GitRepository
-    name: flux-system
-  git:
-    commit:
-      author:
-        email: flux@example.com
-      messageTemplate: '{{ range .Changed.Changes }}{{ .NewValue }}{{ end }}'
-    push:
-      branch: image-updates
-",
+    bad: example!(
+        "      messageTemplate: '{{ range .Updated.Images }}{{ . }}{{ end }}'
+"
+    ),
+    good: example!(
+        "      messageTemplate: '{{ range .Changed.Changes }}{{ .NewValue }}{{ end }}'
+"
+    ),
     check: Check::Cluster(check),
 };
 

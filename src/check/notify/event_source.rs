@@ -5,6 +5,36 @@ use crate::diag::{Severity, nearest};
 use crate::flux::api::{self, NOTIFICATION};
 use crate::yaml::Node;
 
+/// The example, with the part that is wrong in one and right in the other.
+macro_rules! example {
+    ($part:literal) => {
+        concat!(
+            "\
+apiVersion: notification.toolkit.fluxcd.io/v1beta3
+kind: Provider
+metadata:
+  name: chat
+  namespace: flux-system
+spec:
+  type: generic
+  address: https://chat.example.com/hook
+---
+apiVersion: notification.toolkit.fluxcd.io/v1beta3
+kind: Alert
+metadata:
+  name: production
+  namespace: flux-system
+spec:
+  providerRef:
+    name: chat
+  eventSources:
+  - kind: Kustomization
+",
+            $part
+        )
+    };
+}
+
 pub(in crate::check) static RULE: Rule = Rule {
     id: "notify/event-source",
     severity: Severity::Warning,
@@ -13,50 +43,14 @@ pub(in crate::check) static RULE: Rule = Rule {
           name of an object that cannot exist. Its namespace is the alert's unless it says \
           another. An alert that matches nothing never sends anything, and says so nowhere.",
     mend: "Name an object, or `*` with `matchLabels`.",
-    bad: "\
-apiVersion: notification.toolkit.fluxcd.io/v1beta3
-kind: Provider
-metadata:
-  name: chat
-  namespace: flux-system
-spec:
-  type: generic
-  address: https://chat.example.com/hook
----
-apiVersion: notification.toolkit.fluxcd.io/v1beta3
-kind: Alert
-metadata:
-  name: production
-  namespace: flux-system
-spec:
-  providerRef:
-    name: chat
-  eventSources:
-  - kind: Kustomization
-    name: production-*
-",
-    good: "\
-apiVersion: notification.toolkit.fluxcd.io/v1beta3
-kind: Provider
-metadata:
-  name: chat
-  namespace: flux-system
-spec:
-  type: generic
-  address: https://chat.example.com/hook
----
-apiVersion: notification.toolkit.fluxcd.io/v1beta3
-kind: Alert
-metadata:
-  name: production
-  namespace: flux-system
-spec:
-  providerRef:
-    name: chat
-  eventSources:
-  - kind: Kustomization
-    name: '*'
-",
+    bad: example!(
+        "    name: production-*
+"
+    ),
+    good: example!(
+        "    name: '*'
+"
+    ),
     check: Check::Cluster(check),
 };
 

@@ -4,6 +4,33 @@ use crate::check::{Check, Out, Rule, View};
 use crate::diag::Severity;
 use crate::flux::api::KUSTOMIZE;
 
+/// The example, with the part that is wrong in one and right in the other.
+macro_rules! example {
+    ($part:literal) => {
+        concat!(
+            "\
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata:
+  name: apps
+  namespace: flux-system
+spec:
+  interval: 10m
+  path: ./apps
+  prune: false
+  sourceRef:
+    kind: GitRepository
+    name: flux-system
+",
+            $part,
+            "\
+-- apps/kustomization.yaml --
+kind: Kustomization
+"
+        )
+    };
+}
+
 pub(in crate::check) static RULE: Rule = Rule {
     id: "own/deletion-policy",
     severity: Severity::Info,
@@ -11,39 +38,11 @@ pub(in crate::check) static RULE: Rule = Rule {
     why: "`prune: false` keeps objects that are no longer in Git, but `deletionPolicy: Delete` removes all of \
           them when the Kustomization itself is deleted: more than most who write the first mean.",
     mend: "Leave `deletionPolicy` out: it does what `prune` says.",
-    bad: "\
-apiVersion: kustomize.toolkit.fluxcd.io/v1
-kind: Kustomization
-metadata:
-  name: apps
-  namespace: flux-system
-spec:
-  interval: 10m
-  path: ./apps
-  prune: false
-  sourceRef:
-    kind: GitRepository
-    name: flux-system
-  deletionPolicy: Delete
--- apps/kustomization.yaml --
-kind: Kustomization
-",
-    good: "\
-apiVersion: kustomize.toolkit.fluxcd.io/v1
-kind: Kustomization
-metadata:
-  name: apps
-  namespace: flux-system
-spec:
-  interval: 10m
-  path: ./apps
-  prune: false
-  sourceRef:
-    kind: GitRepository
-    name: flux-system
--- apps/kustomization.yaml --
-kind: Kustomization
-",
+    bad: example!(
+        "  deletionPolicy: Delete
+"
+    ),
+    good: example!(""),
     check: Check::Cluster(check),
 };
 

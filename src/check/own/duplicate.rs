@@ -5,6 +5,38 @@ use std::collections::BTreeMap;
 use crate::check::{Applied, Check, Out, Rule, View};
 use crate::diag::{Location, Severity};
 use crate::flux::api;
+use crate::pipeline::cluster::Unit;
+use crate::yaml::{Node, emit};
+
+/// The example, with the part that is wrong in one and right in the other.
+macro_rules! example {
+    ($part:literal) => {
+        concat!(
+            "\
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata:
+  name: apps
+  namespace: flux-system
+spec:
+  interval: 10m
+  path: ./apps
+  prune: true
+  sourceRef:
+    kind: GitRepository
+    name: flux-system
+",
+            $part,
+            "\
+-- apps/web.yaml --
+apiVersion: v1
+kind: Namespace
+metadata:
+  name: web
+"
+        )
+    };
+}
 
 pub(in crate::check) static RULE: Rule = Rule {
     id: "own/duplicate",
@@ -12,69 +44,44 @@ pub(in crate::check) static RULE: Rule = Rule {
     title: "an object that several apply",
     why: "Two Kustomizations (or HelmReleases) that apply the same object undo each other's \
           fields and labels at every interval, and when one of them is removed or no longer \
-          brings it, pruning deletes the object under the other one.",
+          brings it, pruning deletes the object under the other one. What goes to another cluster, \
+          by `kubeConfig`, is compared with what goes to the same one. Names with variables that \
+          have no value here are the same where both take them from the same objects.",
     mend: "Let one of them bring the object; give the other one another name or namespace, or let \
            both depend on a third that brings what they share.",
-    bad: "\
-apiVersion: kustomize.toolkit.fluxcd.io/v1
-kind: Kustomization
-metadata:
-  name: apps
-  namespace: flux-system
-spec:
-  interval: 10m
-  path: ./apps
-  prune: true
-  sourceRef:
-    kind: GitRepository
-    name: flux-system
+    bad: example!(
+        "\
 ---
 apiVersion: v1
 kind: Namespace
 metadata:
   name: web
--- apps/web.yaml --
-apiVersion: v1
-kind: Namespace
-metadata:
-  name: web
-",
-    good: "\
-apiVersion: kustomize.toolkit.fluxcd.io/v1
-kind: Kustomization
-metadata:
-  name: apps
-  namespace: flux-system
-spec:
-  interval: 10m
-  path: ./apps
-  prune: true
-  sourceRef:
-    kind: GitRepository
-    name: flux-system
--- apps/web.yaml --
-apiVersion: v1
-kind: Namespace
-metadata:
-  name: web
-",
+"
+    ),
+    good: example!(""),
     check: Check::Cluster(check),
 };
 
+/// A cluster, empty for this one; the group, kind, namespace and name of an
+/// object; and what decides on its name where that is not known.
+type Key<'a> = (String, &'a str, &'a str, &'a str, &'a str, String);
+
 fn check(view: &View<'_>, out: &mut Out<'_>) {
-    let mut owners: BTreeMap<(&str, &str, &str, &str), Vec<&Applied<'_>>> = BTreeMap::new();
+    let mut owners: BTreeMap<Key<'_>, Vec<&Applied<'_>>> = BTreeMap::new();
     for applied in view.objects() {
-        // What is bootstrapped and not applied has no owner; what goes to
-        // another cluster is not here.
-        if applied.unit.is_none()
-            || applied.is_remote()
-            || is_shared(applied)
-            || is_unresolved(applied)
-        {
+        // What is bootstrapped and not applied has no owner.
+        let Some(unit) = applied.unit.filter(|_| !is_shared(applied)) else {
             continue;
-        }
+        };
         let gvk = applied.gvk();
-        let key = (&*gvk.group, &*gvk.kind, applied.namespace, applied.name());
+        let key = (
+            cluster(unit),
+            &*gvk.group,
+            &*gvk.kind,
+            applied.namespace,
+            applied.name(),
+            variables(applied, unit),
+        );
         owners.entry(key).or_default().push(applied);
     }
     for applied in owners.values() {
@@ -116,9 +123,31 @@ fn is_shared(applied: &Applied<'_>) -> bool {
         || applied.gvk().group.is_empty() && applied.gvk().kind.is_empty()
 }
 
-/// Whether the name depends on variables that have no value here.
-fn is_unresolved(applied: &Applied<'_>) -> bool {
-    applied.name().contains("${") || applied.namespace.contains("${")
+/// What the cluster is called that a unit applies to: by its kubeconfig, or
+/// nothing where it is this one.
+fn cluster(unit: &Unit) -> String {
+    let named = ["secretRef", "configMapRef"].into_iter().filter_map(|key| {
+        let path = ["spec", "kubeConfig", key, "name"];
+        let name = unit.object.at_path(&path).and_then(Node::text)?;
+        Some(format!("{key} {}/{name}", unit.id.namespace))
+    });
+    named.collect::<Vec<_>>().join(" ")
+}
+
+/// What decides on a name that depends on variables which have no value here:
+/// two that are the same before substitution are the same after it where all
+/// variables come from the same objects, and may be two otherwise.
+fn variables(applied: &Applied<'_>, unit: &Unit) -> String {
+    if !applied.name().contains("${") && !applied.namespace.contains("${") {
+        return String::new();
+    }
+    let given = unit.object.at_path(&["spec", "postBuild"]);
+    let mut text = format!("{} ", unit.id.namespace);
+    if let Some(given) = given {
+        // What cannot be printed was not rendered either.
+        let _ = emit::sorted(given, &mut text);
+    }
+    text
 }
 
 fn is_namespace(applied: &Applied<'_>) -> bool {
@@ -136,7 +165,7 @@ fn namespace_severity(first: &Applied<'_>, other: &Applied<'_>) -> Severity {
                 || unit
                     .object
                     .at_path(&["spec", "prune"])
-                    .and_then(crate::yaml::Node::as_bool)
+                    .and_then(Node::as_bool)
                     == Some(true)
         });
         own || label || !prunes
@@ -145,5 +174,49 @@ fn namespace_severity(first: &Applied<'_>, other: &Applied<'_>) -> Severity {
         Severity::Warning
     } else {
         Severity::Error
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::check::example::testing::found;
+
+    /// Two Kustomizations of one folder, each with more in its `spec`.
+    fn two(name: &str, one: &str, other: &str) -> usize {
+        let sync = |name: &str, more: &str| {
+            format!(
+                "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {{name: \
+                 {name}, namespace: flux-system}}\nspec:\n  interval: 10m\n  path: ./apps\n  prune: \
+                 true\n  sourceRef: {{kind: GitRepository, name: flux-system}}\n{more}---\n"
+            )
+        };
+        let text = format!(
+            "{}{}-- apps/settings.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: \
+             '{name}', namespace: default}}\n",
+            sync("one", one),
+            sync("other", other)
+        );
+        found("own/duplicate", &text).len()
+    }
+
+    #[test]
+    fn other_clusters_are_told_apart_by_their_kubeconfig() {
+        let to = |name: &str| format!("  kubeConfig: {{secretRef: {{name: {name}}}}}\n");
+        assert_eq!(two("a", &to("blue"), &to("blue")), 1);
+        assert_eq!(two("a", &to("blue"), &to("green")), 0);
+        assert_eq!(two("a", &to("blue"), ""), 0);
+    }
+
+    #[test]
+    fn unknown_names_are_the_same_if_what_they_come_from_is() {
+        let from = |name: &str| {
+            format!("  postBuild: {{substituteFrom: [{{kind: Secret, name: {name}}}]}}\n")
+        };
+        let name = "settings-${cluster}";
+        assert_eq!(two(name, &from("vars"), &from("vars")), 1);
+        assert_eq!(two(name, &from("vars"), &from("others")), 0);
+        let is = |value: &str| format!("  postBuild: {{substitute: {{cluster: {value}}}}}\n");
+        assert_eq!(two(name, &is("blue"), &is("blue")), 1);
+        assert_eq!(two(name, &is("blue"), &is("green")), 0);
     }
 }

@@ -5,6 +5,36 @@ use crate::diag::Severity;
 use crate::flux::api::KUSTOMIZE;
 use crate::yaml::Node;
 
+/// The example, with the part that is wrong in one and right in the other.
+macro_rules! example {
+    ($part:literal) => {
+        concat!(
+            "\
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata:
+  name: apps
+  namespace: flux-system
+spec:
+  interval: 10m
+  path: ./apps
+  prune: true
+  sourceRef:
+    kind: GitRepository
+    name: flux-system
+  ignore:
+  - paths:
+    - /spec/replicas
+",
+            $part,
+            "\
+-- apps/kustomization.yaml --
+kind: Kustomization
+"
+        )
+    };
+}
+
 pub(in crate::check) static RULE: Rule = Rule {
     id: "own/ignored-fields",
     severity: Severity::Warning,
@@ -12,47 +42,13 @@ pub(in crate::check) static RULE: Rule = Rule {
     why: "An entry of `spec.ignore` without a `target` is for all objects of the Kustomization: the field is \
           neither applied nor corrected in any of them, also in those that are added later.",
     mend: "Name the objects under `target`.",
-    bad: "\
-apiVersion: kustomize.toolkit.fluxcd.io/v1
-kind: Kustomization
-metadata:
-  name: apps
-  namespace: flux-system
-spec:
-  interval: 10m
-  path: ./apps
-  prune: true
-  sourceRef:
-    kind: GitRepository
-    name: flux-system
-  ignore:
-  - paths:
-    - /spec/replicas
--- apps/kustomization.yaml --
-kind: Kustomization
-",
-    good: "\
-apiVersion: kustomize.toolkit.fluxcd.io/v1
-kind: Kustomization
-metadata:
-  name: apps
-  namespace: flux-system
-spec:
-  interval: 10m
-  path: ./apps
-  prune: true
-  sourceRef:
-    kind: GitRepository
-    name: flux-system
-  ignore:
-  - paths:
-    - /spec/replicas
-    target:
+    bad: example!(""),
+    good: example!(
+        "    target:
       kind: Deployment
       name: web
--- apps/kustomization.yaml --
-kind: Kustomization
-",
+"
+    ),
     check: Check::Cluster(check),
 };
 

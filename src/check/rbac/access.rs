@@ -4,15 +4,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::controllers::Controllers;
+use crate::check::tenancy::declared::{self, Declared};
 use crate::check::{Applied, View};
 use crate::diag::Span;
+use crate::flux::controllers::{Controllers, NAMESPACE};
 use crate::pipeline::cluster::{Unit, UnitKind};
+use crate::pipeline::entry;
 use crate::rbac::kinds::Resource;
 use crate::rbac::needs::{How, Item};
 use crate::rbac::{Binding, GROUP, Policy, Role, Subject};
 use crate::resource::ResId;
-use crate::schema::Origin;
+use crate::schema::{Origin, Scope};
 use crate::yaml::Node;
 
 /// The rights and accounts of a cluster.
@@ -26,6 +28,8 @@ pub(in crate::check) struct Access {
     pub(in crate::check) accounts: BTreeSet<(Arc<str>, Arc<str>)>,
     /// Resources of definitions that are applied, by group and kind.
     plurals: BTreeMap<(Arc<str>, Arc<str>), Arc<str>>,
+    /// Tenants that `.fluxwright.yaml` declares.
+    pub(in crate::check) tenants: Vec<Declared>,
     /// The Kustomization that flux-operator makes for a FluxInstance.
     made: Option<ResId>,
 }
@@ -51,7 +55,7 @@ pub(in crate::check) enum Applier {
 
 impl Access {
     pub(in crate::check) fn of(view: &View<'_>) -> Access {
-        let controllers = Controllers::of(view);
+        let controllers = controllers(view);
         let local = |kind: &'static str| view.of_kind(GROUP, kind).filter(|a| !a.is_remote());
         let roles = ["Role", "ClusterRole"].into_iter().flat_map(local);
         let bindings = ["RoleBinding", "ClusterRoleBinding"]
@@ -76,6 +80,8 @@ impl Access {
         Access {
             controllers,
             policy,
+            // What is wrong with them is told when settings are read.
+            tenants: declared::read(&view.repository.config).unwrap_or_default(),
             made: view.cluster.entry.made.as_ref().map(ResId::of),
             accounts: accounts
                 .map(|a| (a.namespace.into(), a.name().into()))
@@ -165,13 +171,35 @@ impl Access {
     }
 }
 
+/// How Flux is set up: as its Deployments are applied; where they are written
+/// at bootstrap and are not in the repository, as the files beside them say.
+fn controllers(view: &View<'_>) -> Controllers {
+    let entry = &view.cluster.entry;
+    let namespace = entry.source.as_ref().map(|source| &*source.namespace);
+    let mut found = Controllers::in_namespace(namespace.unwrap_or(NAMESPACE));
+    for applied in view
+        .of_kind("apps", "Deployment")
+        .filter(|a| !a.is_remote())
+    {
+        found.read_deployment(applied.node(), applied.namespace);
+    }
+    if !found.installed {
+        found = entry::controllers(&view.repository.sources.repository, entry);
+    }
+    for applied in view.of_kind("fluxcd.controlplane.io", "FluxInstance") {
+        found.read_instance(applied.node(), applied.namespace);
+    }
+    found
+}
+
 /// How a unit applies its objects.
-pub(in crate::check) fn how(unit: &Unit) -> How<'_> {
+pub(in crate::check) fn how<'a>(access: &Access, unit: &'a Unit) -> How<'a> {
     let text = |key: &str| unit.object.at_path(&["spec", key]).and_then(Node::text);
     let flag = |path: &[&str]| unit.object.at_path(path).and_then(Node::as_bool) == Some(true);
     match unit.kind {
         UnitKind::Kustomization => How::Kustomization {
             prune: flag(&["spec", "prune"]),
+            lists: access.controllers.lists_what_it_waits_for(),
         },
         UnitKind::HelmRelease => How::Helm {
             storage: text("storageNamespace").unwrap_or(&unit.id.namespace),
@@ -181,10 +209,22 @@ pub(in crate::check) fn how(unit: &Unit) -> How<'_> {
     }
 }
 
+/// The objects of a unit that somebody could apply: not those that should have
+/// a namespace and have none, which `schema/no-namespace` and `tenancy/scope`
+/// tell of.
+pub(in crate::check) fn placed<'v, 'a>(
+    view: &View<'_>,
+    applied: Vec<&'v Applied<'a>>,
+) -> Vec<&'v Applied<'a>> {
+    let placed = |applied: &&Applied<'_>| {
+        let gvk = applied.gvk();
+        !applied.namespace.is_empty()
+            || view.schemas.scope(&gvk.api_version(), &gvk.kind) != Some(Scope::Namespaced)
+    };
+    applied.into_iter().filter(placed).collect()
+}
+
 /// The objects of a unit, as the account that applies them sees them.
-///
-/// Objects that should have a namespace and have none are left out: nobody can
-/// apply those.
 pub(in crate::check) fn items<'a>(
     view: &'a View<'a>,
     access: &'a Access,
@@ -196,6 +236,17 @@ pub(in crate::check) fn items<'a>(
         UnitKind::Kustomization => flag(&["spec", "wait"]),
         UnitKind::HelmRelease => !flag(&["spec", "install", "disableWait"]),
     };
+    let checks = unit.object.at_path(&["spec", "healthChecks"]);
+    let checks = checks.map_or(&[][..], |list| list.target().items());
+    let by_kustomization = unit.kind == UnitKind::Kustomization;
+    let is_waited = |applied: &Applied<'_>| {
+        let named = || {
+            checks
+                .iter()
+                .any(|check| is_checked(check.target(), applied))
+        };
+        waits || by_kustomization && (is_definition(applied) || named())
+    };
     applied
         .iter()
         .map(|applied| Item {
@@ -205,9 +256,18 @@ pub(in crate::check) fn items<'a>(
             namespace: applied.namespace,
             name: applied.name(),
             node: applied.node(),
-            waited: waits || unit.kind == UnitKind::Kustomization && is_definition(applied),
+            waited: is_waited(applied),
         })
         .collect()
+}
+
+/// Whether an entry of `spec.healthChecks` names an object.
+fn is_checked(check: &Node, applied: &Applied<'_>) -> bool {
+    let text = |key: &str| check.get(key).and_then(Node::text).unwrap_or_default();
+    let namespace = text("namespace");
+    text("kind") == &*applied.gvk().kind
+        && text("name") == applied.name()
+        && (namespace.is_empty() || namespace == applied.namespace)
 }
 
 /// Whether the rest of a Kustomization waits for it, whatever `spec.wait` says.

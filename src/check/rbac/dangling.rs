@@ -4,6 +4,38 @@ use crate::check::{Check, Out, Rule, View};
 use crate::diag::{Severity, nearest};
 use crate::rbac::Binding;
 
+/// The example, with the part that is wrong in one and right in the other.
+macro_rules! example {
+    ($part:literal) => {
+        concat!(
+            "\
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata:
+  name: deployer
+  namespace: team-a
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: Role
+",
+            $part,
+            "\
+subjects:
+- kind: ServiceAccount
+  name: deployer
+  namespace: team-a
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata:
+  name: deployer
+  namespace: team-a
+rules: []
+"
+        )
+    };
+}
+
 pub(in crate::check) static RULE: Rule = Rule {
     id: "rbac/dangling",
     severity: Severity::Warning,
@@ -13,50 +45,14 @@ pub(in crate::check) static RULE: Rule = Rule {
           elsewhere, so that is worth a note only.",
     mend: "Mend the name in `roleRef`, or bring the role. What a Role is bound to cannot be \
            changed: delete the binding to change its `roleRef`.",
-    bad: "\
-apiVersion: rbac.authorization.k8s.io/v1
-kind: RoleBinding
-metadata:
-  name: deployer
-  namespace: team-a
-roleRef:
-  apiGroup: rbac.authorization.k8s.io
-  kind: Role
-  name: deploier
-subjects:
-- kind: ServiceAccount
-  name: deployer
-  namespace: team-a
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: Role
-metadata:
-  name: deployer
-  namespace: team-a
-rules: []
-",
-    good: "\
-apiVersion: rbac.authorization.k8s.io/v1
-kind: RoleBinding
-metadata:
-  name: deployer
-  namespace: team-a
-roleRef:
-  apiGroup: rbac.authorization.k8s.io
-  kind: Role
-  name: deployer
-subjects:
-- kind: ServiceAccount
-  name: deployer
-  namespace: team-a
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: Role
-metadata:
-  name: deployer
-  namespace: team-a
-rules: []
-",
+    bad: example!(
+        "  name: deploier
+"
+    ),
+    good: example!(
+        "  name: deployer
+"
+    ),
     check: Check::Cluster(check),
 };
 

@@ -1,9 +1,11 @@
 //! Rights that are as good as all rights.
 
+use std::sync::Arc;
+
 use crate::check::{Applied, Check, Out, Rule, View};
 use crate::diag::Severity;
 use crate::rbac::power::{Power, powers};
-use crate::rbac::{Binding, PolicyRule, Role, Subject};
+use crate::rbac::{Binding, GROUP, PolicyRule, Role, Subject};
 use crate::yaml::Node;
 
 use super::access::Access;
@@ -126,6 +128,7 @@ fn is_everything(rule: &PolicyRule) -> bool {
 
 fn judge_role(access: &Access, applied: &Applied<'_>, role: &Role, out: &mut Out<'_>) {
     for (index, rule) in role.rules.iter().enumerate() {
+        misplaced(applied, index, rule, out);
         for (power, verb, resource) in powers(rule) {
             let lead = match power {
                 Power::Escalate => "whoever has this role can give itself all rights",
@@ -157,6 +160,38 @@ fn judge_role(access: &Access, applied: &Applied<'_>, role: &Role, out: &mut Out
             );
         }
     }
+}
+
+/// Tells of the verbs where they do nothing: on bindings, where roles are
+/// meant. Whoever mends that gives what was meant.
+fn misplaced(applied: &Applied<'_>, index: usize, rule: &PolicyRule, out: &mut Out<'_>) {
+    let has = |list: &[Arc<str>], items: &[&str]| list.iter().any(|own| items.contains(&&**own));
+    if !has(&rule.api_groups, &[GROUP, "*"])
+        || has(&rule.resources, &["roles", "clusterroles", "*"])
+        || !has(&rule.resources, &["rolebindings", "clusterrolebindings"])
+    {
+        return;
+    }
+    let Some(verb) = rule
+        .verbs
+        .iter()
+        .find(|v| matches!(&***v, "bind" | "escalate"))
+    else {
+        return;
+    };
+    out.push(
+        out.about(
+            applied,
+            place(applied, index, verb).unwrap_or(rule.span),
+            format!(
+                "the verb `{verb}` does nothing on bindings; on roles, as it is meant, it leads \
+                 to all rights"
+            ),
+        )
+        .severity(super::severity(applied, Severity::Error))
+        .path(format!("/rules/{index}/verbs"))
+        .help("take the verb out"),
+    );
 }
 
 /// Whether a rule lets bind only roles that are known and lead nowhere.
@@ -276,6 +311,15 @@ mod tests {
         assert!(named("view")[0].starts_with("warning"));
         assert!(named("cluster-admin")[0].starts_with("error"));
         assert!(named("of-some-chart")[0].starts_with("error"));
+        assert_eq!(
+            found(&format!(
+                "- {{{rbac}, resources: [rolebindings], verbs: [create, bind]}}"
+            )),
+            [
+                "error clusters/prod/example.yaml:7:87 the verb `bind` does nothing on bindings; on \
+              roles, as it is meant, it leads to all rights"
+            ]
+        );
         // A verb of that name on something else means nothing.
         assert!(found("- {apiGroups: [apps], resources: [deployments], verbs: [bind]}").is_empty());
     }

@@ -6,7 +6,7 @@ use crate::check::{Applied, Check, Out, Rule, View};
 use crate::diag::{Finding, Severity, Span};
 use crate::pipeline::cluster::{Unit, UnitKind};
 use crate::rbac::needs::{self, Item, Lack, Purpose};
-use crate::rbac::{Rights, Subject};
+use crate::rbac::{GROUP, Grant, Rights, Subject};
 
 use super::access::{self, Access, Applier};
 
@@ -19,7 +19,8 @@ pub(in crate::check) static RULE: Rule = Rule {
           in Secrets as well. Without, the whole Kustomization or HelmRelease fails, and so does \
           all that depends on it. Without `delete`, what is gone from the source stays in the \
           cluster; without `list`, what `wait` waits for is never seen to be ready. A Role or a \
-          binding with rights that the account does not have itself is refused by the API server. \
+          binding with rights that the account does not have itself is refused by the API server, \
+          and an account cannot give itself the first of its rights. \
           What counts are the Roles and bindings in the repository, with the roles that every \
           cluster has; `docs/rbac.md` tells how it is worked out.",
     mend: "Add what is missing to a Role of the account; `fluxwright rbac` prints the least one. \
@@ -145,8 +146,12 @@ fn check(view: &View<'_>, out: &mut Out<'_>) {
             unit.nothing(&applied, out);
             continue;
         }
+        let applied = access::placed(view, applied);
         let items = access::items(view, access, unit.unit, &applied);
-        lacking(&unit, &rights, &items, out);
+        lacking(&unit, access, &rights, &items, out);
+        if !unit.unsure && !access.is_trusted(&subject) {
+            circular(&unit, view, &rights, &items, out);
+        }
         escalations(&unit, access, &rights, &items, &applied, out);
     }
 }
@@ -198,8 +203,70 @@ impl Judged<'_> {
 /// and the objects.
 type Group<'l> = (Severity, &'l str, &'l str, &'l str, &'l [usize]);
 
-fn lacking(unit: &Judged<'_>, rights: &Rights<'_>, items: &[Item<'_>], out: &mut Out<'_>) {
-    let lacks = needs::lacking(rights, access::how(unit.unit), items);
+/// Tells of an account whose rights come from bindings and roles that it would
+/// have to apply itself: nobody gives it the first one.
+fn circular(
+    unit: &Judged<'_>,
+    view: &View<'_>,
+    rights: &Rights<'_>,
+    items: &[Item<'_>],
+    out: &mut Out<'_>,
+) {
+    let by_it_alone = |kind: &str, namespace: &str, name: &str| {
+        let mut appliers = view.all(GROUP, kind, namespace, name).peekable();
+        appliers.peek().is_some()
+            && appliers.all(|a| a.unit.is_some_and(|other| std::ptr::eq(other, unit.unit)))
+    };
+    let given = |grant: &Grant<'_>| {
+        let binding = grant.binding;
+        let (kind, role) = match (&binding.namespace, binding.role.cluster) {
+            (None, _) => ("ClusterRoleBinding", "ClusterRole"),
+            (Some(_), true) => ("RoleBinding", "ClusterRole"),
+            (Some(_), false) => ("RoleBinding", "Role"),
+        };
+        let namespace = binding.namespace.as_deref().unwrap_or_default();
+        let of_role = if binding.role.cluster { "" } else { namespace };
+        if by_it_alone(kind, namespace, &binding.name) {
+            Some(format!("{kind}/{}", binding.name))
+        } else if by_it_alone(role, of_role, &binding.role.name) {
+            Some(format!("{role}/{}", binding.role.name))
+        } else {
+            None
+        }
+    };
+    if !items.iter().any(|item| item.group == GROUP) {
+        return;
+    }
+    let all = rights.all();
+    let Some(first) = all.iter().find_map(given) else {
+        return;
+    };
+    let access = view.access();
+    let lacks = |rights: &Rights<'_>| {
+        let lacks = needs::lacking(rights, access::how(access, unit.unit), items);
+        lacks.iter().any(|lack| lack.purpose == Purpose::Apply)
+    };
+    if lacks(rights) || !lacks(&rights.without(|grant| given(grant).is_some())) {
+        return;
+    }
+    let message = format!(
+        "`{}` has its rights from `{first}`, which it would have to apply itself",
+        unit.subject
+    );
+    out.push(unit.finding(Severity::Error, message, out).help(
+        "let a Kustomization without the account, or one that it depends on, bring its roles and \
+         bindings",
+    ));
+}
+
+fn lacking(
+    unit: &Judged<'_>,
+    access: &Access,
+    rights: &Rights<'_>,
+    items: &[Item<'_>],
+    out: &mut Out<'_>,
+) {
+    let lacks = needs::lacking(rights, access::how(access, unit.unit), items);
     let mut groups: BTreeMap<Group<'_>, Vec<&Lack<'_>>> = BTreeMap::new();
     for lack in &lacks {
         let severity = match lack.purpose {
@@ -356,6 +423,49 @@ mod tests {
             "namespace: team, annotations: {kustomize.toolkit.fluxcd.io/prune: disabled}",
         );
         assert!(testing::found("rbac/insufficient", &with(rules, &kept)).is_empty());
+    }
+
+    #[test]
+    fn rights_that_only_the_account_itself_applies_never_come() {
+        let binding_at = RULE.good.find("---\napiVersion: rbac").unwrap();
+        let (first, rest) = RULE.good.split_at(binding_at);
+        let (binding, settings) = rest.split_once("-- team/").unwrap();
+        let own =
+            format!("{first}-- team/{settings}{binding}").replace("name: edit", "name: admin");
+        assert_eq!(
+            testing::found("rbac/insufficient", &own),
+            [
+                "error clusters/prod/team.yaml:10:23 `ServiceAccount/team/deployer` has its rights \
+                 from `RoleBinding/deployer`, which it would have to apply itself"
+            ]
+        );
+        // What Flux applies as well is there.
+        let twice = format!("{own}-- clusters/prod/again.yaml --\n{binding}")
+            .replace("name: edit", "name: admin");
+        assert_eq!(testing::found("rbac/insufficient", &twice), [""; 0]);
+    }
+
+    #[test]
+    fn waiting_takes_lists_only_where_a_gate_says_so() {
+        let rules =
+            "- {apiGroups: [''], resources: [configmaps], verbs: [get, create, patch, delete]}";
+        let waits =
+            with(rules, SETTINGS).replace("  prune: true\n", "  prune: true\n  wait: true\n");
+        assert_eq!(testing::found("rbac/insufficient", &waits), [""; 0]);
+        let gate = format!(
+            "{waits}-- clusters/prod/flux-system/kustomization.yaml --\nresources: \
+             [gotk-sync.yaml]\npatches:\n- target: {{kind: Deployment, name: \
+             kustomize-controller}}\n  path: gates.yaml\n-- clusters/prod/flux-system/gates.yaml \
+             --\n- op: add\n  path: /spec/template/spec/containers/0/args/-\n  value: \
+             --feature-gates=DisableStatusPollerCache=false\n"
+        );
+        assert_eq!(
+            testing::found("rbac/insufficient", &gate),
+            [
+                "warning clusters/prod/team.yaml:11:23 `ServiceAccount/team/deployer` may not \
+                 `list` `configmaps` in `team`, to see whether `ConfigMap/settings` is ready"
+            ]
+        );
     }
 
     #[test]

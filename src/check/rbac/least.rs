@@ -31,10 +31,11 @@ pub fn needed(view: &View<'_>, missing: bool) -> BTreeMap<Subject, Needed> {
         } else {
             Rights::default()
         };
+        let applied = access::placed(view, applied);
         let items = access::items(view, access, unit, &applied);
         let needed = found.entry(subject).or_default();
         needed.units.push(unit.id.to_object_ref());
-        for lack in needs::lacking(&rights, access::how(unit), &items) {
+        for lack in needs::lacking(&rights, access::how(access, unit), &items) {
             needed
                 .least
                 .add(lack.namespace, lack.verb, &lack.group, &lack.resource);

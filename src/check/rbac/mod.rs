@@ -2,19 +2,19 @@
 
 pub(super) mod access;
 pub(super) mod aggregation;
-pub(super) mod controllers;
 pub(super) mod dangling;
 pub(super) mod escalation;
 pub(super) mod insufficient;
 pub(super) mod least;
 pub(super) mod path;
 pub(super) mod powers;
+pub(super) mod tenant;
 pub(super) mod together;
 pub(super) mod wildcard;
 
 use crate::check::{Applied, View};
 use crate::diag::Severity;
-use crate::pipeline::cluster::UnitKind;
+use crate::flux::controllers::is_of_flux;
 use crate::rbac::GROUP;
 
 /// Roles and bindings that a repository answers for: not those of a Flux
@@ -24,18 +24,16 @@ fn own<'v, 'a>(
     kinds: &'static [&'static str],
 ) -> impl Iterator<Item = &'v Applied<'a>> {
     let found = kinds.iter().flat_map(|kind| view.of_kind(GROUP, kind));
-    found.filter(|applied| !applied.is_remote() && !controllers::is_of_flux(applied.node()))
+    found.filter(|applied| !applied.is_remote() && !is_of_flux(applied.node()))
 }
 
-/// The severity of a finding about an object: less for what a chart brings,
-/// which is its author's to answer for.
+/// The severity of a finding about an object: less for what a chart of somebody
+/// else brings, which is its author's to answer for.
 fn severity(applied: &Applied<'_>, severity: Severity) -> Severity {
-    let chart = applied
-        .unit
-        .is_some_and(|unit| unit.kind == UnitKind::HelmRelease);
+    let foreign = applied.is_of_foreign_chart();
     match severity {
-        Severity::Error if chart => Severity::Warning,
-        Severity::Warning if chart => Severity::Info,
+        Severity::Error if foreign => Severity::Warning,
+        Severity::Warning if foreign => Severity::Info,
         severity => severity,
     }
 }

@@ -14,7 +14,8 @@ pub(in crate::check) static RULE: Rule = Rule {
     why: "Rights lead on: who may create Pods in a namespace runs them as any account there; who \
           may create Kustomizations or HelmReleases has Flux's own rights, unless Flux is told to \
           use an account of the namespace; who may impersonate an account is that account. The \
-          message shows the shortest way.",
+          message shows the shortest way. From an account in a namespace of a tenant that \
+          `.fluxwright.yaml` declares it is an error: tenants are meant to be confined.",
     mend: "Cut it at its weakest step: keep powerful accounts in namespaces of their own, and run \
            Flux with `--default-service-account` where others than its owners may write its \
            objects. `docs/guides/cluster-admin.md` goes through it.",
@@ -90,7 +91,12 @@ fn check(view: &View<'_>, out: &mut Out<'_>) {
                     binding.span,
                     format!("{text}, which may do everything"),
                 )
-                .severity(super::severity(applied, Severity::Warning))
+                .severity(if access.tenants.iter().any(|t| t.has_account(subject)) {
+                    // Who is declared to be confined is not.
+                    Severity::Error
+                } else {
+                    super::severity(applied, Severity::Warning)
+                })
                 .help("cut the way at its weakest step: see `fluxwright rule rbac/path`"),
             );
         }

@@ -2,7 +2,6 @@
 
 use crate::check::{Applied, Check, Out, Rule, View};
 use crate::diag::Severity;
-use crate::pipeline::cluster::UnitKind;
 use crate::yaml::Node;
 
 pub(in crate::check) static RULE: Rule = Rule {
@@ -14,7 +13,7 @@ pub(in crate::check) static RULE: Rule = Rule {
           as they are applied, after patches and substitution; the kinds of Kubernetes and Flux \
           are built in, and definitions that the repository brings are used as well. By the \
           definition of a project that is built in, the cluster's own may be another version: \
-          that is a warning, and so is what a chart brings.",
+          that is a warning, and so is what a chart brings that is not the repository's own.",
     mend: "Mend the line that the finding shows: it is the one that decided the value, be it in a \
            patch, a variable or the file itself.",
     bad: "\
@@ -107,14 +106,11 @@ data:
 
 fn check(view: &View<'_>, id: &str, out: &mut Out<'_>) {
     for (applied, verdict) in view.verdicts() {
-        let chart = applied
-            .unit
-            .is_some_and(|u| u.kind == UnitKind::HelmRelease);
         for violation in verdict.violations.iter().filter(|v| v.rule == id) {
             if is_widened(applied, &violation.path) || is_unknown(applied, &violation.path) {
                 continue;
             }
-            let severity = if chart {
+            let severity = if applied.is_of_foreign_chart() {
                 violation.severity.min(Severity::Warning)
             } else {
                 violation.severity

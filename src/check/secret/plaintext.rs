@@ -3,8 +3,11 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::check::{Check, Out, Rule, View};
-use crate::diag::Severity;
+use crate::artifact::ignore::regular_files;
+use crate::check::files::reach::Reach;
+use crate::check::{Check, Out, Repository, Rule, View};
+use crate::diag::{Severity, Span};
+use crate::resource::ResId;
 use crate::yaml::Node;
 
 pub(in crate::check) static RULE: Rule = Rule {
@@ -13,7 +16,8 @@ pub(in crate::check) static RULE: Rule = Rule {
     title: "a Secret whose content stands in the repository",
     why: "Base64 is no encryption. Whoever can read the repository, its history included, has what \
           the Secret holds. Public keys, certificates and names of users are no secrets, and \
-          neither are variables that something else puts in.",
+          neither are variables that something else puts in. Files that no build reads count as \
+          well: they are in the repository all the same.",
     mend: "Encrypt the file with SOPS and set `spec.decryption`, or let an operator bring the \
            Secret (External Secrets, Sealed Secrets). Then change what it held: the history keeps \
            it.",
@@ -35,53 +39,114 @@ metadata:
 stringData:
   release.pub: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJd0
 ",
-    check: Check::Cluster(check),
+    check: Check::Repository(check),
 };
 
-fn check(view: &View<'_>, out: &mut Out<'_>) {
-    for applied in super::written(view).filter(|a| a.is("", "Secret")) {
-        let sealed = applied.at(&["sops", "mac"]).is_some();
-        let mut clear: Vec<(&str, &Node, &str)> = Vec::new();
-        let mut hidden = 0;
-        for field in ["stringData", "data"] {
-            for entry in applied.at(&[field]).map_or(&[][..], Node::entries) {
-                let value = entry.value.target();
-                let (Some(key), Some(text)) = (entry.key.text(), value.text()) else {
-                    continue;
-                };
-                let decoded = decode(field, text);
-                let content = decoded.as_deref().unwrap_or(text);
-                if super::is_sealed(value, text) || super::is_sealed(value, content) {
-                    hidden += 1;
-                } else if !is_harmless(key, content) && !super::is_reference(text) {
-                    clear.push((key, value, field));
-                }
+fn check(repository: &Repository, views: &[View<'_>], out: &mut Out<'_>) {
+    for view in views {
+        for applied in super::written(view).filter(|a| a.is("", "Secret")) {
+            if let Some(told) = judge(applied.node()) {
+                let mut finding = out.about(applied, told.span, told.message);
+                finding.cluster = view.label.clone();
+                out.push(finding.path(told.path).help(HELP));
             }
         }
-        // What an encrypted Secret leaves in clear was chosen to be.
-        if sealed && hidden > 0 {
+    }
+    if repository.is_whole {
+        unapplied(repository, views, out);
+    }
+}
+
+/// Secrets in files that no build reads: whoever applies them by hand does so
+/// from the repository.
+fn unapplied(repository: &Repository, views: &[View<'_>], out: &mut Out<'_>) {
+    let reach = Reach::of(repository, views);
+    let files = reach.files;
+    for path in regular_files(&**files.tree()).unwrap_or_default() {
+        let yaml = [".yaml", ".yml"].iter().any(|end| path.ends_with(end));
+        // Files of a chart are templates, and files of tests are no secrets.
+        let passed_over =
+            reach.read.contains(&path) || path.split('/').any(|part| NO_MANIFESTS.contains(&part));
+        if !yaml || passed_over {
             continue;
         }
-        let Some((key, value, field)) = clear.first() else {
+        let bytes = files.bytes(&path).unwrap_or_default();
+        if memchr::memmem::find(&bytes, b"kind: Secret").is_none() {
+            continue;
+        }
+        let Ok(documents) = files.documents(&path) else {
             continue;
         };
-        let more = match clear.len() - 1 {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        out.push(
-            out.about(
-                applied,
-                value.span(),
-                format!("`{key}`{more} of the Secret in clear"),
-            )
-            .path(format!(
-                "/{field}/{}",
-                key.replace('~', "~0").replace('/', "~1")
-            ))
-            .help("encrypt it with SOPS, or let an operator bring it; then change what it held"),
-        );
+        for document in documents.iter() {
+            let id = ResId::of(&document.root);
+            if &*id.gvk.kind != "Secret" || !id.gvk.group.is_empty() {
+                continue;
+            }
+            if let Some(told) = judge(&document.root) {
+                let message = format!("{}, in a file that nothing applies", told.message);
+                out.push(
+                    out.about_object(id.to_object_ref(), told.span, message)
+                        .path(told.path)
+                        .help(HELP),
+                );
+            }
+        }
     }
+}
+
+/// Folders whose YAML is not applied as it is.
+const NO_MANIFESTS: [&str; 6] = [
+    ".git",
+    "node_modules",
+    "templates",
+    "test",
+    "tests",
+    "testdata",
+];
+
+const HELP: &str = "encrypt it with SOPS, or let an operator bring it; then change what it held";
+
+/// What of a Secret stands in clear.
+struct Told {
+    span: Span,
+    path: String,
+    message: String,
+}
+
+fn judge(secret: &Node) -> Option<Told> {
+    let sealed = secret.at_path(&["sops", "mac"]).is_some();
+    let mut clear: Vec<(&str, &Node, &str)> = Vec::new();
+    let mut hidden = 0;
+    for field in ["stringData", "data"] {
+        let entries = secret.get(field).map(Node::target);
+        for entry in entries.map_or(&[][..], Node::entries) {
+            let value = entry.value.target();
+            let (Some(key), Some(text)) = (entry.key.text(), value.text()) else {
+                continue;
+            };
+            let decoded = decode(field, text);
+            let content = decoded.as_deref().unwrap_or(text);
+            if super::is_sealed(value, text) || super::is_sealed(value, content) {
+                hidden += 1;
+            } else if !is_harmless(key, content) && !super::is_reference(text) {
+                clear.push((key, value, field));
+            }
+        }
+    }
+    // What an encrypted Secret leaves in clear was chosen to be.
+    if sealed && hidden > 0 {
+        return None;
+    }
+    let (key, value, field) = clear.first()?;
+    let more = match clear.len() - 1 {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    Some(Told {
+        span: value.span(),
+        path: format!("/{field}/{}", key.replace('~', "~0").replace('/', "~1")),
+        message: format!("`{key}`{more} of the Secret in clear"),
+    })
 }
 
 /// The text behind a value of `data`.
@@ -176,6 +241,23 @@ mod tests {
             found("stringData: {password: hunter2}\nsops: {mac: x}").len(),
             1
         );
+    }
+
+    #[test]
+    fn files_that_nothing_applies_count() {
+        let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: git, namespace: \
+                      flux-system}\nstringData: {password: hunter2}\n";
+        let at =
+            |path: &str| testing::found("secret/plaintext", &format!("-- {path} --\n{secret}"));
+        assert_eq!(
+            at("bootstrap/git.yaml"),
+            [
+                "error bootstrap/git.yaml:4:24 `password` of the Secret in clear, in a file that \
+                 nothing applies"
+            ]
+        );
+        assert_eq!(at("charts/web/templates/git.yaml"), [""; 0]);
+        assert_eq!(at("clusters/prod/git.yaml").len(), 1);
     }
 
     #[test]

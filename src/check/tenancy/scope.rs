@@ -1,14 +1,70 @@
 //! Where a tenant's objects go, and where they come from.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
-
-use super::Tenant;
+use super::{Tenant, references};
 use crate::check::{Check, Out, Rule, View};
 use crate::diag::Severity;
 use crate::pipeline::cluster::UnitKind;
 use crate::schema::Scope;
 use crate::yaml::Node;
+
+/// The example, with the part that is wrong in one and right in the other.
+macro_rules! example {
+    ($part:literal) => {
+        concat!(
+            "\
+-- clusters/prod/team-a.yaml --
+apiVersion: v1
+kind: Namespace
+metadata:
+  name: team-a
+  labels:
+    toolkit.fluxcd.io/tenant: team-a
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  name: team-a
+  namespace: flux-system
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata:
+  name: team-a
+  namespace: team-a
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: ClusterRole
+  name: edit
+subjects:
+- kind: ServiceAccount
+  name: team-a
+  namespace: flux-system
+---
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata:
+  name: team-a
+  namespace: flux-system
+  labels:
+    toolkit.fluxcd.io/tenant: team-a
+spec:
+  interval: 10m
+  path: ./team-a
+  prune: true
+  serviceAccountName: team-a
+  sourceRef:
+    kind: GitRepository
+    name: flux-system
+-- team-a/settings.yaml --
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: settings
+",
+            $part
+        )
+    };
+}
 
 pub(in crate::check) static RULE: Rule = Rule {
     id: "tenancy/scope",
@@ -18,132 +74,61 @@ pub(in crate::check) static RULE: Rule = Rule {
           its account has the rights of a tenant, and nobody's safe if it has more. An object \
           without a namespace is refused as well, or ends up in `default`. A source in another \
           namespace is somebody else's: who can change it changes the tenant, and Flux refuses it \
-          where it runs with `--no-cross-namespace-refs`.",
+          where it runs with `--no-cross-namespace-refs`; the same goes for what alerts, receivers \
+          and image automation name. Tenants are found by labels and folders, or declared under \
+          `tenants` in `.fluxwright.yaml`, with their namespaces.",
     mend: "Set `targetNamespace`, or the namespace in the objects, and let the platform apply what \
            is for the whole cluster. Give the tenant a source in its own namespace.",
-    bad: "\
--- clusters/prod/team-a.yaml --
-apiVersion: v1
-kind: Namespace
-metadata:
-  name: team-a
-  labels:
-    toolkit.fluxcd.io/tenant: team-a
----
-apiVersion: v1
-kind: ServiceAccount
-metadata:
-  name: team-a
-  namespace: flux-system
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: RoleBinding
-metadata:
-  name: team-a
-  namespace: team-a
-roleRef:
-  apiGroup: rbac.authorization.k8s.io
-  kind: ClusterRole
-  name: edit
-subjects:
-- kind: ServiceAccount
-  name: team-a
-  namespace: flux-system
----
-apiVersion: kustomize.toolkit.fluxcd.io/v1
-kind: Kustomization
-metadata:
-  name: team-a
-  namespace: flux-system
-  labels:
-    toolkit.fluxcd.io/tenant: team-a
-spec:
-  interval: 10m
-  path: ./team-a
-  prune: true
-  serviceAccountName: team-a
-  sourceRef:
-    kind: GitRepository
-    name: flux-system
--- team-a/settings.yaml --
-apiVersion: v1
-kind: ConfigMap
-metadata:
-  name: settings
-  namespace: team-b
-",
-    good: "\
--- clusters/prod/team-a.yaml --
-apiVersion: v1
-kind: Namespace
-metadata:
-  name: team-a
-  labels:
-    toolkit.fluxcd.io/tenant: team-a
----
-apiVersion: v1
-kind: ServiceAccount
-metadata:
-  name: team-a
-  namespace: flux-system
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: RoleBinding
-metadata:
-  name: team-a
-  namespace: team-a
-roleRef:
-  apiGroup: rbac.authorization.k8s.io
-  kind: ClusterRole
-  name: edit
-subjects:
-- kind: ServiceAccount
-  name: team-a
-  namespace: flux-system
----
-apiVersion: kustomize.toolkit.fluxcd.io/v1
-kind: Kustomization
-metadata:
-  name: team-a
-  namespace: flux-system
-  labels:
-    toolkit.fluxcd.io/tenant: team-a
-spec:
-  interval: 10m
-  path: ./team-a
-  prune: true
-  serviceAccountName: team-a
-  sourceRef:
-    kind: GitRepository
-    name: flux-system
--- team-a/settings.yaml --
-apiVersion: v1
-kind: ConfigMap
-metadata:
-  name: settings
-  namespace: team-a
-",
+    bad: example!(
+        "  namespace: team-b
+"
+    ),
+    good: example!(
+        "  namespace: team-a
+"
+    ),
     check: Check::Cluster(check),
 };
 
 fn check(view: &View<'_>, out: &mut Out<'_>) {
-    for tenant in super::tenants(view) {
-        source(view, &tenant, out);
-        if !tenant.is_unconfined(view) {
-            objects(view, &tenant, out);
+    let tenants = super::tenants(view);
+    for tenant in &tenants {
+        if tenant.declared.is_some() || !tenant.is_unconfined(view) {
+            objects(view, tenant, out);
         }
     }
-    forbidden(view, out);
+    references::check(view, &tenants, out);
 }
 
 fn objects(view: &View<'_>, tenant: &Tenant<'_, '_>, out: &mut Out<'_>) {
     let namespaces = tenant.namespaces(view);
+    let help = if namespaces.are_unknown() {
+        "set `targetNamespace` in the tenant's Kustomization".to_owned()
+    } else {
+        format!("its namespaces are {}", namespaces.names())
+    };
+    // A chart that is not at hand shows no objects.
+    if let Some(target) = tenant.target().filter(|_| tenant.applied.is_empty())
+        && !namespaces.are_unknown()
+        && !namespaces.hold(target)
+    {
+        let span = tenant.unit.object.at_path(&["spec", "targetNamespace"]);
+        let span = span.map_or(tenant.unit.object.span(), Node::span);
+        let message = format!(
+            "the tenant `{}` brings a release for the namespace `{target}`, which is not its own",
+            tenant.name
+        );
+        out.push(
+            out.about_object(tenant.unit.id.to_object_ref(), span, message)
+                .path("/spec/targetNamespace")
+                .help(help.clone()),
+        );
+    }
     for applied in &tenant.applied {
         let gvk = applied.gvk();
         let scope = view.schemas.scope(&gvk.api_version(), &gvk.kind);
-        let own = |name: &str| namespaces.contains(name);
         let message = if scope == Some(Scope::Cluster) {
-            if applied.is("", "Namespace") && own(applied.name()) {
+            if applied.is("", "Namespace") && namespaces.hold(applied.name()) {
                 continue;
             }
             format!(
@@ -155,7 +140,7 @@ fn objects(view: &View<'_>, tenant: &Tenant<'_, '_>, out: &mut Out<'_>) {
                 continue;
             }
             format!("an object of the tenant `{}` has no namespace", tenant.name)
-        } else if namespaces.is_empty() || own(applied.namespace) {
+        } else if namespaces.are_unknown() || namespaces.hold(applied.namespace) {
             continue;
         } else {
             format!(
@@ -166,99 +151,8 @@ fn objects(view: &View<'_>, tenant: &Tenant<'_, '_>, out: &mut Out<'_>) {
         out.push(
             out.about(applied, applied.node().span(), message)
                 .path("/metadata/namespace")
-                .help(advice(&namespaces)),
+                .help(help.clone()),
         );
-    }
-}
-
-fn advice(namespaces: &BTreeSet<Arc<str>>) -> String {
-    if namespaces.is_empty() {
-        return "set `targetNamespace` in the tenant's Kustomization".to_owned();
-    }
-    let names: Vec<&str> = namespaces.iter().map(|n| &**n).collect();
-    format!("its namespaces are `{}`", names.join("`, `"))
-}
-
-/// The reference to the source of a unit.
-fn reference(unit: &crate::pipeline::cluster::Unit) -> Option<(&Node, &'static str)> {
-    let paths: [(&[&str], &str); 3] = [
-        (
-            &["spec", "sourceRef", "namespace"],
-            "/spec/sourceRef/namespace",
-        ),
-        (
-            &["spec", "chartRef", "namespace"],
-            "/spec/chartRef/namespace",
-        ),
-        (
-            &["spec", "chart", "spec", "sourceRef", "namespace"],
-            "/spec/chart/spec/sourceRef/namespace",
-        ),
-    ];
-    let mut found = paths
-        .iter()
-        .filter_map(|(path, pointer)| Some((unit.object.at_path(path)?, *pointer)));
-    found.find(|(node, _)| node.text().is_some_and(|text| text != &*unit.id.namespace))
-}
-
-/// A source of somebody else, where nothing forbids it.
-fn source(view: &View<'_>, tenant: &Tenant<'_, '_>, out: &mut Out<'_>) {
-    if view
-        .access()
-        .controllers
-        .confines(controller(tenant.unit.kind))
-    {
-        return;
-    }
-    let Some((node, pointer)) = reference(tenant.unit) else {
-        return;
-    };
-    let text = node.text().unwrap_or_default();
-    let flux = *text == *view.access().controllers.namespace;
-    let message = format!(
-        "the tenant `{}` takes its source from the namespace `{text}`",
-        tenant.name
-    );
-    out.push(
-        out.about_object(tenant.unit.id.to_object_ref(), node.span(), message)
-            // What the platform offers to all is the platform's to offer.
-            .severity(if flux {
-                Severity::Info
-            } else {
-                Severity::Warning
-            })
-            .path(pointer)
-            .help(format!("bring a source in `{}`", tenant.unit.id.namespace)),
-    );
-}
-
-/// Sources in other namespaces, where Flux is told to refuse them.
-fn forbidden(view: &View<'_>, out: &mut Out<'_>) {
-    let controllers = &view.access().controllers;
-    for unit in &view.cluster.units {
-        if !controllers.confines(controller(unit.kind)) {
-            continue;
-        }
-        let Some((node, pointer)) = reference(unit) else {
-            continue;
-        };
-        let message = format!(
-            "{} runs with `--no-cross-namespace-refs` and refuses a source in the namespace `{}`",
-            controller(unit.kind),
-            node.text().unwrap_or_default()
-        );
-        out.push(
-            out.about_object(unit.id.to_object_ref(), node.span(), message)
-                .path(pointer)
-                .help(format!("bring the source in `{}`", unit.id.namespace)),
-        );
-    }
-}
-
-fn controller(kind: UnitKind) -> &'static str {
-    match kind {
-        UnitKind::Kustomization => "kustomize-controller",
-        UnitKind::HelmRelease => "helm-controller",
     }
 }
 

@@ -37,8 +37,9 @@ pub struct HelmRelease {
     pub values_from: Vec<ValuesReference>,
     /// `spec.postRenderers`, in order.
     pub post_renderers: Vec<PostRenderer>,
-    /// `spec.postRenderStrategy`.
-    pub post_render_strategy: PostRenderStrategy,
+    /// `spec.postRenderStrategy`; where none is given, Flux's version and its
+    /// feature gates decide.
+    pub post_render_strategy: Option<PostRenderStrategy>,
     /// `spec.commonMetadata.labels`, in the order written.
     pub common_labels: Vec<(Arc<str>, Node)>,
     /// `spec.commonMetadata.annotations`, in the order written.
@@ -216,10 +217,10 @@ impl HelmRelease {
                 .iter()
                 .filter_map(|entry| PostRenderer::read(entry).transpose())
                 .collect::<Result<_>>()?,
-            post_render_strategy: PostRenderStrategy::read(
-                strategy.filter(|_| has_strategy),
-                flux,
-            )?,
+            post_render_strategy: strategy
+                .filter(|_| has_strategy)
+                .map(PostRenderStrategy::read)
+                .transpose()?,
             common_labels: common_map("labels")?,
             common_annotations: common_map("annotations")?,
             skips_definitions: &*policy == "Skip",
@@ -347,14 +348,7 @@ impl PostRenderer {
 }
 
 impl PostRenderStrategy {
-    fn read(node: Option<&Node>, flux: FluxVersion) -> Result<PostRenderStrategy> {
-        let Some(node) = node else {
-            return Ok(if flux.post_renders_hooks() {
-                PostRenderStrategy::Combined
-            } else {
-                PostRenderStrategy::NoHooks
-            });
-        };
+    fn read(node: &Node) -> Result<PostRenderStrategy> {
         match node.text().unwrap_or_default() {
             "combined" => Ok(PostRenderStrategy::Combined),
             "separate" => Ok(PostRenderStrategy::Separate),
@@ -448,11 +442,11 @@ mod tests {
         );
         let new = read(&spec, FluxVersion::NEWEST).unwrap();
         assert!(new.dropped.is_empty() && new.values_from[0].literal);
-        assert_eq!(new.post_render_strategy, PostRenderStrategy::Separate);
+        assert_eq!(new.post_render_strategy, Some(PostRenderStrategy::Separate));
         let old = read(&spec, FluxVersion::V2_6).unwrap();
         assert_eq!(old.dropped.len(), 3);
         assert!(!old.values_from[0].literal && old.common_labels.is_empty());
-        assert_eq!(old.post_render_strategy, PostRenderStrategy::NoHooks);
+        assert_eq!(old.post_render_strategy, None);
         assert!(
             read(
                 &format!("{CHART}  postRenderStrategy: all\n"),

@@ -296,7 +296,12 @@ fn make(release: &HelmRelease, context: &Context<'_>, asked: &Arc<AtomicBool>) -
         objects.iter_mut().for_each(drop_empty_annotations);
         Ok(objects)
     };
-    let all = match release.post_render_strategy {
+    let by_default = if context.options.post_renders_hooks {
+        PostRenderStrategy::Combined
+    } else {
+        PostRenderStrategy::NoHooks
+    };
+    let all = match release.post_render_strategy.unwrap_or(by_default) {
         PostRenderStrategy::Combined => {
             objects.append(&mut hooks);
             run(objects)?

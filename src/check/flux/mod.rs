@@ -1,0 +1,3 @@
+//! Flux itself, as the repository sets it up.
+
+pub(super) mod feature_gate;
