@@ -335,3 +335,54 @@ fn schemas_of_further_kinds_lie_where_the_user_says() {
     let remote = check(&["--schema-location", "https://example.org/s.json"], THING);
     assert_eq!(remote.code, Some(2));
 }
+
+/// A definition whose `spec` is as given, and an object of it.
+fn trap(spec: &str, value: &str) -> String {
+    format!(
+        "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {{name: \
+         traps.example.com}}\nspec:\n  group: example.com\n  scope: Namespaced\n  names: {{kind: Trap, \
+         plural: traps}}\n  versions:\n  - name: v1\n    served: true\n    storage: true\n    \
+         schema:\n      openAPIV3Schema:\n        type: object\n        properties:\n          \
+         spec: {spec}\n---\napiVersion: example.com/v1\nkind: Trap\nmetadata: {{name: a}}\nspec: \
+         {value}\n"
+    )
+}
+
+#[test]
+fn patterns_and_rules_without_end_are_bounded_and_told() {
+    let start = std::time::Instant::now();
+    let many = "a".repeat(50_000) + "!";
+    let numbers: Vec<String> = (0..2000).map(|i| i.to_string()).collect();
+    for (spec, value, told) in [
+        (
+            "{type: object, properties: {a: {type: string, pattern: '^(a+)+(a|aa)*$'}}}",
+            format!("{{a: {many}}}"),
+            "does not match the pattern `^(a+)+(a|aa)*$`",
+        ),
+        (
+            "{type: object, properties: {a: {type: string, pattern: \
+             '((a{1,1000}){1,1000}){1,1000}'}}}",
+            "{a: b}".to_owned(),
+            "the schema's pattern is no regular expression",
+        ),
+        (
+            "{type: object, x-kubernetes-validations: [{rule: \"self.a.matches('^(a+)+$')\"}], \
+             properties: {a: {type: string}}}",
+            format!("{{a: {many}}}"),
+            "the rule does not hold",
+        ),
+        (
+            "{type: object, x-kubernetes-validations: [{rule: 'self.l.all(a, self.l.all(b, \
+             self.l.all(c, self.l.all(d, a + b + c + d < 999999))))'}], properties: {l: {type: \
+             array, items: {type: integer}}}}",
+            format!("{{l: [{}]}}", numbers.join(", ")),
+            "the rules of the definition take too many steps",
+        ),
+    ] {
+        let done = check(&[], &trap(spec, &value));
+        assert_eq!(done.code, Some(1), "{spec}");
+        assert!(done.stdout.contains(told), "{spec}: {}", done.stderr);
+    }
+    // Without optimisation, on a busy machine; without bounds it has no end.
+    assert!(start.elapsed().as_secs() < 300, "{:?}", start.elapsed());
+}
