@@ -30,6 +30,7 @@ mod history;
 mod hostile;
 mod kustomize;
 mod layering;
+mod local_sources;
 mod program;
 mod rbac;
 #[cfg(feature = "git")]

@@ -17,6 +17,7 @@ pub mod pack;
 pub mod path;
 mod reads;
 mod replaced;
+mod rooted;
 
 use std::sync::Arc;
 
@@ -27,6 +28,7 @@ pub use disk::DiskTree;
 pub use memory::MemoryTree;
 pub use reads::{Reads, Recording, content_digest, digest_of_content};
 pub use replaced::Replaced;
+pub use rooted::RootedTree;
 
 /// What a path names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -38,9 +38,7 @@ pub fn merge(parts: &[Opened]) -> Result<Bundle> {
             images.entry(image.image).or_default().extend(image.objects);
         }
         let list: Vec<Finding> = read(&part.findings, "findings")?;
-        for finding in list {
-            findings.push(finding);
-        }
+        findings.extend(list);
         let statement: Value = read(&part.provenance, "a provenance")?;
         let (lock, sources) = inputs(&statement);
         dependencies.extend(sources);

@@ -113,6 +113,13 @@ impl Program {
         self.names.iter().any(|name| &**name == variable)
     }
 
+    /// Whether the value is a boolean, as far as the form of the expression
+    /// tells; none where it does not. Fields of variables are of any type, and
+    /// so none of theirs is known to be a boolean.
+    pub fn is_boolean(&self) -> Option<bool> {
+        is_boolean(&self.root)
+    }
+
     /// The value of the expression, its variables having these values.
     ///
     /// # Errors
@@ -129,6 +136,34 @@ impl Program {
             .map(|(name, value)| (Arc::from(*name), value.clone()))
             .collect();
         Evaluation { scope, meter }.value(&self.root)
+    }
+}
+
+fn is_boolean(expr: &Expr) -> Option<bool> {
+    match &expr.node {
+        Node::Literal(value) => Some(matches!(value, Value::Bool(_))),
+        Node::Has { .. } | Node::Not(_) | Node::And(..) | Node::Or(..) => Some(true),
+        Node::Binary(operator, ..) => Some(!matches!(
+            operator,
+            Operator::Add
+                | Operator::Subtract
+                | Operator::Multiply
+                | Operator::Divide
+                | Operator::Remainder
+        )),
+        Node::Select { .. }
+        | Node::Index { .. }
+        | Node::Negate(_)
+        | Node::List(_)
+        | Node::Map(_)
+        | Node::MapOptional { .. } => Some(false),
+        Node::Conditional(_, yes, no) => Some(is_boolean(yes)? && is_boolean(no)?),
+        Node::Comprehension(comprehension) => Some(matches!(
+            comprehension.macro_,
+            Macro::All | Macro::Exists | Macro::ExistsOne
+        )),
+        Node::Bind { body, .. } => is_boolean(body),
+        Node::Name(_) | Node::Call(..) => None,
     }
 }
 

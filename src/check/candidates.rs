@@ -68,7 +68,10 @@ pub static CANDIDATES: &[(&str, Outcome)] = &[
         "image that does not exist",
         LeftOut("it takes the network to see"),
     ),
-    ("source without verification", LeftOut(NOT_YET)),
+    (
+        "source without verification",
+        LeftOut("it is a matter of the trust policy, which `lock` and `build` enforce"),
+    ),
     (
         "commit or tag without a trusted signature",
         Rule("trust/unsigned"),
@@ -207,8 +210,11 @@ pub static CANDIDATES: &[(&str, Outcome)] = &[
         "template that gives another result each time",
         Rule("render/random"),
     ),
-    ("values that the chart does not use", LeftOut(NOT_YET)),
-    ("output that depends on the cluster", LeftOut(NOT_YET)),
+    (
+        "values that the chart does not use",
+        Rule("helm/unused-values"),
+    ),
+    ("output that depends on the cluster", LeftOut(NOISE)),
     (
         "post-renderer patch that matches nothing",
         Rule("kustomize/patch"),

@@ -76,6 +76,7 @@ pub(super) mod testing {
     use crate::config::{self, Config};
     use crate::diag::{FileId, Finding, Findings, SourceMap, Span};
     use crate::flux::FluxVersion;
+    use crate::helm::RenderOptions;
     use crate::pipeline::{Sources, build, entry, render};
     use crate::resource::Files;
     use crate::schema::KubernetesVersion;
@@ -103,6 +104,10 @@ pub(super) mod testing {
         for entry in &entries {
             let options = render::Options {
                 keep_going: true,
+                charts: RenderOptions {
+                    tell_unused: true,
+                    ..RenderOptions::default()
+                },
                 substitutes: config.substitute.clone(),
                 ..render::Options::new(source_map.clone())
             };

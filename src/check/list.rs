@@ -1,7 +1,7 @@
 //! The list of all rules.
 
 use super::{
-    Rule, api, auto, dag, files, flux, image, notify, own, pin, rbac, references, rendering,
+    Rule, api, auto, dag, files, flux, helm, image, notify, own, pin, rbac, references, rendering,
     schema, secret, source, subst, tenancy, trust,
 };
 
@@ -18,6 +18,8 @@ pub static RULES: &[&Rule] = &[
     &rendering::CONFIG_INVALID,
     &dag::cycle::RULE,
     &dag::definition_order::RULE,
+    &dag::health_expr::RULE,
+    &dag::needless_edge::RULE,
     &dag::ready_expr::RULE,
     &dag::suspended::RULE,
     &rendering::FILE_ESCAPE,
@@ -40,6 +42,7 @@ pub static RULES: &[&Rule] = &[
     &rendering::HELM_TEMPLATE_ERROR,
     &rendering::HELM_TEMPLATE_MISSING,
     &rendering::HELM_UNKNOWN_HOOK,
+    &helm::unused_values::RULE,
     &rendering::HELM_VALUES_CONFLICT,
     &rendering::HELM_VALUES_INVALID,
     &rendering::HELM_VERSION_INVALID,
@@ -116,6 +119,8 @@ pub static RULES: &[&Rule] = &[
     &secret::sops::RULES,
     &secret::token::RULE,
     &rendering::SOPS_ENCRYPTED,
+    &source::address::RULE,
+    &rendering::SOURCE_ARTIFACT_FOLDER,
     &source::auth::RULE,
     &source::ignore_rules::RULE,
     &source::pass_credentials::RULE,
@@ -142,6 +147,7 @@ pub static RULES: &[&Rule] = &[
     &trust::proof::LOG,
     &trust::mode::RULE,
     &trust::proof::NAMESPACE,
+    &trust::policy::RULE,
     &trust::proof::REVOKED,
     &trust::proof::ROOT,
     &trust::proof::SKIPPED,

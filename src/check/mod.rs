@@ -49,6 +49,7 @@ mod dag;
 pub mod example;
 mod files;
 mod flux;
+mod helm;
 mod image;
 mod list;
 mod notify;

@@ -569,6 +569,17 @@ pub(super) static SOPS_ENCRYPTED: Rule = told(
     "Add `spec.decryption` to the Kustomization, with its provider and keys.",
 );
 
+pub(super) static SOURCE_ARTIFACT_FOLDER: Rule = told(
+    "source/artifact-folder",
+    Severity::Info,
+    "an artifact that holds a part of the repository",
+    "Paths of Kustomizations count from the root of the artifact that Flux fetches. Where \
+     something pushes a folder of the repository (`flux push artifact --path`), that is this \
+     folder. It is found out where no path leads anywhere from the root, and all do from one \
+     folder.",
+    "Say so with `artifact` for the cluster under `entries` in `.fluxwright.yaml`.",
+);
+
 pub(super) static SOURCE_UNAVAILABLE: Rule = told(
     "source/unavailable",
     Severity::Info,

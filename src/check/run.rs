@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use rayon::prelude::*;
 
 use super::settings::Settings;
-use super::{Check, Out, RULES, Repository, Rule, View, references};
+use super::{Check, Out, RULES, Repository, Rule, View, helm, pin, references};
 use crate::diag::{Finding, Findings, Severity};
+use crate::pipeline::render::NO_VALUE;
 
 /// Runs all rules that are switched on; `told` is what rendering told already.
 ///
@@ -46,9 +47,7 @@ pub fn run(
         })
         .collect();
     let mut findings = Findings::new();
-    for finding in found.into_iter().flatten() {
-        findings.push(finding);
-    }
+    findings.extend(found.into_iter().flatten());
     for mut finding in told.into_vec() {
         // Rendering tells what it cannot do; how bad that is for a check is
         // the rule's to say.
@@ -59,11 +58,13 @@ pub fn run(
             finding.severity = Severity::Error;
             finding.message.push_str(", and Flux is told to refuse it");
         }
+        findings.extend(pin::floating::of_remote(&finding));
         findings.push(finding);
     }
     let mut sorted = settings.apply(findings, &repository.source_map);
     drop_echoes(&mut sorted);
     references::patches::drop_shared(repository, views, &mut sorted);
+    helm::unused_values::drop_shared(repository, views, &mut sorted);
     sorted
 }
 
@@ -86,6 +87,12 @@ fn drop_echoes(findings: &mut Vec<Finding>) {
         .collect();
     findings.retain(|f| {
         !f.rule.starts_with("schema/") || !holes.contains(&(f.cluster.clone(), f.object.clone()))
+    });
+    // Of a variable that only the cluster has, once is enough.
+    let mut told = BTreeSet::new();
+    findings.retain(|f| {
+        let elsewhere = *f.rule == *"subst/unresolved" && f.message.ends_with(NO_VALUE);
+        !elsewhere || told.insert((f.cluster.clone(), f.message.clone()))
     });
     // A field that a version of Flux does not have yet is one that its schema
     // does not know.

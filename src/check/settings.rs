@@ -4,7 +4,7 @@
 //! In: findings with the severities of their rules. Out: those that are left,
 //! sorted; what settings themselves have wrong is among them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::place::{Place, glob};
@@ -165,6 +165,7 @@ impl Settings {
 
     /// Leaves out what is switched off or ignored, sets severities, sorts.
     pub(super) fn apply(&self, findings: Findings, sources: &SourceMap) -> Vec<Finding> {
+        let mut comments = Comments::new(sources);
         let mut kept = Vec::new();
         let mut ended = BTreeSet::new();
         for mut finding in findings.into_sorted() {
@@ -188,7 +189,7 @@ impl Settings {
                     }
                 }
             }
-            if let Some(comment) = comment_ignoring(&finding, sources) {
+            if let Some(comment) = comments.ignoring(&finding) {
                 ignored |= !self.is_over(comment.until.as_deref());
             }
             if !ignored {
@@ -211,9 +212,7 @@ impl Settings {
                 .help("mend what it hid, or give it a later date and say why"),
             );
         }
-        for finding in kept {
-            all.push(finding);
-        }
+        all.extend(kept);
         all.into_sorted()
     }
 
@@ -241,27 +240,60 @@ impl Ignore {
 /// What begins an ignore in a comment.
 const MARK: &str = "fluxwright:ignore";
 
-/// Whether a comment on the line of a finding, or on lines above it that hold
-/// nothing else, says to ignore it; and until when.
-///
-/// `# fluxwright:ignore secret/plaintext until 2027-01-31: a throw-away key`
-fn comment_ignoring(finding: &Finding, sources: &SourceMap) -> Option<Comment> {
-    let location = finding.location.as_ref()?;
-    let file = sources.by_path(&location.file)?;
-    if !file.text.contains(MARK) {
-        return None;
+/// The comments of files that findings are in.
+struct Comments<'s> {
+    sources: &'s SourceMap,
+    /// The lines with an ignore in them, and those that hold a comment alone,
+    /// by their numbers; none where a file has no ignore.
+    files: BTreeMap<Arc<str>, Option<BTreeMap<u32, String>>>,
+}
+
+impl<'s> Comments<'s> {
+    fn new(sources: &'s SourceMap) -> Comments<'s> {
+        Comments {
+            sources,
+            files: BTreeMap::new(),
+        }
     }
-    let mut line = location.line;
-    loop {
-        let text = file.line(line)?;
-        if let Some(comment) = ignore_in(text, &finding.rule) {
+
+    /// Whether a comment on the line of a finding, or on lines above it that
+    /// hold nothing else, says to ignore it; and until when.
+    ///
+    /// `# fluxwright:ignore secret/plaintext until 2027-01-31: a throw-away key`
+    fn ignoring(&mut self, finding: &Finding) -> Option<Comment> {
+        let location = finding.location.as_ref()?;
+        if !self.files.contains_key(&location.file) {
+            let lines = self.read(&location.file);
+            self.files.insert(location.file.clone(), lines);
+        }
+        let lines = self.files.get(&location.file)?.as_ref()?;
+        let mut line = location.line;
+        let own = lines.get(&line).map(String::as_str).unwrap_or_default();
+        if let Some(comment) = ignore_in(own, &finding.rule) {
             return Some(comment);
         }
-        line = line.checked_sub(1)?;
-        if !file.line(line)?.trim_start().starts_with('#') {
-            return None;
+        loop {
+            line = line.checked_sub(1)?;
+            let text = lines.get(&line).filter(|text| is_comment(text))?;
+            if let Some(comment) = ignore_in(text, &finding.rule) {
+                return Some(comment);
+            }
         }
     }
+
+    fn read(&self, path: &str) -> Option<BTreeMap<u32, String>> {
+        let file = self.sources.by_path(path)?;
+        if !file.text.contains(MARK) {
+            return None;
+        }
+        let lines = (1..).zip(file.text.lines());
+        let lines = lines.filter(|(_, text)| is_comment(text) || text.contains(MARK));
+        Some(lines.map(|(n, text)| (n, text.to_owned())).collect())
+    }
+}
+
+fn is_comment(line: &str) -> bool {
+    line.trim_start().starts_with('#')
 }
 
 /// What a comment says that ignores a rule.

@@ -138,9 +138,7 @@ impl Args {
                     exit = Exit::Failed;
                     let mut all = Findings::new();
                     findings.push(e.to_finding(&source_map));
-                    for finding in findings {
-                        all.push(finding);
-                    }
+                    all.extend(findings);
                     findings = all.into_sorted();
                 }
             }
@@ -226,6 +224,7 @@ impl Args {
         let extent = Extent {
             keep_going: false,
             skip_releases: self.kind == Some(KindArg::Kustomization),
+            ..Extent::default()
         };
         let rendered = self.repository.render_all(repository, extent, findings)?;
         for (flux, mut cluster) in rendered {

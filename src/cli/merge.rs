@@ -189,9 +189,7 @@ impl Args {
         for report in parts {
             if let Some(found) = report.findings {
                 checks += 1;
-                for finding in found {
-                    findings.push(finding);
-                }
+                findings.extend(found);
             }
             models.extend(report.difference.map(|model| *model));
         }

@@ -188,6 +188,8 @@ pub(super) struct Extent {
     pub(super) keep_going: bool,
     /// As [`render::Options::skip_releases`].
     pub(super) skip_releases: bool,
+    /// As [`RenderOptions::tell_unused`].
+    pub(super) tell_unused: bool,
 }
 
 impl Extent {
@@ -195,6 +197,13 @@ impl Extent {
     pub(super) const WHOLE: Extent = Extent {
         keep_going: true,
         skip_releases: false,
+        tell_unused: false,
+    };
+
+    /// All of it, and what is doubtful about it.
+    pub(super) const CHECKED: Extent = Extent {
+        tell_unused: true,
+        ..Extent::WHOLE
     };
 }
 
@@ -637,7 +646,10 @@ impl RepositoryArgs {
             substitutes: self.substitutes(&repository.config, entry)?,
             replacements: self.replacements(repository)?,
             capabilities: self.capabilities(repository)?,
-            charts: repository.charts.clone(),
+            charts: RenderOptions {
+                tell_unused: extent.tell_unused,
+                ..repository.charts.clone()
+            },
             lookups: repository.lookups.clone(),
             secrets: repository.secrets.clone(),
             progress,

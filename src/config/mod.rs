@@ -5,9 +5,11 @@
 
 mod trust;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::marker::PhantomData;
 
-use serde::Deserialize;
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use crate::diag::{Error, FileId, Result, Severity, Span, nearest};
 
@@ -31,9 +33,11 @@ pub struct Config {
     pub api_versions: Vec<String>,
     /// Values of variables that only the clusters know, for the objects of
     /// `substituteFrom` that are not in the repository in clear.
+    #[serde(deserialize_with = "each_once")]
     pub substitute: BTreeMap<String, String>,
     /// Beginnings of addresses, and what takes their place when something is
     /// fetched.
+    #[serde(deserialize_with = "each_once")]
     pub mirrors: BTreeMap<String, String>,
     /// Credentials that are not in the repository, by reference.
     pub credentials: Vec<Credential>,
@@ -48,6 +52,7 @@ pub struct Config {
     /// The folder that `vendor` fills.
     pub vendor: Option<String>,
     /// How bad the findings of a rule, or of a family of rules, are.
+    #[serde(deserialize_with = "each_once")]
     pub rules: BTreeMap<String, Level>,
     /// The same, in some files alone.
     pub overrides: Vec<Override>,
@@ -125,6 +130,7 @@ pub struct Override {
     /// A folder, or a pattern of files as in `apps/*/dev/**`.
     pub path: String,
     /// The levels, by rule or family.
+    #[serde(deserialize_with = "each_once")]
     pub rules: BTreeMap<String, Level>,
 }
 
@@ -178,6 +184,11 @@ pub struct Entry {
     /// given.
     #[serde(default)]
     pub name: Option<String>,
+    /// The folder that the artifact is made of which Flux fetches, relative to
+    /// the root: paths of Kustomizations count from there. The root where none
+    /// is given.
+    #[serde(default)]
+    pub artifact: Option<String>,
     /// As in [`Config`], for this cluster.
     #[serde(default)]
     pub flux_version: Option<String>,
@@ -185,7 +196,7 @@ pub struct Entry {
     #[serde(default)]
     pub kubernetes_version: Option<String>,
     /// As in [`Config`], for this cluster; wins over the common ones.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "each_once")]
     pub substitute: BTreeMap<String, String>,
 }
 
@@ -200,8 +211,87 @@ impl Config {
         if text.trim().is_empty() {
             return Ok(Config::default());
         }
-        serde_yaml::from_str(text).map_err(|e| error(&e, file))
+        let config: Config = serde_yaml::from_str(text).map_err(|e| error(&e, file))?;
+        config.contradiction().map_or(Ok(config), |message| {
+            Err(Error::new("config/invalid", message)
+                .at(Span::new(file, 1, 1))
+                .help("leave one of the two out"))
+        })
     }
+
+    /// What two settings say of the same in different ways; none where they
+    /// agree. Of a narrower and a wider one the narrower counts, which is no
+    /// contradiction.
+    fn contradiction(&self) -> Option<String> {
+        let mut folders = BTreeSet::new();
+        for entry in &self.entries {
+            if !folders.insert(folder(&entry.path)) {
+                return Some(format!("`entries` names the folder `{}` twice", entry.path));
+            }
+        }
+        let mut levels = BTreeMap::new();
+        for entry in &self.overrides {
+            for (rule, level) in &entry.rules {
+                let known = levels.insert((folder(&entry.path), rule), *level);
+                if known.is_some_and(|known| known != *level) {
+                    return Some(format!(
+                        "`overrides` gives `{rule}` two levels in `{}`",
+                        entry.path
+                    ));
+                }
+            }
+        }
+        let mut secrets = BTreeSet::new();
+        for entry in &self.keys {
+            if !secrets.insert(&entry.secret) {
+                return Some(format!("`keys` names the Secret `{}` twice", entry.secret));
+            }
+        }
+        None
+    }
+}
+
+/// A folder in the one form that settings are compared in.
+fn folder(path: &str) -> &str {
+    let path = path.trim_start_matches("./").trim_matches('/');
+    if path == "." { "" } else { path }
+}
+
+/// Reads a mapping in which every key stands once.
+fn each_once<'de, D, V>(deserializer: D) -> std::result::Result<BTreeMap<String, V>, D::Error>
+where
+    D: Deserializer<'de>,
+    V: Deserialize<'de>,
+{
+    struct Once<V>(PhantomData<V>);
+
+    impl<'de, V: Deserialize<'de>> Visitor<'de> for Once<V> {
+        type Value = BTreeMap<String, V>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a map")
+        }
+
+        fn visit_unit<E>(self) -> std::result::Result<Self::Value, E> {
+            Ok(BTreeMap::new())
+        }
+
+        fn visit_map<A: MapAccess<'de>>(
+            self,
+            mut access: A,
+        ) -> std::result::Result<Self::Value, A::Error> {
+            let mut map = BTreeMap::new();
+            while let Some((key, value)) = access.next_entry::<String, V>()? {
+                if map.contains_key(&key) {
+                    return Err(A::Error::custom(format!("`{key}` is set twice")));
+                }
+                map.insert(key, value);
+            }
+            Ok(map)
+        }
+    }
+
+    deserializer.deserialize_any(Once(PhantomData))
 }
 
 fn error(error: &serde_yaml::Error, file: FileId) -> Error {
@@ -274,6 +364,38 @@ mod tests {
         assert_eq!(config.tenants[0].namespaces, ["blue", "blue-*"]);
         let nothing = Config::parse("# nothing yet\n", FileId::default()).unwrap();
         assert_eq!(nothing, Config::default());
+    }
+
+    #[test]
+    fn settings_do_not_contradict_each_other() {
+        let one = Some("leave one of the two out");
+        let twice = Config::parse("rules:\n  pin: error\n  pin: off\n", FileId::default());
+        assert!(twice.unwrap_err().message().contains("`pin` is set twice"));
+        let twice = Config::parse("substitute: {A: b, A: c}\n", FileId::default());
+        assert!(twice.unwrap_err().message().contains("`A` is set twice"));
+        refused(
+            "entries:\n- path: clusters/a\n- path: ./clusters/a/\n  fluxVersion: '2.8'\n",
+            "`entries` names the folder `./clusters/a/` twice",
+            1,
+            one,
+        );
+        refused(
+            "overrides:\n- path: apps\n  rules: {pin: off}\n- path: ./apps\n  rules: {pin: error}\n",
+            "`overrides` gives `pin` two levels in `./apps`",
+            1,
+            one,
+        );
+        refused(
+            "keys:\n- {secret: a/b, files: [x.asc]}\n- {secret: a/b, files: [y.asc]}\n",
+            "`keys` names the Secret `a/b` twice",
+            1,
+            one,
+        );
+        // The narrower one counts.
+        let narrower = "rules: {pin: error, pin/floating: off}\noverrides:\n- path: apps\n  rules: \
+                        {pin: off}\n- path: apps/a\n  rules: {pin: info}\n- path: apps\n  rules: {pin: \
+                        off}\n";
+        assert!(Config::parse(narrower, FileId::default()).is_ok());
     }
 
     #[test]

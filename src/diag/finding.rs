@@ -178,9 +178,9 @@ impl Findings {
         self.0.push(finding);
     }
 
-    /// Adds all of another task's.
-    pub fn extend(&mut self, other: Findings) {
-        self.0.extend(other.0);
+    /// Adds all of these: another task's, or any others.
+    pub fn extend(&mut self, others: impl IntoIterator<Item = Finding>) {
+        self.0.extend(others);
     }
 
     /// Says of all of them which cluster they are about.
@@ -228,6 +228,21 @@ impl Findings {
         self.0.sort_by(Finding::order);
         self.0.dedup();
         self.0
+    }
+}
+
+impl IntoIterator for Findings {
+    type Item = Finding;
+    type IntoIter = std::vec::IntoIter<Finding>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl FromIterator<Finding> for Findings {
+    fn from_iter<T: IntoIterator<Item = Finding>>(findings: T) -> Findings {
+        Findings(findings.into_iter().collect())
     }
 }
 

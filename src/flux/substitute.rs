@@ -87,20 +87,28 @@ pub fn is_disabled(object: &Node) -> bool {
     })
 }
 
+/// What becomes of a variable without value and default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// It is an error.
+    Refused,
+    /// It is empty.
+    Empty,
+    /// It stays as it is written, for whoever looks at what else there is.
+    Kept,
+}
+
 /// What an object became.
 #[derive(Clone, Debug)]
 pub struct Substituted {
     /// The object.
     pub object: Node,
-    /// Variables that have neither value nor default and are empty for it,
-    /// each with the place of the scalar that asks for it.
+    /// Variables that have neither value nor default and are empty or kept for
+    /// it, each with the place of the scalar that asks for it.
     pub unset: Vec<(Arc<str>, Span)>,
 }
 
 /// Replaces the variables in an object.
-///
-/// With `strict`, a variable without value and default is an error; else it is
-/// empty.
 ///
 /// # Errors
 ///
@@ -108,7 +116,7 @@ pub struct Substituted {
 /// unknown variable, both at the scalar that holds them; `subst/invalid` where
 /// what comes out is no YAML, `yaml/invalid` for text that kustomize cannot
 /// read again.
-pub fn substitute(object: &Node, variables: &Variables, strict: bool) -> Result<Substituted> {
+pub fn substitute(object: &Node, variables: &Variables, missing: Missing) -> Result<Substituted> {
     if is_disabled(object) {
         return Ok(unchanged(object));
     }
@@ -116,12 +124,12 @@ pub fn substitute(object: &Node, variables: &Variables, strict: bool) -> Result<
     if !has_dollar(object) {
         return Ok(unchanged(object));
     }
-    let mut result = replace(object, variables, strict)?;
+    let mut result = replace(object, variables, missing)?;
     let has_secret = secret::has_secret(object) || variables.has_secret();
     if has_secret {
         let shadow = secret::shadowed(object);
         let shadow = shadow.as_ref().unwrap_or(object);
-        match replace(shadow, &variables.shadowed(), strict) {
+        match replace(shadow, &variables.shadowed(), missing) {
             Ok(shadow) => {
                 let objects = std::slice::from_mut(&mut result.object);
                 secret::mark_differences(objects, &[shadow.object]);
@@ -156,12 +164,29 @@ fn check_blocks(object: &Node, place: impl Fn(&Node) -> Span) -> Result<()> {
     result
 }
 
-fn replace(object: &Node, variables: &Variables, strict: bool) -> Result<Substituted> {
+fn replace(object: &Node, variables: &Variables, missing: Missing) -> Result<Substituted> {
     let mut text = String::new();
     emit::sorted(object, &mut text)?;
     let look_up = |name: &str| variables.get(name).map(|(value, _)| value.as_str());
-    let output = envsubst::substitute(&text, strict, look_up)
+    let strict = missing == Missing::Refused;
+    let mut output = envsubst::substitute(&text, strict, look_up)
         .map_err(|e| e.at(locate(object, &text, e.offset)))?;
+    let unset = output.uses.iter().filter(|u| !u.is_set && !u.has_default);
+    let unset: Vec<(Arc<str>, Span)> = unset
+        .map(|u| {
+            let name = Arc::from(&*u.variable);
+            (name, locate(object, &text, u.input.start))
+        })
+        .collect();
+    if missing == Missing::Kept && !unset.is_empty() {
+        let kept: BTreeMap<&str, String> = unset
+            .iter()
+            .map(|(name, _)| (&**name, format!("${{{name}}}")))
+            .collect();
+        let look_up = |name: &str| look_up(name).or_else(|| kept.get(name).map(String::as_str));
+        output = envsubst::substitute(&text, strict, look_up)
+            .map_err(|e| e.at(locate(object, &text, e.offset)))?;
+    }
     let result = String::from_utf8_lossy(&output.bytes);
     let read = yaml::parse_one(&result, FileId::default()).map_err(|e| {
         Error::new(
@@ -177,14 +202,8 @@ fn replace(object: &Node, variables: &Variables, strict: bool) -> Result<Substit
     })?;
     let mut fresh = read.unwrap_or_else(|| Node::null(Span::NONE));
     check_blocks(&fresh, |node| locate_line(object, &text, node.span().line))?;
-    let unset = output.uses.iter().filter(|u| !u.is_set && !u.has_default);
     Ok(Substituted {
-        unset: unset
-            .map(|u| {
-                let name = Arc::from(&*u.variable);
-                (name, locate(object, &text, u.input.start))
-            })
-            .collect(),
+        unset,
         object: settle(&mut fresh, Some(object)),
     })
 }
@@ -328,7 +347,7 @@ mod tests {
     #[track_caller]
     fn check(object: &str, list: &[(&str, &str)], want: &str) {
         let mut out = String::new();
-        let result = substitute(&node(object), &variables(list), false).unwrap();
+        let result = substitute(&node(object), &variables(list), Missing::Empty).unwrap();
         emit::sorted(&result.object, &mut out).unwrap();
         assert_eq!(out, want);
     }
@@ -373,7 +392,7 @@ mod tests {
         check(disabled, &[("X", "1")], disabled);
         let odd = format!("{disabled}    n: 1\n");
         let mut out = String::new();
-        let result = substitute(&node(&odd), &variables(&[("X", "1")]), false);
+        let result = substitute(&node(&odd), &variables(&[("X", "1")]), Missing::Empty);
         emit::sorted(&result.unwrap().object, &mut out).unwrap();
         assert!(out.starts_with("a: 1\n"), "{out}");
     }
@@ -382,7 +401,7 @@ mod tests {
     fn places_are_those_of_the_template() {
         let object = node("b:\n- x\n- k: ${X}\n${Y}: 1\nc: ${Z}\n");
         let list = [("X", "1"), ("Y", "renamed"), ("Z", "{d: e}")];
-        let result = substitute(&object, &variables(&list), false).unwrap();
+        let result = substitute(&object, &variables(&list), Missing::Empty).unwrap();
         let result = result.object;
         let line = |path: &[&str]| result.at_path(path).unwrap().span().line;
         assert_eq!(
@@ -404,7 +423,7 @@ mod tests {
         let mut variables = variables(&[("X", "loud")]);
         variables.extend([(Arc::from("S"), secret)]);
         let object = node("a: ${X}\nb:\n  c: is ${S}\n  d: ${X}\n");
-        let result = substitute(&object, &variables, false).unwrap();
+        let result = substitute(&object, &variables, Missing::Empty).unwrap();
         let result = result.object;
         let secret = |path: &[&str]| result.at_path(path).unwrap().is_secret();
         assert!(secret(&["b", "c"]));
@@ -414,7 +433,7 @@ mod tests {
     #[test]
     fn text_that_begins_with_a_tab_is_refused() {
         let check = |object: &str| {
-            substitute(&node(object), &variables(&[("X", "\t")]), false)
+            substitute(&node(object), &variables(&[("X", "\t")]), Missing::Empty)
                 .map(|_| ())
                 .map_err(|e| (e.rule(), e.span().line))
         };
@@ -428,18 +447,34 @@ mod tests {
     #[test]
     fn errors_are_at_the_scalar() {
         let object = node("kind: A\nspec:\n  a: 1\n  b: ${MISSING}\n");
-        let error = substitute(&object, &variables(&[]), true).unwrap_err();
+        let error = substitute(&object, &variables(&[]), Missing::Refused).unwrap_err();
         assert_eq!((error.rule(), error.span().line), ("subst/unresolved", 4));
-        let unset = substitute(&object, &variables(&[]), false).unwrap().unset;
+        let unset = substitute(&object, &variables(&[]), Missing::Empty)
+            .unwrap()
+            .unset;
         assert_eq!((&*unset[0].0, unset[0].1.line), ("MISSING", 4));
         let object = node("z: 1\nspec:\n- ok\n- ${a.b}\n");
-        let error = substitute(&object, &variables(&[]), false).unwrap_err();
+        let error = substitute(&object, &variables(&[]), Missing::Empty).unwrap_err();
         assert_eq!((error.rule(), error.span().line), ("subst/invalid", 4));
         let object = node("a: 1\nb: ${X}\n");
-        let error = substitute(&object, &variables(&[("X", "*")]), false).unwrap_err();
+        let error = substitute(&object, &variables(&[("X", "*")]), Missing::Empty).unwrap_err();
         assert_eq!((error.rule(), error.span().line), ("subst/invalid", 2));
         let mut bad = Variables::default();
         bad.extend([(Arc::from("1x"), node("v"))]);
         assert_eq!(bad.check_names().unwrap_err().rule(), "subst/invalid-name");
+    }
+
+    #[test]
+    fn what_is_kept_stays_as_it_is_written() {
+        let object = node("kind: A\n'${K}': ${L^^}\nname: a-${X}-${Y:-z}\nn: \"${X}\"\n");
+        let kept = substitute(&object, &variables(&[("L", "l")]), Missing::Kept).unwrap();
+        let mut out = String::new();
+        emit::sorted(&kept.object, &mut out).unwrap();
+        assert_eq!(out, "${K}: L\nkind: A\nn: ${X}\nname: a-${X}-z\n");
+        let names: Vec<&str> = kept.unset.iter().map(|(name, _)| &**name).collect();
+        assert_eq!(names, ["K", "X", "X"]);
+        // Empty, the first one leaves no key.
+        let error = substitute(&object, &variables(&[]), Missing::Empty).unwrap_err();
+        assert_eq!(error.rule(), "subst/invalid");
     }
 }

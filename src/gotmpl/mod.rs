@@ -22,6 +22,7 @@ pub mod limits;
 mod number;
 mod parse;
 mod print;
+pub mod reads;
 mod set;
 mod tree;
 pub mod value;

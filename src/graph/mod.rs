@@ -13,12 +13,15 @@
 
 mod build;
 mod cycles;
+mod needless;
+mod order;
 mod waves;
 
 use crate::diag::Span;
 use crate::resource::ResId;
 
 pub use cycles::Cycle;
+pub use order::Order;
 pub use waves::Waves;
 
 #[cfg(doc)]

@@ -7,7 +7,8 @@
 //! - [`Chart`] is a chart as loaded: immutable, shared by its releases,
 //!   templates parsed once,
 //! - `dependencies` finds the subcharts of a release, `coalesce` its values,
-//! - [`render`] does the rest.
+//! - [`render`] does the rest,
+//! - [`unused`](fn@unused) tells which values make no difference.
 //!
 //! Reproduced: Helm 4.3.1, as helm-controller 1.6 calls it.
 
@@ -33,6 +34,7 @@ mod render;
 mod schema;
 pub mod strvals;
 mod typed;
+mod unused;
 mod user;
 pub mod values;
 
@@ -47,4 +49,5 @@ pub use render::{
     Definition, Invalid, ReleaseOptions, RenderOptions, Rendered, is_release_name, render,
 };
 pub use schema::RemoteSchemas;
+pub use unused::{Unused, unused};
 pub use user::{Place, UserValues, ValuesSource};

@@ -74,6 +74,9 @@ pub struct RenderOptions {
     /// Whether what is no YAML is given in [`Rendered::invalid`] instead of an
     /// error.
     pub keep_invalid: bool,
+    /// Whether whoever renders is to tell the values that no template reads, as
+    /// [`unused`](fn@super::unused) finds them.
+    pub tell_unused: bool,
 }
 
 /// What templates wrote that is no YAML.
@@ -223,9 +226,7 @@ impl Rendering<'_> {
                 place,
                 self.sources,
             );
-            for finding in told {
-                self.findings.push(finding);
-            }
+            self.findings.extend(told);
         }
         let mut definitions = Vec::new();
         collect_definitions(&instance, &instance.name, &mut definitions);

@@ -190,6 +190,20 @@ impl UserValues {
         let found = places.filter_map(|source| source.locate(path, sources));
         found.max_by_key(|(length, _)| *length)
     }
+
+    /// Where in a file a value is written; none where that is a Secret.
+    pub(super) fn written(&self, path: &[&str], sources: &SourceMap) -> Option<Span> {
+        let is_whole = |(length, place): (usize, Place)| {
+            let span = place.span()?;
+            (length == path.len()).then_some(span)
+        };
+        let places = self.sources.iter().rev();
+        let mut found =
+            places.filter_map(|source| Some((source, is_whole(source.locate(path, sources)?)?)));
+        let (source, span) = found.next()?;
+        let is_secret = matches!(source, ValuesSource::Text { node, .. } if node.is_secret());
+        (!is_secret).then_some(span)
+    }
 }
 
 #[cfg(test)]

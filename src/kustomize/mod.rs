@@ -56,6 +56,7 @@ pub use output::{file_names, to_yaml};
 pub use post_render::{Step, post_render};
 pub use remote::RepoSpec;
 pub use transform::patch::NOTHING_SELECTED;
+pub use transform::replacement::NOTHING_REPLACED;
 
 use crate::diag::{Error, Findings, Result};
 use crate::resource::Files;

@@ -31,6 +31,25 @@ pub struct Entry {
     pub made: Option<Node>,
     /// The FluxInstance that installs Flux, where there is one.
     pub instance: Option<Node>,
+    /// What of the repository is in the artifact that Flux fetches.
+    pub artifact: Artifact,
+}
+
+/// The folder that the artifact is made of which Flux fetches: the root, unless
+/// something else pushes a part of the repository.
+#[derive(Clone, Debug, Default)]
+pub struct Artifact {
+    /// The folder; empty for the root.
+    pub folder: String,
+    /// Where the path stands by which that was found out, where nobody says it.
+    pub inferred: Option<Span>,
+}
+
+impl Artifact {
+    /// A path in the artifact as one of the repository.
+    pub fn within(&self, path: &str) -> String {
+        path::join(&self.folder, path.trim_start_matches('/')).unwrap_or_default()
+    }
 }
 
 /// Finds the entry points of a repository.
@@ -42,7 +61,7 @@ pub struct Entry {
 pub fn find(files: &Files, config: &Config) -> Result<Vec<Entry>> {
     let mut entries: Vec<Entry> = if config.entries.is_empty() {
         let scan = Scan::of(files, "")?;
-        let bootstrapped = scan.bootstrapped();
+        let bootstrapped = scan.bootstrapped(files);
         if bootstrapped.is_empty() {
             scan.roots(files)
         } else {
@@ -54,6 +73,12 @@ pub fn find(files: &Files, config: &Config) -> Result<Vec<Entry>> {
             .iter()
             .map(|entry| {
                 let mut found = at(files, &entry.path)?;
+                if let Some(artifact) = &entry.artifact {
+                    found.artifact = Artifact {
+                        folder: folder(files, artifact)?,
+                        inferred: None,
+                    };
+                }
                 if let Some(name) = &entry.name {
                     found.name = name.as_str().into();
                 }
@@ -83,17 +108,26 @@ pub fn find(files: &Files, config: &Config) -> Result<Vec<Entry>> {
 ///
 /// `ref/missing` where it is not there.
 pub fn at(files: &Files, written: &str) -> Result<Entry> {
-    let folder = path::join("", written)
-        .filter(|folder| matches!(files.kind(folder), Ok(Some(Kind::Directory))));
-    let Some(folder) = folder else {
-        return Err(
-            Error::new("ref/missing", format!("no such folder: `{written}`"))
-                .help("entry points are folders, relative to the root of the repository"),
-        );
-    };
-    let bootstrapped = Scan::of(files, &folder)?.bootstrapped();
+    let folder = folder(files, written)?;
+    let scan = Scan::of(files, &folder)?;
+    let bootstrapped = scan.bootstrapped(files);
     let known = bootstrapped.into_iter().find(|e| e.folder == folder);
-    Ok(known.unwrap_or_else(|| Entry::plain(folder, None)))
+    Ok(known.unwrap_or_else(|| Entry {
+        artifact: scan.artifact(files),
+        ..Entry::plain(folder, None)
+    }))
+}
+
+fn folder(files: &Files, written: &str) -> Result<String> {
+    let folder = path::join("", written).filter(|folder| is_folder(files, folder));
+    folder.ok_or_else(|| {
+        Error::new("ref/missing", format!("no such folder: `{written}`"))
+            .help("entry points are folders, relative to the root of the repository")
+    })
+}
+
+fn is_folder(files: &Files, path: &str) -> bool {
+    path.is_empty() || matches!(files.kind(path), Ok(Some(Kind::Directory)))
 }
 
 /// Gives entries of the same name longer ones.
@@ -126,6 +160,7 @@ impl Entry {
             source,
             made: None,
             instance: None,
+            artifact: Artifact::default(),
         }
     }
 }
@@ -211,20 +246,23 @@ impl Scan {
     }
 
     /// Entries that bootstrap files name.
-    fn bootstrapped(&self) -> Vec<Entry> {
+    fn bootstrapped(&self, files: &Files) -> Vec<Entry> {
         let mut entries = Vec::new();
         for found in &self.kustomizations {
             if found.file != "gotk-sync.yaml" {
                 continue;
             }
-            let folder = sync_path(&found.object, &["spec", "path"]);
-            entries.push(Entry::plain(folder, source_of(&found.object)));
+            let (folder, artifact) = synced(files, found, &["spec", "path"]);
+            entries.push(Entry {
+                artifact,
+                ..Entry::plain(folder, source_of(&found.object))
+            });
         }
         for found in &self.instances {
             let Some(sync) = found.object.at_path(&["spec", "sync"]) else {
                 continue;
             };
-            let folder = sync_path(&found.object, &["spec", "sync", "path"]);
+            let (folder, artifact) = synced(files, found, &["spec", "sync", "path"]);
             let mut id = ResId::of(&found.object);
             if id.namespace.is_empty() {
                 // Where it is installed, unless its kustomization says another.
@@ -244,7 +282,8 @@ impl Scan {
                 name: name.clone(),
             };
             let mut entry = Entry::plain(folder, Some(source.clone()));
-            entry.made = Some(made_by_instance(&source, sync, &entry.folder));
+            entry.artifact = artifact;
+            entry.made = Some(made_by_instance(&source, sync));
             entry.instance = Some(found.object.clone());
             entries.push(entry);
         }
@@ -256,6 +295,7 @@ impl Scan {
     /// includes it may be.
     fn roots(&self, files: &Files) -> Vec<Entry> {
         let includes = self.includes(files);
+        let artifact = self.artifact(files);
         let mut open: Vec<&str> = self
             .kustomizations
             .iter()
@@ -266,7 +306,7 @@ impl Scan {
         while let Some(folder) = open.pop() {
             // A Kustomization that lies outside of what it applies.
             let reached = self.kustomizations.iter().any(|k| {
-                let path = sync_path(&k.object, &["spec", "path"]);
+                let path = artifact.within(&sync_path(&k.object, &["spec", "path"]));
                 !path::is_within(&k.folder, &path) && path::is_within(folder, &path)
             });
             if reached || !seen.insert(folder) {
@@ -283,8 +323,48 @@ impl Scan {
         }
         let roots = roots.into_iter();
         roots
-            .map(|folder| Entry::plain(folder.to_owned(), None))
+            .map(|folder| Entry {
+                artifact: artifact.clone(),
+                ..Entry::plain(folder.to_owned(), None)
+            })
             .collect()
+    }
+
+    /// The folder that the paths of Kustomizations count from: the root, unless
+    /// none of them is there, and all of them are in one folder alone that holds
+    /// Kustomizations.
+    fn artifact(&self, files: &Files) -> Artifact {
+        let mut paths: Vec<(String, Span)> = Vec::new();
+        for found in &self.kustomizations {
+            let path = sync_path(&found.object, &["spec", "path"]);
+            let node = found.object.at_path(&["spec", "path"]);
+            if let Some(node) = node.filter(|_| !path.is_empty()) {
+                paths.push((path, node.span()));
+            }
+        }
+        let Some((_, span)) = paths.first() else {
+            return Artifact::default();
+        };
+        let holds = |root: &str, path: &str| {
+            path::join(root, path).is_some_and(|folder| is_folder(files, &folder))
+        };
+        if paths.iter().any(|(path, _)| holds("", path)) {
+            return Artifact::default();
+        }
+        let roots: BTreeSet<&str> = self
+            .kustomizations
+            .iter()
+            .flat_map(|found| ancestors(&found.folder))
+            .filter(|root| paths.iter().all(|(path, _)| holds(root, path)))
+            .collect();
+        let mut roots = roots.into_iter();
+        match (roots.next(), roots.next()) {
+            (Some(root), None) => Artifact {
+                folder: root.to_owned(),
+                inferred: Some(*span),
+            },
+            _ => Artifact::default(),
+        }
     }
 
     /// Which folder's kustomization includes which files and folders.
@@ -309,6 +389,36 @@ impl Scan {
     }
 }
 
+/// A folder and those that it lies in, the root left out.
+fn ancestors(folder: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(folder), |folder| path::parent(folder))
+        .take_while(|folder| !folder.is_empty())
+}
+
+/// The folder that is synced, in the repository, and the one that its path
+/// counts from: the root, or where it is not there, the only folder above the
+/// file that holds it.
+fn synced(files: &Files, found: &Found, at: &[&str]) -> (String, Artifact) {
+    let written = sync_path(&found.object, at);
+    let span = found.object.at_path(at).map(Node::span);
+    if is_folder(files, &written) {
+        return (written, Artifact::default());
+    }
+    let holds =
+        |root: &&str| path::join(root, &written).is_some_and(|folder| is_folder(files, &folder));
+    let mut roots = ancestors(&found.folder).filter(holds);
+    match (roots.next(), roots.next()) {
+        (Some(root), None) => {
+            let artifact = Artifact {
+                folder: root.to_owned(),
+                inferred: span,
+            };
+            (artifact.within(&written), artifact)
+        }
+        _ => (written, Artifact::default()),
+    }
+}
+
 /// The path of a sync, relative to the root.
 fn sync_path(object: &Node, at: &[&str]) -> String {
     let written = object.at_path(at).and_then(Node::text).unwrap_or_default();
@@ -327,7 +437,7 @@ fn source_of(kustomization: &Node) -> Option<SourceRef> {
 }
 
 /// The Kustomization that flux-operator makes for `spec.sync`.
-fn made_by_instance(source: &SourceRef, sync: &Node, folder: &str) -> Node {
+fn made_by_instance(source: &SourceRef, sync: &Node) -> Node {
     let span = sync.span();
     let text = |value: &str| Node::string(value, span);
     let map = |entries: &[(&str, Node)]| {
@@ -337,7 +447,7 @@ fn made_by_instance(source: &SourceRef, sync: &Node, folder: &str) -> Node {
         }
         node
     };
-    let path = sync.get("path").cloned().unwrap_or_else(|| text(folder));
+    let path = sync.get("path").cloned().unwrap_or_else(|| text(""));
     // Compat: the default of flux-operator's definition.
     let interval = sync.get("interval").cloned().unwrap_or_else(|| text("1m"));
     map(&[
@@ -507,6 +617,40 @@ mod tests {
             entries[0].source.as_ref().unwrap().to_string(),
             "OCIRepository/flux-system/flux-system"
         );
+    }
+
+    #[test]
+    fn an_artifact_may_be_a_part_of_the_repository() {
+        let sync = kustomization("flux-system", "./clusters/blue");
+        let apps = kustomization("apps", "./apps");
+        let of = |content: &[(&str, &str)], config: &str| {
+            let config = Config::parse(config, crate::diag::FileId::default()).unwrap();
+            let found = find(&files(content), &config).unwrap();
+            let found = found.into_iter().map(|e| {
+                let is_told = e.artifact.inferred.is_some();
+                (e.folder, e.artifact.folder, is_told)
+            });
+            found.collect::<Vec<_>>()
+        };
+        let part = |is_told| vec![("deploy/clusters/blue".into(), "deploy".into(), is_told)];
+        let bootstrapped = [
+            ("deploy/clusters/blue/flux-system/gotk-sync.yaml", &*sync),
+            ("deploy/apps/web.yaml", ""),
+        ];
+        assert_eq!(of(&bootstrapped, ""), part(true));
+        let plain = [
+            ("deploy/clusters/blue/apps.yaml", &*apps),
+            ("deploy/apps/web.yaml", ""),
+            ("src/main.yaml", ""),
+        ];
+        assert_eq!(of(&plain, ""), part(true));
+        let config = "entries: [{path: deploy/clusters/blue, artifact: ./deploy/}]";
+        assert_eq!(of(&plain, config), part(false));
+        // Two folders could be meant, or one path is wrong.
+        let two = [plain[0], plain[1], ("deploy/clusters/apps/x.yaml", "")];
+        let root = vec![("deploy/clusters/blue".into(), String::new(), false)];
+        assert_eq!(of(&two, ""), root);
+        assert_eq!(of(&plain[..1], ""), root);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::artifact::{Digest, Kind, path};
 use crate::diag::{Error, Finding, Findings, Result, Severity, SourceMap, Span, nearest};
 use crate::flux::api::{Kustomization, SubstituteStrategy};
 use crate::flux::ignore::IgnoreRules;
-use crate::flux::substitute::{self, Substituted, Variables};
+use crate::flux::substitute::{self, Missing, Substituted, Variables};
 use crate::flux::{FluxVersion, generate, metadata, order};
 use crate::helm::{Capabilities, RenderOptions};
 use crate::kustomize;
@@ -36,8 +36,8 @@ pub struct Options {
     /// Whether hooks go through post-renderers where a HelmRelease says
     /// nothing.
     pub post_renders_hooks: bool,
-    /// Whether such a variable is told instead and left empty, so that what
-    /// else there is can be looked at.
+    /// Whether such a variable is told instead and left as it is written, so
+    /// that what else there is can be looked at.
     pub keep_going: bool,
     /// Values of variables that only the cluster knows.
     pub substitutes: BTreeMap<String, String>,
@@ -234,7 +234,8 @@ fn build(
             "ref/missing",
             format!("`spec.path` leads out of the source: `{}`", spec.path),
         )
-        .at(spec.path_span));
+        .at(spec.path_span)
+        .help("name a folder of the source, relative to its root"));
     };
     if files.kind(&folder)? != Some(Kind::Directory) {
         return Err(no_folder(spec, &folder, files));
@@ -286,6 +287,13 @@ fn build(
 
 /// Says that the folder of a Kustomization is not there, and which one is.
 fn no_folder(spec: &Kustomization, folder: &str, files: &Files) -> Error {
+    // What a variable will be only the cluster knows.
+    if spec.path.contains("${") {
+        let message = format!("the folder `{}` has a variable without a value", spec.path);
+        return Error::new("source/unavailable", message)
+            .at(spec.path_span)
+            .help("give the variable a value with `--substitute NAME=VALUE`");
+    }
     let error = Error::new("ref/missing", format!("no such folder: `{}`", spec.path));
     let parent = path::parent(folder).unwrap_or_default();
     let beside = files.list(parent).unwrap_or_default();
@@ -383,22 +391,30 @@ fn substitute_all(
         }
     }
     variables.extend(post_build.substitute.iter().cloned());
-    if variables.is_empty() && post_build.strategy != SubstituteStrategy::Always {
-        return Ok(raw.objects.clone());
-    }
-    variables.check_names()?;
-    let substituted: Vec<Substituted> = raw
-        .objects
-        .par_iter()
-        .map(|object| {
-            substitute::substitute(object, &variables, options.strict && !options.keep_going)
-                .map_err(|e| e.object(ResId::of(object).to_object_ref()))
-        })
-        .collect::<Result<_>>()?;
     let absent = |optional: bool| {
         let mut absent = sourced.iter().filter(|s| s.variables.is_none());
         absent.any(|s| s.reference.optional == optional)
     };
+    // What is not here has variables where Flux works.
+    let has_more = options.keep_going && absent(false);
+    if variables.is_empty() && !has_more && post_build.strategy != SubstituteStrategy::Always {
+        return Ok(raw.objects.clone());
+    }
+    variables.check_names()?;
+    let missing = match (options.keep_going, options.strict) {
+        (true, true) => Missing::Kept,
+        (true, false) if has_more => Missing::Kept,
+        (false, true) => Missing::Refused,
+        (_, false) => Missing::Empty,
+    };
+    let substituted: Vec<Substituted> = raw
+        .objects
+        .par_iter()
+        .map(|object| {
+            substitute::substitute(object, &variables, missing)
+                .map_err(|e| e.object(ResId::of(object).to_object_ref()))
+        })
+        .collect::<Result<_>>()?;
     let value = if absent(false) {
         Value::Elsewhere
     } else if absent(true) {
@@ -428,10 +444,14 @@ enum Value {
     Nowhere,
 }
 
-/// A variable that is empty because nothing here gives it a value.
+/// How the finding about a variable ends whose value something gives that is
+/// not here.
+pub const NO_VALUE: &str = "has no value here";
+
+/// A variable that nothing here gives a value.
 fn unset(name: &str, span: Span, value: Value, options: &Options) -> Finding {
     let (severity, message) = if value == Value::Elsewhere {
-        (Severity::Info, format!("`{name}` has no value here"))
+        (Severity::Info, format!("`{name}` {NO_VALUE}"))
     } else if value == Value::PerhapsElsewhere {
         let message = format!("`{name}` has a value only where an optional object gives it one");
         (Severity::Warning, message)

@@ -236,11 +236,13 @@ impl<'a> Inputs<'a> {
             substitutes,
             custom_stage_kinds,
             capabilities,
+            charts,
             ..
         } = options;
         inputs.text(&format!(
             "{flux} {strict} {post_renders_hooks} {keep_going} {substitutes:?} {custom_stage_kinds:?} {capabilities:?}"
         ));
+        inputs.flag(charts.tell_unused);
         inputs
     }
 

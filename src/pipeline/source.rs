@@ -121,9 +121,9 @@ pub struct Sources {
     pub(super) charts: Arc<Charts>,
     /// Which of several versions of the repository this is.
     pub(super) version: usize,
-    /// The repository as its own source makes it, by the rules of that source:
-    /// made once for all clusters.
-    artifacts: Arc<Mutex<BTreeMap<Option<String>, Arc<Files>>>>,
+    /// The repository as its own source makes it, by the folder that it is made
+    /// of and the rules of that source: made once for all clusters.
+    artifacts: Arc<Mutex<BTreeMap<(String, Option<String>), Arc<Files>>>>,
 }
 
 impl Sources {
@@ -278,21 +278,21 @@ impl Sources {
             || (self.declared.contains_key(source) && self.knows_keys(source))
     }
 
-    /// Makes the repository the artifact that its own source makes of it: what
-    /// `.sourceignore` files, the source's `spec.ignore` or Flux's defaults
-    /// leave out is not there.
+    /// Makes the repository the artifact that its own source makes of a folder
+    /// of it: what `.sourceignore` files, the source's `spec.ignore` or Flux's
+    /// defaults leave out is not there.
     ///
     /// # Errors
     ///
     /// As [`Matcher::for_artifact`].
-    pub(super) fn leave_out_ignored(&mut self, objects: &[Node]) -> Result<()> {
+    pub(super) fn make_artifact(&mut self, folder: &str, objects: &[Node]) -> Result<()> {
         let own = objects
             .iter()
             .find(|object| self.own.as_ref().is_some_and(|own| own.is_of(object)));
         let rules = own
             .and_then(|object| object.at_path(&["spec", "ignore"]))
             .and_then(Node::text);
-        let key = rules.map(str::to_owned);
+        let key = (folder.to_owned(), rules.map(str::to_owned));
         let lock = || {
             self.artifacts
                 .lock()
@@ -302,10 +302,12 @@ impl Sources {
         let artifact = if let Some(artifact) = known {
             artifact
         } else {
-            let tree = self.repository.tree().clone();
+            let rooted = (!folder.is_empty()).then(|| self.repository.rooted(folder));
+            let files = rooted.as_ref().unwrap_or(&self.repository);
+            let tree = files.tree().clone();
             let matcher = Matcher::for_artifact(&*tree, rules)?;
             let tree = IgnoringTree::new(tree, matcher);
-            let artifact = Arc::new(self.repository.narrowed(Arc::new(tree)));
+            let artifact = Arc::new(files.narrowed(Arc::new(tree)));
             lock().entry(key).or_insert(artifact).clone()
         };
         self.repository = artifact;

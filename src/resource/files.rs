@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use foldhash::HashMap;
 
-use crate::artifact::{Digest, Entry, Kind, Reads, Recording, Tree};
+use crate::artifact::{Digest, Entry, Kind, Reads, Recording, RootedTree, Tree};
 use crate::artifact::{content_digest, digest_of_content, is_lfs_pointer};
 use crate::diag::{Error, FileId, Result, SourceMap, Span};
 use crate::yaml::{self, Document};
@@ -174,6 +174,25 @@ impl Files {
             sources: self.sources.clone(),
             read: Arc::new(Mutex::new(read)),
             replaced: self.replaced.clone(),
+            watch: None,
+        }
+    }
+
+    /// The files of a folder, by their paths in it; what has been read of them
+    /// is not read again.
+    #[must_use]
+    pub fn rooted(&self, folder: &str) -> Files {
+        let tree: Arc<dyn Tree> = Arc::new(RootedTree::new(self.tree.clone(), folder));
+        let known = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let within = known.iter().filter_map(|(path, file)| {
+            let path = path.strip_prefix(folder)?.strip_prefix('/')?;
+            Some((path.to_owned(), file.clone()))
+        });
+        Files {
+            tree,
+            sources: self.sources.clone(),
+            read: Arc::new(Mutex::new(within.collect())),
+            replaced: HashMap::default(),
             watch: None,
         }
     }

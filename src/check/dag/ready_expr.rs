@@ -9,9 +9,10 @@ pub(in crate::check) static RULE: Rule = Rule {
     id: "dag/ready-expr",
     severity: Severity::Error,
     title: "a readyExpr that does not compile",
-    why: "`readyExpr` says in CEL when a dependency is ready. One that does not compile stops the object for \
-          good: Flux does not try again until it is changed. It knows `self`, the object, and `dep`, \
-          the dependency.",
+    why: "`readyExpr` says in CEL when a dependency is ready. One that does not compile, or is no \
+          condition, stops the object for good: Flux does not try again until it is changed. It \
+          knows `self`, the object, and `dep`, the dependency. Fields of these are of any type, \
+          so that a field alone is no condition.",
     mend: "Mend the expression at the place that is shown.",
     bad: "\
 apiVersion: kustomize.toolkit.fluxcd.io/v1
@@ -94,14 +95,59 @@ fn check(view: &View<'_>, out: &mut Out<'_>) {
                     continue;
                 };
                 let text = expression.target().text().unwrap_or_default();
-                if let Err(e) = Program::compile(text, &["self", "dep"]) {
-                    out.push(
-                        out.about(applied, expression.span(), format!("no expression: {e}"))
-                            .path(format!("/spec/dependsOn/{i}/readyExpr"))
-                            .help("write CEL over `self` and `dep`, as in `dep.status.ready`"),
-                    );
+                // Compat: an empty one counts as none.
+                if text.is_empty() {
+                    continue;
                 }
+                let message = match Program::compile(text, &["self", "dep"]) {
+                    Err(e) => format!("no expression: {e}"),
+                    Ok(program) if program.is_boolean() == Some(false) => {
+                        "the expression is no condition: its value need not be true or false"
+                            .to_owned()
+                    }
+                    Ok(_) => continue,
+                };
+                out.push(
+                    out.about(applied, expression.span(), message)
+                        .path(format!("/spec/dependsOn/{i}/readyExpr"))
+                        .help(
+                            "write a condition in CEL over `self` and `dep`, as in \
+                             `dep.status.ready == true`",
+                        ),
+                );
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::check::example::testing::found;
+
+    #[test]
+    fn fields_alone_are_no_conditions() {
+        let count = |expression: &str| {
+            let bad = RULE.bad.replace("dep.status.ready ==", expression);
+            found(RULE.id, &bad).len()
+        };
+        for good in [
+            "has(dep.status)",
+            "dep.status.conditions.exists(c, c.type == 'Ready')",
+            "dep.metadata.name.startsWith('a')",
+            "self.a == dep.b ? true : dep.c in ['x']",
+            "''",
+        ] {
+            assert_eq!(count(good), 0, "{good}");
+        }
+        for bad in [
+            "dep.status.ready",
+            "dep.status['ready']",
+            "\"'true'\"",
+            "size(",
+            "obj.a == 1",
+        ] {
+            assert_eq!(count(bad), 1, "{bad}");
         }
     }
 }

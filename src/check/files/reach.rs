@@ -40,9 +40,7 @@ impl<'a> Reach<'a> {
                 let spec = unit.object.get("spec").map(Node::target);
                 let Some(spec) = spec else { continue };
                 let written = spec.get("path").and_then(Node::text).unwrap_or_default();
-                let Some(folder) = path::join("", written.trim_start_matches('/')) else {
-                    continue;
-                };
+                let folder = view.cluster.entry.artifact.within(written);
                 reach.folder(&folder);
                 // Components are named relative to the folder.
                 reach.names(&folder, spec);

@@ -1,7 +1,8 @@
 //! Sources and charts that are not pinned to one release.
 
+use crate::check::subst::is_open;
 use crate::check::{Applied, Check, Out, Rule, View};
-use crate::diag::{Severity, Span};
+use crate::diag::{Finding, Severity, Span};
 use crate::flux::api::{HELM, SOURCE};
 use crate::gostd::semver::Version;
 use crate::yaml::Node;
@@ -54,10 +55,10 @@ fn check(view: &View<'_>, out: &mut Out<'_>) {
         }
     }
     for applied in view.of_kind(HELM, "HelmRelease") {
-        chart(view, applied, &["spec", "chart", "spec"], out);
+        chart(applied, &["spec", "chart", "spec"], out);
     }
     for applied in view.of_kind(SOURCE, "HelmChart") {
-        chart(view, applied, &["spec"], out);
+        chart(applied, &["spec"], out);
     }
 }
 
@@ -153,7 +154,7 @@ fn oci(applied: &Applied<'_>, out: &mut Out<'_>) {
 
 /// Compat: the version counts for charts of a HelmRepository alone; none means
 /// `*`.
-fn chart(view: &View<'_>, applied: &Applied<'_>, at: &[&str], out: &mut Out<'_>) {
+fn chart(applied: &Applied<'_>, at: &[&str], out: &mut Out<'_>) {
     let below = |field: &'static str| -> Vec<&str> { at.iter().copied().chain([field]).collect() };
     let Some(spec) = applied.at(at) else { return };
     let kind = spec
@@ -163,7 +164,6 @@ fn chart(view: &View<'_>, applied: &Applied<'_>, at: &[&str], out: &mut Out<'_>)
     if kind != Some("HelmRepository") {
         return;
     }
-    let _ = view;
     let version = applied.text(&below("version")).unwrap_or_default().trim();
     if is_exact(version) {
         return;
@@ -184,13 +184,68 @@ fn chart(view: &View<'_>, applied: &Applied<'_>, at: &[&str], out: &mut Out<'_>)
     );
 }
 
-/// Whether a range holds one version only.
+/// What is to be said of a remote base besides that it is one: that its address
+/// means another thing tomorrow.
+pub(in crate::check) fn of_remote(told: &Finding) -> Option<Finding> {
+    if *told.rule != *"kustomize/remote" {
+        return None;
+    }
+    let (_, rest) = told.message.split_once('`')?;
+    let (address, _) = rest.split_once('`')?;
+    is_moving_address(address).then(|| Finding {
+        rule: RULE.id.into(),
+        severity: RULE.severity,
+        message: format!("what `{address}` names moves"),
+        help: Some("name a release or a commit: `?ref=v1.2.3`".to_owned()),
+        ..told.clone()
+    })
+}
+
+/// Whether the address of a remote base names a branch, or whatever is newest.
+fn is_moving_address(address: &str) -> bool {
+    let moves = |reference: &str| {
+        let is_release = reference.bytes().any(|b| b.is_ascii_digit());
+        is_moving_tag(reference) || !is_release
+    };
+    let (path, query) = address.split_once('?').unwrap_or((address, ""));
+    let named = query
+        .split('&')
+        .filter_map(|parameter| parameter.split_once('='));
+    if let Some((_, reference)) = named
+        .into_iter()
+        .find(|(k, _)| matches!(*k, "ref" | "version"))
+    {
+        return moves(reference);
+    }
+    if let Some((_, rest)) = path.split_once("raw.githubusercontent.com/") {
+        // OWNER/NAME/REFERENCE, or OWNER/NAME/refs/heads/REFERENCE.
+        let mut parts = rest.split('/').skip(2);
+        return match parts.next() {
+            Some("refs") => parts.next() == Some("heads"),
+            Some(reference) => moves(reference),
+            None => false,
+        };
+    }
+    if path.contains("/releases/latest/") {
+        return true;
+    }
+    let is_file = [".yaml", ".yml", ".json"]
+        .iter()
+        .any(|end| path.ends_with(end));
+    // A repository without a reference is at its default branch.
+    !is_file
+}
+
+/// Whether a range holds one version only, as far as is known here.
 fn is_exact(range: &str) -> bool {
+    if is_open(range) {
+        return true;
+    }
     let bare = range.trim().trim_start_matches('=').trim_start();
     Version::parse(bare).is_ok() && bare.bytes().filter(|b| *b == b'.').count() >= 2
 }
 
-/// Whether a tag names a channel rather than a release: it has no digit at all.
+/// Whether a tag names a channel rather than a release.
 fn is_moving_tag(tag: &str) -> bool {
     const CHANNELS: &[&str] = &[
         "latest",
@@ -252,6 +307,42 @@ mod tests {
             [format!(
                 "{place}:7:3 without a reference it follows the tag `latest`"
             )]
+        );
+    }
+
+    #[test]
+    fn addresses_of_remote_bases_name_a_release() {
+        for (address, moving) in [
+            ("https://github.com/a/b//deploy?ref=main", true),
+            ("https://github.com/a/b//deploy?ref=v1.2.3", false),
+            (
+                "https://github.com/a/b//deploy?timeout=90s&ref=5394cb7f",
+                false,
+            ),
+            ("github.com/a/b/deploy", true),
+            ("https://raw.githubusercontent.com/a/b/main/c.yaml", true),
+            (
+                "https://raw.githubusercontent.com/a/b/refs/heads/v1/c.yaml",
+                true,
+            ),
+            ("https://raw.githubusercontent.com/a/b/v1.2.3/c.yaml", false),
+            (
+                "https://github.com/a/b/releases/latest/download/c.yaml",
+                true,
+            ),
+            (
+                "https://github.com/a/b/releases/download/v1.2.3/c.yaml",
+                false,
+            ),
+        ] {
+            assert_eq!(is_moving_address(address), moving, "{address}");
+        }
+        let text = "-- clusters/prod/kustomization.yaml --\nresources:\n- \
+                    https://github.com/a/b//deploy?ref=main\n";
+        assert_eq!(
+            found("pin/floating", text),
+            ["warning clusters/prod/kustomization.yaml:2:3 what \
+                 `https://github.com/a/b//deploy?ref=main` names moves"]
         );
     }
 

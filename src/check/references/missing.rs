@@ -1,12 +1,14 @@
 //! References to objects that do not exist.
 
-use super::values;
+use super::{pods, values};
 use crate::artifact::path;
+use crate::check::subst::is_open;
 use crate::check::{Applied, Check, Out, Rule, View};
 use crate::diag::{Severity, nearest};
 use crate::flux::api::{EXTENSIONS, HELM, IMAGE, KUSTOMIZE, NOTIFICATION, SOURCE};
 use crate::pipeline::cluster::{SourceOrigin, UnitKind};
 use crate::resource::Gvk;
+use crate::schema::Scope;
 use crate::yaml::Node;
 
 pub(in crate::check) static RULE: Rule = Rule {
@@ -139,6 +141,7 @@ fn check(view: &View<'_>, out: &mut Out<'_>) {
         health_checks(view, applied, out);
     }
     values::check(view, out);
+    pods::check(view, out);
 }
 
 /// What could not be rendered may hold what is missing.
@@ -159,12 +162,13 @@ fn one(view: &View<'_>, applied: &Applied<'_>, field: &Reference, node: &Node, o
     };
     let namespace = text("namespace").filter(|n| !n.is_empty());
     let namespace = namespace.unwrap_or(applied.namespace);
-    if exists(view, group, kind, namespace, name) {
+    if is_open(name) || is_open(namespace) || exists(view, group, kind, namespace, name) {
         return;
     }
     let mut severity = severity(view);
     // What brings a repository into a cluster need not lie in it.
-    if is_own(view, kind, namespace, name) && users(view, kind, namespace, name) > 1 {
+    let is_own = is_own(view, kind, namespace, name) && users(view, kind, namespace, name) > 1;
+    if is_own || is_given(view, kind, namespace, name) {
         severity = Severity::Info;
     }
     let span = node.get("name").map_or(node.span(), Node::span);
@@ -231,6 +235,12 @@ fn is_own(view: &View<'_>, kind: &str, namespace: &str, name: &str) -> bool {
     })
 }
 
+/// Whether the user gives a source by hand, who must know that it exists.
+fn is_given(view: &View<'_>, kind: &str, namespace: &str, name: &str) -> bool {
+    let mut given = view.repository.sources.local.keys();
+    given.any(|s| *s.kind == *kind && *s.namespace == *namespace && *s.name == *name)
+}
+
 fn users(view: &View<'_>, kind: &str, namespace: &str, name: &str) -> usize {
     let used = view.cluster.units.iter().filter_map(|u| u.source.as_ref());
     used.filter(|used| {
@@ -267,7 +277,8 @@ fn depends_on(view: &View<'_>, applied: &Applied<'_>, group: &str, kind: &str, o
         let Some(name) = text("name") else { continue };
         let namespace = text("namespace").filter(|n| !n.is_empty());
         let namespace = namespace.unwrap_or(applied.namespace);
-        if view.find(group, kind, namespace, name).is_some() {
+        let is_known = view.find(group, kind, namespace, name).is_some();
+        if is_known || is_open(name) || is_open(namespace) {
             continue;
         }
         let (other_group, other) = if kind == "Kustomization" {
@@ -364,10 +375,6 @@ fn health_checks(view: &View<'_>, applied: &Applied<'_>, out: &mut Out<'_>) {
     {
         return;
     }
-    let charts = || {
-        let mut units = view.cluster.units.iter();
-        units.all(|unit| unit.kind != UnitKind::HelmRelease || unit.outcome.is_ok())
-    };
     for (i, check) in checks.items().iter().enumerate() {
         let check = check.target();
         let text = |key| check.get(key).and_then(|n| n.target().text());
@@ -379,8 +386,15 @@ fn health_checks(view: &View<'_>, applied: &Applied<'_>, out: &mut Out<'_>) {
         let named = name.target().text().unwrap_or_default();
         let by_flux = [KUSTOMIZE, HELM, SOURCE].contains(&&*gvk.group);
         // Operators make objects of any kind; those of Flux and plain workloads
-        // stand in repositories.
-        let is_sure = by_flux || (&*gvk.group == "apps" && charts());
+        // stand in repositories, or come out of charts for their namespace.
+        let is_plain = match &*gvk.group {
+            "apps" | "batch" | "extensions" => true,
+            "" => kind == "Service" || kind == "Namespace",
+            _ => false,
+        };
+        let scope = view.schemas.scope(&gvk.api_version(), kind);
+        let is_nowhere = namespace.is_empty() && scope == Some(Scope::Namespaced);
+        let is_sure = by_flux || is_nowhere || (is_plain && !may_come_from_chart(view, namespace));
         if !is_sure || view.find(&gvk.group, kind, namespace, named).is_some() {
             continue;
         }
@@ -395,6 +409,17 @@ fn health_checks(view: &View<'_>, applied: &Applied<'_>, out: &mut Out<'_>) {
             .help(hint(view, &gvk.group, kind, namespace, named)),
         );
     }
+}
+
+/// Whether a chart that is not at hand is for a namespace.
+pub(super) fn may_come_from_chart(view: &View<'_>, namespace: &str) -> bool {
+    let mut units = view.cluster.units.iter();
+    units.any(|unit| {
+        let target = unit.object.at_path(&["spec", "targetNamespace"]);
+        let target = target.and_then(Node::text).unwrap_or(&unit.id.namespace);
+        let is_for = namespace.is_empty() || target == namespace;
+        unit.kind == UnitKind::HelmRelease && unit.outcome.is_err() && is_for
+    })
 }
 
 #[cfg(test)]
@@ -484,6 +509,21 @@ spec:
                 "did you mean `charts`?".into()
             )]
         );
+        // A chart that is not at hand may bring what its namespace is said to hold.
+        let workload = |namespace: &str| {
+            let check = "apiVersion: source.toolkit.fluxcd.io/v1\n    kind: \
+                         HelmRepository\n    name: chart\n    namespace: web";
+            let other = format!(
+                "apiVersion: apps/v1\n    kind: Deployment\n    name: web\n    namespace: {namespace}"
+            );
+            let release = format!(
+                "---\n{RELEASE}  chart:\n    spec:\n      chart: web\n      version: 1.0.0\n      \
+                 sourceRef: {{kind: HelmRepository, name: charts}}\n"
+            );
+            let text = repository("chart", "").replace(check, &other) + &release;
+            missing(&text).len()
+        };
+        assert_eq!((workload("web"), workload("other")), (0, 1));
     }
 
     #[test]

@@ -2,4 +2,5 @@
 
 pub(super) mod missing;
 pub(super) mod patches;
+mod pods;
 mod values;

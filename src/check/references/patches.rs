@@ -1,6 +1,6 @@
-//! Patches that hit nothing, and which of them are meant so.
+//! Patches and replacements that hit nothing, and which of them are meant so.
 //!
-//! In: findings of rendering, one for each build in which a patch's target
+//! In: findings of rendering, one for each build in which the target of one
 //! meant no object. Out: those that are worth telling: a patch that is handed
 //! to many Kustomizations, or stands in a component that many include, is meant
 //! for those that have its target, and wrong only where none has it. And what
@@ -14,7 +14,7 @@ use crate::check::{Repository, View};
 use crate::diag::{Finding, Location};
 use crate::flux::api;
 use crate::flux::generate::FILE_NAMES;
-use crate::kustomize::NOTHING_SELECTED;
+use crate::kustomize::{NOTHING_REPLACED, NOTHING_SELECTED};
 use crate::yaml::Node;
 
 /// A patch in a cluster.
@@ -56,7 +56,9 @@ pub(in crate::check) fn drop_shared(
 }
 
 fn key_of(finding: &Finding) -> Option<Key> {
-    let meant = &*finding.rule == "ref/missing" && finding.message.starts_with(NOTHING_SELECTED);
+    let begins = |text| finding.message.starts_with(text);
+    let meant =
+        &*finding.rule == "ref/missing" && (begins(NOTHING_SELECTED) || begins(NOTHING_REPLACED));
     let location = finding.location.clone().filter(|_| meant)?;
     Some((finding.cluster.clone(), location))
 }
@@ -106,7 +108,7 @@ fn includes(repository: &Repository, view: &View<'_>) -> BTreeMap<String, usize>
     for unit in units.filter(|unit| api::is_kustomization(&unit.id.gvk)) {
         let written = unit.object.at_path(&["spec", "path"]);
         let written = written.and_then(Node::text).unwrap_or_default();
-        let folder = path::join("", written.trim_start_matches('/')).unwrap_or_default();
+        let folder = view.cluster.entry.artifact.within(written);
         count(&folder, unit.object.at_path(&["spec", "components"]));
     }
     includes

@@ -1,5 +1,6 @@
 //! ConfigMaps and Secrets that values are read from.
 
+use crate::check::subst::is_open;
 use crate::check::{Applied, Out, View};
 use crate::diag::{Severity, nearest};
 use crate::flux::api::HELM;
@@ -29,6 +30,9 @@ fn one(view: &View<'_>, applied: &Applied<'_>, i: usize, reference: &Node, out: 
         return;
     };
     let namespace = applied.namespace;
+    if is_open(name) || is_open(namespace) {
+        return;
+    }
     let span = |key| node(key).map_or(reference.span(), Node::span);
     let Some(object) = view.find("", kind, namespace, name) else {
         // Secrets are kept out of repositories; ConfigMaps seldom are.
@@ -44,9 +48,13 @@ fn one(view: &View<'_>, applied: &Applied<'_>, i: usize, reference: &Node, out: 
             )
             .severity(severity)
             .path(format!("/spec/valuesFrom/{i}/name"))
-            .help(format!(
-                "add the {kind}, correct the name, or say `optional: true`"
-            )),
+            .help(match hashed(view, kind, namespace, name) {
+                Some(other) => format!(
+                    "it is generated as `{other}`: say `disableNameSuffixHash: true`, or let a \
+                     `nameReference` for HelmReleases follow the name"
+                ),
+                None => format!("add the {kind}, correct the name, or say `optional: true`"),
+            }),
         );
         return;
     };
@@ -80,4 +88,15 @@ fn one(view: &View<'_>, applied: &Applied<'_>, i: usize, reference: &Node, out: 
         .path(format!("/spec/valuesFrom/{i}/{place}"))
         .help(help),
     );
+}
+
+/// The object that a generator makes of this name, with the hash at its end.
+fn hashed<'v>(view: &'v View<'_>, kind: &'v str, namespace: &str, name: &str) -> Option<&'v str> {
+    let mut found = view.of_kind("", kind);
+    let found = found.find(|applied| {
+        let rest = applied.name().strip_prefix(name);
+        let hash = rest.and_then(|rest| rest.strip_prefix('-'));
+        applied.namespace == namespace && hash.is_some_and(|hash| hash.len() == 10)
+    });
+    found.map(|applied| applied.name())
 }

@@ -81,12 +81,24 @@ fn one(applied: &Applied<'_>, field: &str, out: &mut Out<'_>) {
             ),
         );
     }
+    let by_app = applied.text(&["spec", "provider"]) == Some("github");
+    if by_app && applied.at(&["spec", "secretRef", "name"]).is_none() {
+        out.push(
+            out.about(
+                applied,
+                applied.at(&["spec", "provider"]).unwrap_or(address).span(),
+                "the provider `github` needs a `secretRef`",
+            )
+            .path("/spec/provider")
+            .help("name a Secret with the id and the key of a GitHub App; `flux create secret githubapp` makes one"),
+        );
+    }
     if let Some(user) = credentials(text) {
         out.push(
             out.about(
                 applied,
                 address.span(),
-                format!("the address holds credentials of `{user}`"),
+                format!("the address holds credentials: `{user}`"),
             )
             .path(path.clone())
             .help("take them out, revoke them, and put new ones in the Secret of `secretRef`"),
@@ -124,9 +136,32 @@ fn one(applied: &Applied<'_>, field: &str, out: &mut Out<'_>) {
     }
 }
 
-/// The user of an address that holds a password or a token as well.
+/// Parameters of addresses that hold tokens.
+const PARAMETERS: &[&str] = &[
+    "access_token",
+    "apikey",
+    "api_key",
+    "auth",
+    "job_token",
+    "password",
+    "private_token",
+    "sig",
+    "token",
+    "x-amz-signature",
+];
+
+/// Who an address names together with a password or a token: a user, or the
+/// parameter that holds it.
 fn credentials(address: &str) -> Option<String> {
     let (scheme, rest) = address.split_once("://")?;
+    let query = rest.split_once('?').map_or("", |(_, query)| query);
+    let mut parameters = query.split(['&', '#']).filter_map(|p| p.split_once('='));
+    let secret = parameters.find(|(name, value)| {
+        !value.is_empty() && PARAMETERS.contains(&name.to_ascii_lowercase().as_str())
+    });
+    if let Some((name, _)) = secret {
+        return Some(name.to_owned());
+    }
     let authority = rest.split(['/', '?', '#']).next()?;
     let (user, _) = authority.rsplit_once('@')?;
     match user.split_once(':') {
@@ -159,6 +194,11 @@ mod tests {
             ),
             ("https://org@dev.example.com/x", None),
             ("ssh://git@example.com/x", None),
+            (
+                "https://example.com/a?private_token=abc",
+                Some("private_token"),
+            ),
+            ("https://example.com/a?ref=main&token=", None),
             ("https://example.com/a@b:c", None),
             ("oci://example.com/x", None),
         ] {

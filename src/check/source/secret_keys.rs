@@ -2,7 +2,7 @@
 
 use crate::check::{Applied, Check, Out, Rule, View};
 use crate::diag::Severity;
-use crate::flux::api::SOURCE;
+use crate::flux::api::{IMAGE, SOURCE};
 
 pub(in crate::check) static RULE: Rule = Rule {
     id: "source/secret-keys",
@@ -68,16 +68,30 @@ sops:
     check: Check::Cluster(check),
 };
 
+/// The kinds that fetch.
+const KINDS: &[(&str, &str)] = &[
+    (SOURCE, "GitRepository"),
+    (SOURCE, "HelmRepository"),
+    (SOURCE, "OCIRepository"),
+    (SOURCE, "Bucket"),
+    (IMAGE, "ImageRepository"),
+];
+
+/// The fields that name Secrets.
+const FIELDS: [&str; 3] = ["secretRef", "certSecretRef", "proxySecretRef"];
+
 fn check(view: &View<'_>, out: &mut Out<'_>) {
-    for kind in ["GitRepository", "HelmRepository", "Bucket"] {
-        for applied in view.of_kind(SOURCE, kind) {
-            one(view, applied, kind, out);
+    for (group, kind) in KINDS {
+        for applied in view.of_kind(group, kind) {
+            for field in FIELDS {
+                one(view, applied, field, out);
+            }
         }
     }
 }
 
-fn one(view: &View<'_>, applied: &Applied<'_>, kind: &str, out: &mut Out<'_>) {
-    let Some(name) = applied.at(&["spec", "secretRef", "name"]) else {
+fn one(view: &View<'_>, applied: &Applied<'_>, field: &str, out: &mut Out<'_>) {
+    let Some(name) = applied.at(&["spec", field, "name"]) else {
         return;
     };
     let text = name.text().unwrap_or_default();
@@ -92,10 +106,47 @@ fn one(view: &View<'_>, applied: &Applied<'_>, kind: &str, out: &mut Out<'_>) {
         .filter_map(|entry| entry.key.text())
         .collect();
     let has = |wanted: &[&str]| wanted.iter().all(|key| keys.contains(key));
+    let wanted: &[&[&str]] = match field {
+        "secretRef" => credentials(applied),
+        "certSecretRef" => CERTIFICATES,
+        _ => &[&["address"]],
+    };
+    if wanted.is_empty() || wanted.iter().any(|set| has(set)) {
+        return;
+    }
+    let sets: Vec<String> = wanted
+        .iter()
+        .take(2)
+        .map(|set| format!("`{}`", set.join("` and `")))
+        .collect();
+    out.push(
+        out.about(
+            applied,
+            name.span(),
+            format!(
+                "the Secret `{}/{text}` has no keys that this source reads",
+                applied.namespace
+            ),
+        )
+        .path(format!("/spec/{field}/name"))
+        .help(format!("it needs {}", sets.join(", or "))),
+    );
+}
+
+/// What certificates are read from; the names that are out of date still count.
+const CERTIFICATES: &[&[&str]] = &[
+    &["ca.crt"],
+    &["tls.crt", "tls.key"],
+    &["caFile"],
+    &["certFile", "keyFile"],
+];
+
+/// What a source reads from the Secret of `secretRef`: one of these sets of keys
+/// is enough. None for what is not known.
+fn credentials(applied: &Applied<'_>) -> &'static [&'static [&'static str]] {
     let url = applied.text(&["spec", "url"]).unwrap_or_default();
     let provider = applied.text(&["spec", "provider"]).unwrap_or("generic");
-    // One of these sets of keys is enough.
-    let wanted: &[&[&str]] = match kind {
+    match &*applied.gvk().kind {
         "GitRepository" if url.starts_with("ssh://") => &[&["identity", "known_hosts"]],
         "GitRepository" if provider == "github" => &[&["githubAppID", "githubAppPrivateKey"]],
         "GitRepository" => &[
@@ -115,27 +166,56 @@ fn one(view: &View<'_>, applied: &Applied<'_>, kind: &str, out: &mut Out<'_>) {
             &["tls.crt", "tls.key"],
             &["certFile", "keyFile"],
         ],
-        _ if provider == "generic" || provider == "aws" => &[&["accesskey", "secretkey"]],
-        _ => return,
-    };
-    if wanted.iter().any(|set| has(set)) {
-        return;
+        "OCIRepository" | "ImageRepository" => &[&[".dockerconfigjson"]],
+        "Bucket" if provider == "generic" || provider == "aws" => &[&["accesskey", "secretkey"]],
+        "Bucket" if provider == "gcp" => &[&["serviceaccount"]],
+        _ => &[],
     }
-    let sets: Vec<String> = wanted
-        .iter()
-        .take(2)
-        .map(|set| format!("`{}`", set.join("` and `")))
-        .collect();
-    out.push(
-        out.about(
-            applied,
-            name.span(),
-            format!(
-                "the Secret `{}/{text}` has no keys that this source reads",
-                applied.namespace
-            ),
-        )
-        .path("/spec/secretRef/name")
-        .help(format!("it needs {}", sets.join(", or "))),
-    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::check::example::testing::found;
+
+    /// Whether a source is content with a Secret of these keys.
+    fn fits(kind: &str, spec: &str, keys: &[&str]) -> bool {
+        let value = "ENC[AES256_GCM,data:eA==,iv:eA==,tag:eA==,type:str]";
+        let keys: String = keys
+            .iter()
+            .map(|key| format!("  {key}: {value}\n"))
+            .collect();
+        let group = if kind == "ImageRepository" {
+            "image"
+        } else {
+            "source"
+        };
+        let text = format!(
+            "apiVersion: {group}.toolkit.fluxcd.io/v1\nkind: {kind}\nmetadata:\n  name: a\n  \
+             namespace: b\nspec:\n  interval: 1h\n{spec}---\napiVersion: v1\nkind: \
+             Secret\nmetadata:\n  name: s\n  namespace: b\nstringData:\n{keys}sops:\n  mac: \
+             {value}\n  version: 3.9.0\n"
+        );
+        found(RULE.id, &text).is_empty()
+    }
+
+    #[test]
+    fn each_kind_reads_keys_of_its_own() {
+        let oci = "  url: oci://registry.example.com/a\n  secretRef: {name: s}\n";
+        assert!(fits("OCIRepository", oci, &[".dockerconfigjson"]));
+        assert!(!fits("OCIRepository", oci, &["username", "password"]));
+        assert!(fits("HelmRepository", oci, &["username", "password"]));
+        let image = "  image: registry.example.com/a\n  secretRef: {name: s}\n";
+        assert!(!fits("ImageRepository", image, &["username", "password"]));
+        let proxy = "  url: https://git.example.com/a\n  proxySecretRef: {name: s}\n";
+        assert!(fits("GitRepository", proxy, &["address", "username"]));
+        assert!(!fits("GitRepository", proxy, &["username"]));
+        let certificates = "  url: https://charts.example.com\n  certSecretRef: {name: s}\n";
+        assert!(fits("HelmRepository", certificates, &["ca.crt"]));
+        assert!(!fits("HelmRepository", certificates, &["ca.pem"]));
+        let google = "  bucketName: a\n  endpoint: storage.googleapis.com\n  provider: gcp\n  \
+                      secretRef: {name: s}\n";
+        assert!(fits("Bucket", google, &["serviceaccount"]));
+        assert!(!fits("Bucket", google, &["accesskey", "secretkey"]));
+    }
 }

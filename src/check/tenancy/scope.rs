@@ -1,6 +1,7 @@
 //! Where a tenant's objects go, and where they come from.
 
 use super::{Tenant, references};
+use crate::check::subst::is_open;
 use crate::check::{Check, Out, Rule, View};
 use crate::diag::Severity;
 use crate::pipeline::cluster::UnitKind;
@@ -128,7 +129,9 @@ fn objects(view: &View<'_>, tenant: &Tenant<'_, '_>, out: &mut Out<'_>) {
         let gvk = applied.gvk();
         let scope = view.schemas.scope(&gvk.api_version(), &gvk.kind);
         let message = if scope == Some(Scope::Cluster) {
-            if applied.is("", "Namespace") && namespaces.hold(applied.name()) {
+            if applied.is("", "Namespace")
+                && (namespaces.hold(applied.name()) || is_open(applied.name()))
+            {
                 continue;
             }
             format!(
@@ -140,7 +143,10 @@ fn objects(view: &View<'_>, tenant: &Tenant<'_, '_>, out: &mut Out<'_>) {
                 continue;
             }
             format!("an object of the tenant `{}` has no namespace", tenant.name)
-        } else if namespaces.are_unknown() || namespaces.hold(applied.namespace) {
+        } else if namespaces.are_unknown()
+            || namespaces.hold(applied.namespace)
+            || is_open(applied.namespace)
+        {
             continue;
         } else {
             format!(

@@ -2,4 +2,5 @@
 
 pub(super) mod identity;
 pub(super) mod mode;
+pub(super) mod policy;
 pub(super) mod proof;

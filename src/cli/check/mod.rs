@@ -196,7 +196,7 @@ impl Args {
         for entry in &opened.entries {
             match self
                 .repository
-                .render(&opened, entry, Extent::WHOLE, &mut told)
+                .render(&opened, entry, Extent::CHECKED, &mut told)
             {
                 Ok(cluster) => rendered.push(cluster),
                 // The other clusters can be looked at all the same.

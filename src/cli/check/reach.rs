@@ -61,7 +61,7 @@ impl Reach {
         for entry in &old.entries {
             // What was wrong there is not asked for.
             let mut told = Findings::new();
-            if let Ok((_, cluster)) = args.render(&old, entry, Extent::WHOLE, &mut told) {
+            if let Ok((_, cluster)) = args.render(&old, entry, Extent::CHECKED, &mut told) {
                 before.extend(rendered(&cluster));
             }
         }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::Transform;
 use super::labels::resource_ref;
 use super::structured;
-use crate::diag::{Error, Result, Span};
+use crate::diag::{Error, Finding, Result, Severity, SourceMap, Span};
 use crate::kustomize::build::Context;
 use crate::kustomize::documents;
 use crate::kustomize::fields::{self, Kind};
@@ -32,7 +32,11 @@ use crate::yaml::resolve::Version;
 /// Copies values.
 pub(in crate::kustomize) struct Replacements {
     replacements: Vec<Replacement>,
+    sources: Arc<SourceMap>,
 }
+
+/// How the finding about a replacement begins of which a target means no object.
+pub const NOTHING_REPLACED: &str = "the replacement's target matches nothing";
 
 impl Replacements {
     /// Takes replacements as they are written out, or loads their files.
@@ -70,12 +74,19 @@ impl Replacements {
                     .help("write one, or a list of them"));
             }
         }
-        Ok(Replacements { replacements })
+        Ok(Replacements {
+            replacements,
+            sources: loader.files().sources().clone(),
+        })
     }
 }
 
 fn error(message: impl Into<String>, span: Span) -> Error {
     Error::new("kustomize/replacement", message).at(span)
+}
+
+fn missing(message: impl Into<String>, span: Span) -> Error {
+    Error::new("ref/missing", message).at(span)
 }
 
 impl Transform for Replacements {
@@ -92,7 +103,16 @@ impl Transform for Replacements {
             };
             let mut value = Value::of(replacement, map, context)?;
             for target in targets {
-                apply(map, &mut value, target, context)?;
+                let is_met = apply(map, &mut value, target, context)?;
+                if let Some(select) = target.select.as_ref().filter(|_| !is_met) {
+                    let message = format!("{NOTHING_REPLACED}: {select}");
+                    let finding = Finding::new("ref/missing", Severity::Info, message);
+                    context.findings.push(
+                        finding
+                            .at(select.span, &self.sources)
+                            .help("correct the target, or take it out"),
+                    );
+                }
             }
         }
         map.drop_empties();
@@ -135,7 +155,7 @@ impl Value {
         let found = fields::lookup(resource.node(), &parts)
             .map_err(|e| in_object(e, resource).at(field_path.span))?;
         let Some(value) = found.filter(|value| !value.is_null_or_empty()) else {
-            return Err(error(
+            return Err(missing(
                 format!("the source has no field `{field_path}`"),
                 field_path.span,
             )
@@ -197,11 +217,10 @@ fn find_source<'m>(
         )
         .at(source.span)
         .help("add the namespace, or the kind")),
-        (None, _) => Err(Error::new(
-            "ref/missing",
+        (None, _) => Err(missing(
             format!("no object is the source: {wanted}"),
+            source.span,
         )
-        .at(source.span)
         .help("correct kind, name and namespace; the names are those of before this kustomization or after")),
     }
 }
@@ -251,13 +270,13 @@ fn refined(value: &Node, options: &FieldOptions, path: &Text) -> Result<Node> {
     Ok(value)
 }
 
-/// Copies a value to the objects that a target means.
+/// Copies a value to the objects that a target means; whether there are any.
 fn apply(
     map: &mut ResMap,
     value: &mut Value,
     target: &Target,
     context: &mut Context<'_>,
-) -> Result<()> {
+) -> Result<bool> {
     let Some(select) = &target.select else {
         return Err(error(
             "the target does not say which objects it means",
@@ -277,6 +296,7 @@ fn apply(
     } else {
         &target.field_paths
     };
+    let mut is_met = false;
     for (position, resource) in map.iter_mut().enumerate() {
         if !resmap::matches_labels(resource, select)? {
             continue;
@@ -300,7 +320,9 @@ fn apply(
         is_rejected |= target.reject.iter().zip(&rejects).any(|(reject, matcher)| {
             !reject.is_without_id() && ids.iter().any(|id| selects(matcher, id))
         });
-        if is_rejected || !ids.iter().any(|id| selects(&matcher, id)) {
+        let is_selected = ids.iter().any(|id| selects(&matcher, id));
+        is_met |= is_selected;
+        if is_rejected || !is_selected {
             continue;
         }
         for path in paths {
@@ -310,7 +332,7 @@ fn apply(
             value.refresh(position, resource.node());
         }
     }
-    Ok(())
+    Ok(is_met)
 }
 
 /// Copies a value to a field.

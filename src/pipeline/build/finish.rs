@@ -136,9 +136,12 @@ impl Graph<'_> {
         let sources = &self.options.source_map;
         let id = ResId::of(object).to_object_ref();
         let dropped = dropped.unwrap_or_default();
-        for finding in api::check_fields(object, dropped, self.options.flux, sources) {
-            findings.push(finding);
-        }
+        findings.extend(api::check_fields(
+            object,
+            dropped,
+            self.options.flux,
+            sources,
+        ));
         if let Some(old) = api::check_version(object, self.options.flux, sources) {
             findings.push(old);
         }

@@ -30,7 +30,7 @@ use super::render::{self, Options, Raw, Rendered};
 use super::variables::{Providers, Sourced};
 use super::{Entry, Sources};
 use crate::artifact::path;
-use crate::diag::{Error, Findings, Result};
+use crate::diag::{Error, Finding, Findings, Result, Severity, Span};
 use crate::flux::api::{self, HelmRelease, Kustomization, SourceRef};
 use crate::lock::ChartRequest;
 use crate::resource::ResId;
@@ -150,9 +150,13 @@ fn cluster(
     let mut sources = sources.clone();
     sources.verdicts = Arc::default();
     if sources.own.is_none() {
-        sources.own = entry.source.clone().or_else(|| own_source(&seen, &sources));
+        let own = || own_source(&seen, &sources, &entry.artifact.folder);
+        sources.own = entry.source.clone().or_else(own);
     }
-    sources.leave_out_ignored(&seen)?;
+    sources.make_artifact(&entry.artifact.folder, &seen)?;
+    if let Some(span) = entry.artifact.inferred {
+        findings.push(artifact_folder(&entry.artifact.folder, span, options));
+    }
     for object in &seen {
         sources.declare(object);
     }
@@ -225,8 +229,9 @@ impl Graph<'_> {
     fn covers_entry(&self, task: &Task) -> bool {
         let Ok(spec) = &task.spec else { return false };
         self.sources.is_own(&spec.source)
-            && render::folder_of(spec)
-                .is_some_and(|folder| path::is_within(&self.entry.folder, &folder))
+            && render::folder_of(spec).is_some_and(|folder| {
+                path::is_within(&self.entry.folder, &self.entry.artifact.within(&folder))
+            })
     }
 
     /// Runs kustomize for what was not built yet.
@@ -454,9 +459,26 @@ fn same_spec(a: &Node, b: &Node) -> bool {
     value(a, "spec") == value(b, "spec") && value(a, "apiVersion") == value(b, "apiVersion")
 }
 
+/// Tells which folder was taken for the root of the artifact.
+fn artifact_folder(folder: &str, span: Span, options: &Options) -> Finding {
+    Finding::new(
+        "source/artifact-folder",
+        Severity::Info,
+        format!(
+            "paths are taken to be those in an artifact of `{folder}`: they lead nowhere from the \
+             root of the repository"
+        ),
+    )
+    .at(span, &options.source_map)
+    .help(format!(
+        "say so with `artifact: {folder}` for this folder under `entries` in .fluxwright.yaml, or \
+         correct the paths"
+    ))
+}
+
 /// The source that the repository itself most probably is: the one that most
 /// Kustomizations with a path that exists here refer to.
-fn own_source(objects: &[Node], sources: &Sources) -> Option<SourceRef> {
+fn own_source(objects: &[Node], sources: &Sources, artifact: &str) -> Option<SourceRef> {
     let mut counts: BTreeMap<SourceRef, usize> = BTreeMap::new();
     for object in objects {
         if key_of(object).is_none() {
@@ -465,8 +487,9 @@ fn own_source(objects: &[Node], sources: &Sources) -> Option<SourceRef> {
         let Ok(spec) = Kustomization::read(object, crate::flux::FluxVersion::NEWEST) else {
             continue;
         };
-        let there = render::folder_of(&spec)
-            .is_some_and(|folder| matches!(sources.repository.kind(&folder), Ok(Some(_))));
+        let folder = render::folder_of(&spec).and_then(|folder| path::join(artifact, &folder));
+        let there =
+            folder.is_some_and(|folder| matches!(sources.repository.kind(&folder), Ok(Some(_))));
         // What generators make is never the repository itself.
         let is_source = !composed::is_artifact(&spec.source);
         if there && is_source && !sources.local.contains_key(&spec.source) {

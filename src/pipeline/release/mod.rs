@@ -22,11 +22,11 @@ use super::render::Options;
 use super::reuse::Inputs;
 use super::{Sources, cluster};
 use crate::artifact::Digest;
-use crate::diag::{Findings, Result, Span};
+use crate::diag::{Finding, Findings, Result, Severity, SourceMap, Span};
 use crate::flux::api::{
     ChartOrigin, ChartSpec, HelmRelease, Image, Patch, PostRenderStrategy, PostRenderer, SourceRef,
 };
-use crate::helm::{self, ReleaseOptions, order};
+use crate::helm::{self, Chart, ReleaseOptions, UserValues, order};
 use crate::kustomize::{Step, post_render};
 use crate::lock::ChartRequest;
 use crate::resource::ResId;
@@ -258,8 +258,9 @@ struct Made {
 fn make(release: &HelmRelease, context: &Context<'_>, asked: &Arc<AtomicBool>) -> Result<Made> {
     let sources = &context.options.source_map;
     let mut findings = Findings::new();
-    let chart = context.charts.find(&release.chart, context)?.chart;
+    // Values that are none are told where the chart is not at hand, too.
     let values = values::compose(release, context, &mut findings)?;
+    let chart = context.charts.find(&release.chart, context)?.chart;
     let mut options = context.options.charts.clone();
     options.skip_schema_validation |= release.disables_schema;
     options.schemas = context.sources.schemas();
@@ -279,6 +280,9 @@ fn make(release: &HelmRelease, context: &Context<'_>, asked: &Arc<AtomicBool>) -
         sources,
     )?;
     findings.extend(rendered.findings);
+    if options.tell_unused && !context.has_shadows {
+        findings.extend(unused(&chart, &values, release, sources)?);
+    }
 
     let mut objects = Vec::new();
     for manifest in rendered.manifests {
@@ -331,6 +335,44 @@ fn make(release: &HelmRelease, context: &Context<'_>, asked: &Arc<AtomicBool>) -
         objects: all,
         findings,
     })
+}
+
+/// Tells the values that no template of a chart reads.
+fn unused(
+    chart: &Arc<Chart>,
+    values: &UserValues,
+    release: &HelmRelease,
+    sources: &SourceMap,
+) -> Result<Findings> {
+    let inline = release.values.as_ref();
+    let found = helm::unused(chart, values, sources)?.into_iter();
+    let findings = found.map(|unused| {
+        let message = format!(
+            "no template of the chart `{}` reads the value `{}`",
+            chart.metadata().name,
+            unused.path.join(".")
+        );
+        let finding = Finding::new("helm/unused-values", Severity::Info, message);
+        let finding = finding.at(unused.span, sources).help(match unused.near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "see which values the chart has, and take it out or move it".to_owned(),
+        });
+        // Where it stands in the object itself.
+        let path: Vec<&str> = unused.path.iter().map(|key| &**key).collect();
+        let is_inline = inline.is_some_and(|node| node.at_path(&path).is_some());
+        if is_inline {
+            let path = path
+                .iter()
+                .map(|key| key.replace('~', "~0").replace('/', "~1"));
+            finding.path(format!(
+                "/spec/values/{}",
+                path.collect::<Vec<_>>().join("/")
+            ))
+        } else {
+            finding
+        }
+    });
+    Ok(findings.collect())
 }
 
 /// Takes out `metadata.annotations` that holds nothing.

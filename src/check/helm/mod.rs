@@ -1,0 +1,3 @@
+//! Releases of charts.
+
+pub(super) mod unused_values;
