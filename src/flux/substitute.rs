@@ -470,7 +470,7 @@ mod tests {
         let kept = substitute(&object, &variables(&[("L", "l")]), Missing::Kept).unwrap();
         let mut out = String::new();
         emit::sorted(&kept.object, &mut out).unwrap();
-        assert_eq!(out, "${K}: L\nkind: A\nn: ${X}\nname: a-${X}-z\n");
+        assert_eq!(out, "${K}: L\nkind: A\n\"n\": ${X}\nname: a-${X}-z\n");
         let names: Vec<&str> = kept.unset.iter().map(|(name, _)| &**name).collect();
         assert_eq!(names, ["K", "X", "X"]);
         // Empty, the first one leaves no key.

@@ -209,7 +209,7 @@ mod tests {
         assert_eq!(
             found(RULE.id, &inline),
             [
-                "info clusters/prod/example.yaml:19:7 no template of the chart `c` reads the value \
+                "info clusters/prod/example.yaml:20:7 no template of the chart `c` reads the value \
                  `b.d/e`"
             ]
         );

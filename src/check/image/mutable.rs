@@ -233,7 +233,7 @@ mod tests {
             places(release),
             [
                 "warning clusters/prod/example.yaml:15:12 the tag `latest` moves",
-                "warning clusters/prod/example.yaml:19:33 the tag `latest` moves"
+                "warning clusters/prod/example.yaml:19:34 the tag `latest` moves"
             ]
         );
     }

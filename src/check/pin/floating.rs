@@ -190,8 +190,8 @@ pub(in crate::check) fn of_remote(told: &Finding) -> Option<Finding> {
     if *told.rule != *"kustomize/remote" {
         return None;
     }
-    let (_, rest) = told.message.split_once('`')?;
-    let (address, _) = rest.split_once('`')?;
+    let (before, _) = told.message.split_once("` is a remote resource")?;
+    let address = before.rsplit('`').next()?;
     is_moving_address(address).then(|| Finding {
         rule: RULE.id.into(),
         severity: RULE.severity,

@@ -212,14 +212,14 @@ mod tests {
         assert_eq!(
             variable("setting", "a", ""),
             [
-                "warning clusters/prod/example.yaml:21:17 there is no ConfigMap `web/setting`, and the \
+                "warning clusters/prod/example.yaml:22:17 there is no ConfigMap `web/setting`, and the \
                  pods wait for it"
             ]
         );
         assert_eq!(
             variable("settings", "b", ""),
             [
-                "warning clusters/prod/example.yaml:22:16 the ConfigMap `web/settings` has no key `b`"
+                "warning clusters/prod/example.yaml:23:16 the ConfigMap `web/settings` has no key `b`"
             ]
         );
         assert_eq!(variable("x", "b", "          optional: true\n"), [""; 0]);
