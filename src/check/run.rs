@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use super::settings::Settings;
 use super::{Check, Out, RULES, Repository, Rule, View, helm, pin, references};
 use crate::diag::{Finding, Findings, Severity};
+use crate::pipeline::NO_VALUES;
 use crate::pipeline::render::NO_VALUE;
 
 /// Runs all rules that are switched on; `told` is what rendering told already.
@@ -49,6 +50,10 @@ pub fn run(
     let mut findings = Findings::new();
     findings.extend(found.into_iter().flatten());
     for mut finding in told.into_vec() {
+        // A rule looks for these whether or not the chart is at hand.
+        if *finding.rule == *"ref/missing" && finding.message.ends_with(NO_VALUES) {
+            continue;
+        }
         // Rendering tells what it cannot do; how bad that is for a check is
         // the rule's to say.
         if let Some(rule) = super::rule(&finding.rule) {
@@ -151,6 +156,27 @@ mod tests {
                      kustomize-controller}\n  patch: |\n    - op: add\n      path: \
                      /spec/template/spec/containers/0/args/-\n      value: --no-remote-bases=true\n";
         assert_eq!(severity(patch), ["error"]);
+    }
+
+    #[test]
+    fn values_that_are_not_there_are_told_once() {
+        let release = |kind: &str| {
+            format!(
+                "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata:\n  name: a\n  \
+                 namespace: b\nspec:\n  interval: 1h\n  chart:\n    spec:\n      chart: ./c\n      \
+                 sourceRef: {{kind: GitRepository, name: flux-system, namespace: flux-system}}\n  \
+                 valuesFrom:\n  - kind: {kind}\n    name: v\n-- c/Chart.yaml --\napiVersion: v2\nname: \
+                 c\nversion: 1.0.0\n"
+            )
+        };
+        assert_eq!(
+            found("ref/missing", &release("ConfigMap")),
+            ["warning clusters/prod/example.yaml:14:11 there is no ConfigMap `b/v`"]
+        );
+        assert_eq!(
+            found("ref/missing", &release("Secret")),
+            ["info clusters/prod/example.yaml:14:11 there is no Secret `b/v`"]
+        );
     }
 
     #[test]

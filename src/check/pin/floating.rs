@@ -191,7 +191,7 @@ pub(in crate::check) fn of_remote(told: &Finding) -> Option<Finding> {
         return None;
     }
     let (before, _) = told.message.split_once("` is a remote resource")?;
-    let address = before.rsplit('`').next()?;
+    let (_, address) = before.rsplit_once('`')?;
     is_moving_address(address).then(|| Finding {
         rule: RULE.id.into(),
         severity: RULE.severity,
@@ -337,12 +337,16 @@ mod tests {
         ] {
             assert_eq!(is_moving_address(address), moving, "{address}");
         }
-        let text = "-- clusters/prod/kustomization.yaml --\nresources:\n- \
-                    https://github.com/a/b//deploy?ref=main\n";
+        let text = "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata:\n  name: \
+                    a\n  namespace: flux-system\nspec:\n  interval: 10m\n  path: ./a\n  prune: true\n  \
+                    sourceRef:\n    kind: GitRepository\n    name: flux-system\n-- a/kustomization.yaml \
+                    --\nresources:\n- https://github.com/a/b//deploy?ref=main\n";
         assert_eq!(
             found("pin/floating", text),
-            ["warning clusters/prod/kustomization.yaml:2:3 what \
-                 `https://github.com/a/b//deploy?ref=main` names moves"]
+            [
+                "warning a/kustomization.yaml:2:3 what `https://github.com/a/b//deploy?ref=main` names \
+                 moves"
+            ]
         );
     }
 

@@ -97,6 +97,9 @@ pub(super) fn read(text: &str, file: FileId) -> Result<Map> {
     }
 }
 
+/// How the finding about values ends that a release is rendered without.
+pub const NO_VALUES: &str = "its values are missing";
+
 /// A value of a ConfigMap or Secret.
 struct Found {
     node: Node,
@@ -124,15 +127,17 @@ fn look_up(
             reference.kind, release.id.namespace, reference.name
         );
         let message = if object.is_none() {
-            format!("{what} is not in the repository in clear: its values are missing")
+            format!("{what} is not in the repository in clear: {NO_VALUES}")
         } else {
-            format!(
-                "{what} has no key `{}`: its values are missing",
-                reference.key
-            )
+            format!("{what} has no key `{}`: {NO_VALUES}", reference.key)
+        };
+        // Secrets are kept out of repositories; ConfigMaps seldom are.
+        let severity = match &*reference.kind {
+            "Secret" if object.is_none() => Severity::Info,
+            _ => Severity::Warning,
         };
         findings.push(
-            Finding::new("ref/missing", Severity::Warning, message)
+            Finding::new("ref/missing", severity, message)
                 .at(reference.span, &context.options.source_map)
                 .object(release.id.to_object_ref())
                 .help("set `optional: true` where the release can do without"),
