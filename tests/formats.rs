@@ -224,9 +224,10 @@ fn read(xml: &str) -> Element {
             attributes,
             children: Vec::new(),
         };
-        match alone {
-            true => open.last_mut().unwrap().children.push(element),
-            false => open.push(element),
+        if alone {
+            open.last_mut().unwrap().children.push(element);
+        } else {
+            open.push(element);
         }
     }
     assert_eq!(open.len(), 1);

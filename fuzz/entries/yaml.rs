@@ -207,7 +207,8 @@ fn begins(node: &Node, here: &str) -> bool {
             // What was left out is nowhere.
             Style::Plain if text.is_empty() => true,
             Style::Plain | Style::Flow => {
-                let ends_word = |c| matches!(c, ' ' | '\t' | '\n' | '\u{85}' | '\u{2028}' | '\u{2029}');
+                let ends_word =
+                    |c| matches!(c, ' ' | '\t' | '\n' | '\u{85}' | '\u{2028}' | '\u{2029}');
                 let word = text.split(ends_word).next().unwrap_or_default();
                 !word.is_empty() && here.starts_with(word)
             }

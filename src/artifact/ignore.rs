@@ -147,6 +147,9 @@ impl Matcher {
     }
 }
 
+/// The rules in a folder, and the folders in it.
+type Looked = (Option<Vec<Rule>>, Vec<String>);
+
 /// The rules of a folder and of all folders in it, those of a folder before
 /// those of the folders in it.
 fn rules_of_tree(tree: &dyn Tree, folder: &str) -> Result<Vec<Rule>> {
@@ -164,7 +167,7 @@ fn rules_of_tree(tree: &dyn Tree, folder: &str) -> Result<Vec<Rule>> {
                 .map(|e| below(folder, &e.name));
             Ok((rules, inner.collect()))
         });
-        let looked: Vec<Result<(Option<Vec<Rule>>, Vec<String>)>> = looked.collect();
+        let looked: Vec<Result<Looked>> = looked.collect();
         let mut next = Vec::new();
         for (folder, looked) in level.into_iter().zip(looked) {
             let (rules, inner) = looked?;

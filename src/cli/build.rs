@@ -318,15 +318,18 @@ struct Head {
     findings: Vec<Finding>,
     texts: Texts,
     /// The names of the files and their lengths; none where it is a stream.
-    files: Option<Vec<(String, u64)>>,
+    files: Option<FileLengths>,
 }
+
+/// Files by name, and their lengths in bytes.
+type FileLengths = Vec<(String, u64)>;
 
 /// How many bytes the length of the head takes.
 const HEAD_LENGTH_BYTES: usize = 8;
 
 impl Built {
     fn write(&self) -> Option<Vec<u8>> {
-        let (files, contents): (Option<Vec<(String, u64)>>, Vec<&[u8]>) = match &self.content {
+        let (files, contents): (Option<FileLengths>, Vec<&[u8]>) = match &self.content {
             Content::Stream(text) => (None, vec![text]),
             Content::Files(files) => (
                 Some(

@@ -238,7 +238,10 @@ fn without(old: Option<&Lockfile>, names: &[String]) -> Result<Lockfile> {
 /// How much is locked.
 fn count(lockfile: &Lockfile) -> usize {
     let charts = lockfile.sources.values().map(|locked| locked.charts.len());
-    let depended = lockfile.dependencies.values().map(|charts| charts.len());
+    let depended = lockfile
+        .dependencies
+        .values()
+        .map(std::collections::BTreeMap::len);
     lockfile.sources.len()
         + lockfile.dependencies.len()
         + lockfile.remotes.len()

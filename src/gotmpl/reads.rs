@@ -103,7 +103,7 @@ struct Reader<'s> {
     dot: Known,
 }
 
-impl<'s> Reader<'s> {
+impl Reader<'_> {
     fn touch(&mut self, value: &Known) {
         if let Known::At(path) = value {
             self.found.at(path.iter().map(String::as_str));
@@ -133,11 +133,11 @@ impl<'s> Reader<'s> {
                     self.consume(&value);
                 }
             }
-            Node::Template { pipe, .. } => {
-                if let Some(pipe) = pipe {
-                    let value = self.pipe(pipe, false);
-                    self.consume(&value);
-                }
+            Node::Template {
+                pipe: Some(pipe), ..
+            } => {
+                let value = self.pipe(pipe, false);
+                self.consume(&value);
             }
             Node::Branch {
                 kind,

@@ -89,7 +89,8 @@ impl Search {
             mentions(value, &mut self.shared);
         }
         if with_files {
-            for file in chart.files().iter().filter(|f| !f.name.ends_with(".md")) {
+            let is_prose = |name: &str| name.to_ascii_lowercase().ends_with(".md");
+            for file in chart.files().iter().filter(|f| !is_prose(&f.name)) {
                 self.shared.mention(NAME, &file.text()?);
             }
         }
@@ -239,7 +240,9 @@ fn properties(schema: &Value, names: &mut BTreeSet<Arc<str>>) {
             if let Some(Value::Mapping(properties)) = map.get("properties") {
                 names.extend(properties.keys().cloned());
             }
-            map.values().for_each(|value| properties(value, names));
+            for value in map.values() {
+                properties(value, names);
+            }
         }
         Value::Sequence(items) => items.iter().for_each(|item| properties(item, names)),
         _ => {}

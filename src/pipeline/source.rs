@@ -123,8 +123,11 @@ pub struct Sources {
     pub(super) version: usize,
     /// The repository as its own source makes it, by the folder that it is made
     /// of and the rules of that source: made once for all clusters.
-    artifacts: Arc<Mutex<BTreeMap<(String, Option<String>), Arc<Files>>>>,
+    artifacts: Arc<Mutex<BTreeMap<ArtifactKey, Arc<Files>>>>,
 }
+
+/// A folder, and the ignore rules of a source.
+type ArtifactKey = (String, Option<String>);
 
 impl Sources {
     /// A repository's working tree, and nothing besides.

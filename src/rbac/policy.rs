@@ -195,6 +195,7 @@ impl<'p> Rights<'p> {
     }
 
     /// What is left when some grants are taken away.
+    #[must_use]
     pub fn without(&self, is_gone: impl Fn(&Grant<'p>) -> bool) -> Rights<'p> {
         let keep = |grants: &[Grant<'p>]| -> Vec<Grant<'p>> {
             let left = grants.iter().filter(|grant| !is_gone(grant));

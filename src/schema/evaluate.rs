@@ -717,6 +717,6 @@ fn is_multiple(value: f64, step: f64) -> bool {
     } else {
         value / step
     };
-    let whole = times.trunc();
-    times == whole || (times - whole).abs() / (times.abs() + whole.abs()) < 1e-9
+    let left = times.fract().abs();
+    left <= 0.0 || left / (times.abs() + times.trunc().abs()) < 1e-9
 }

@@ -23,6 +23,12 @@ enum Kind {
     Oci,
 }
 
+/// Whether a chart is asked for, not the index of its repository.
+fn is_archive(path: &str) -> bool {
+    path.rsplit_once('.')
+        .is_some_and(|(_, ending)| ending == "tgz")
+}
+
 const KINDS: [Kind; 3] = [Kind::Git, Kind::Chart, Kind::Oci];
 
 type Trouble = Arc<dyn Fn(&Request) -> Option<Answer> + Send + Sync>;
@@ -198,7 +204,7 @@ impl World {
                 let is_fetch = request.body.windows(5).any(|part| part == b"fetch");
                 request.path().ends_with("/git-upload-pack") && is_fetch
             }
-            Kind::Chart => request.path().ends_with(".tgz"),
+            Kind::Chart => is_archive(request.path()),
             Kind::Oci => request.path().contains("/blobs/"),
         }
     }
@@ -386,7 +392,7 @@ fn a_digest_that_is_not_the_locked_one() {
             }
             Kind::Chart => {
                 world.troubled(|request| {
-                    let is_it = request.path().ends_with(".tgz");
+                    let is_it = is_archive(request.path());
                     is_it.then(|| Answer::ok(archive_of("web", "1.0.0", 10)))
                 });
                 ("store/digest", "find out why")

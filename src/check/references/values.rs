@@ -98,5 +98,5 @@ fn hashed<'v>(view: &'v View<'_>, kind: &'v str, namespace: &str, name: &str) ->
         let hash = rest.and_then(|rest| rest.strip_prefix('-'));
         applied.namespace == namespace && hash.is_some_and(|hash| hash.len() == 10)
     });
-    found.map(|applied| applied.name())
+    found.map(super::super::view::Applied::name)
 }

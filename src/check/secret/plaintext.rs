@@ -47,7 +47,7 @@ fn check(repository: &Repository, views: &[View<'_>], out: &mut Out<'_>) {
         for applied in super::written(view).filter(|a| a.is("", "Secret")) {
             if let Some(told) = judge(applied.node()) {
                 let mut finding = out.about(applied, told.span, told.message);
-                finding.cluster = view.label.clone();
+                finding.cluster.clone_from(&view.label);
                 out.push(finding.path(told.path).help(HELP));
             }
         }

@@ -181,10 +181,11 @@ mod tests {
     /// Whether a source is content with a Secret of these keys.
     fn fits(kind: &str, spec: &str, keys: &[&str]) -> bool {
         let value = "ENC[AES256_GCM,data:eA==,iv:eA==,tag:eA==,type:str]";
-        let keys: String = keys
+        let keys: Vec<String> = keys
             .iter()
             .map(|key| format!("  {key}: {value}\n"))
             .collect();
+        let keys = keys.concat();
         let group = if kind == "ImageRepository" {
             "image"
         } else {

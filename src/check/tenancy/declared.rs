@@ -1,6 +1,6 @@
 //! Tenants that `.fluxwright.yaml` declares.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::check::place::{Place, glob};
 use crate::config::Config;
@@ -29,12 +29,12 @@ pub(in crate::check) struct Declared {
 /// and one name or namespace for two.
 pub(in crate::check) fn read(config: &Config) -> Result<Vec<Declared>> {
     let invalid = |message: String| Error::new("config/invalid", message);
-    let mut names: BTreeMap<&str, ()> = BTreeMap::new();
+    let mut names: BTreeSet<&str> = BTreeSet::new();
     let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
     let mut found = Vec::new();
     for tenant in &config.tenants {
         let name = &*tenant.name;
-        if names.insert(name, ()).is_some() {
+        if !names.insert(name) {
             return Err(invalid(format!("the tenant `{name}` is declared twice"))
                 .help("put what both say into one entry"));
         }

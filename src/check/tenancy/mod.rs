@@ -98,7 +98,7 @@ fn inherit<'v, 'a>(found: &mut Vec<Tenant<'v, 'a>>, mut others: Vec<Tenant<'v, '
             let parent = other.unit.parent.as_ref();
             match parent.and_then(|parent| owners.get(parent)) {
                 Some((name, declared)) => {
-                    other.name = (*name).to_owned();
+                    (*name).clone_into(&mut other.name);
                     other.declared = *declared;
                     children.push(other);
                 }

@@ -60,6 +60,7 @@ impl SignArgs {
 #[cfg(all(test, target_os = "linux"))]
 #[allow(
     clippy::disallowed_methods,
+    clippy::unwrap_used,
     reason = "tests read files, and the memory of their own process"
 )]
 mod tests {
@@ -76,7 +77,9 @@ mod tests {
 
     impl Masked {
         fn new(mut text: Vec<u8>) -> Masked {
-            text.iter_mut().for_each(|byte| *byte ^= MASK);
+            for byte in &mut text {
+                *byte ^= MASK;
+            }
             Masked(text)
         }
 
