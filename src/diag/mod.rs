@@ -9,6 +9,7 @@
 mod error;
 mod finding;
 mod nearest;
+pub mod pointer;
 mod source;
 
 pub use error::{Error, Result};

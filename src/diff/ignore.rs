@@ -35,10 +35,12 @@ impl Ignore {
         if rest.is_empty() || kind.is_some_and(str::is_empty) {
             return Err(wrong());
         }
-        let unescape = |part: &str| part.replace("~1", "/").replace("~0", "~");
         Ok(Ignore {
             kind: kind.map(str::to_owned),
-            keys: rest.split('/').map(unescape).collect(),
+            keys: rest
+                .split('/')
+                .map(crate::diag::pointer::unescape)
+                .collect(),
         })
     }
 

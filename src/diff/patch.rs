@@ -4,7 +4,7 @@
 //! by item, as they were matched, so that an inserted container is one `add`.
 
 use super::align::{self, value};
-use super::path::escape;
+use crate::diag::pointer;
 use crate::resource::Gvk;
 use crate::schema::kustomize::{FieldSchema, OpenApi};
 use crate::yaml::{Data, Node, Value};
@@ -84,7 +84,7 @@ fn mapping(
         let Some(key) = entry.key.text() else {
             continue;
         };
-        let at = format!("{path}/{}", escape(key));
+        let at = format!("{path}/{}", pointer::escape(key));
         match new.get(key) {
             Some(new) => {
                 let schema = schema.and_then(|s| s.field(key));
@@ -99,7 +99,7 @@ fn mapping(
         };
         if old.get(key).is_none() {
             operations.push(Operation::Add {
-                path: format!("{path}/{}", escape(key)),
+                path: format!("{path}/{}", pointer::escape(key)),
                 value: value(&entry.value),
             });
         }

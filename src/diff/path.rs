@@ -69,7 +69,7 @@ impl FieldPath {
         self.0.iter().fold(String::new(), |mut text, step| {
             text.push('/');
             match step {
-                Step::Key(key) => text.push_str(&escape(key)),
+                Step::Key(key) => text.push_str(&crate::diag::pointer::escape(key)),
                 Step::Item { old, new, .. } => {
                     let index = new.or(*old).unwrap_or_default();
                     text.push_str(&index.to_string());
@@ -78,11 +78,6 @@ impl FieldPath {
             text
         })
     }
-}
-
-/// A key as a part of a JSON pointer.
-pub(super) fn escape(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
 }
 
 impl fmt::Display for FieldPath {

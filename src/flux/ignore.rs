@@ -137,7 +137,7 @@ fn pointer(node: &Node) -> Result<Vec<String>> {
     };
     Ok(rest
         .split('/')
-        .map(|step| step.replace("~1", "/").replace("~0", "~"))
+        .map(crate::diag::pointer::unescape)
         .collect())
 }
 

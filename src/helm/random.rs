@@ -154,7 +154,7 @@ fn compare(before: &Node, after: &Node, path: &mut String, fields: &mut Vec<Stri
     let mut below = |token: &str, before: &Node, after: &Node| {
         let length = path.len();
         path.push('/');
-        path.push_str(&token.replace('~', "~0").replace('/', "~1"));
+        path.push_str(&crate::diag::pointer::escape(token));
         compare(before, after, path, fields);
         path.truncate(length);
     };

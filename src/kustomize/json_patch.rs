@@ -341,7 +341,7 @@ fn split(pointer: &Text) -> Result<(Vec<String>, String)> {
     let mut parts = pointer
         .split('/')
         .skip(1)
-        .map(|part| part.replace("~1", "/").replace("~0", "~"));
+        .map(crate::diag::pointer::unescape);
     let mut parents: Vec<String> = parts.by_ref().collect();
     match parents.pop() {
         Some(last) => Ok((parents, last)),

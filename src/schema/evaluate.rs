@@ -619,15 +619,7 @@ pub(super) fn pointer(path: &[Step<'_>]) -> String {
         out.push('/');
         match step {
             Step::Index(i) => out.push_str(&i.to_string()),
-            Step::Key(key) => {
-                for c in key.chars() {
-                    match c {
-                        '~' => out.push_str("~0"),
-                        '/' => out.push_str("~1"),
-                        c => out.push(c),
-                    }
-                }
-            }
+            Step::Key(key) => out.push_str(&crate::diag::pointer::escape(key)),
         }
     }
     out

@@ -157,7 +157,7 @@ pub(super) fn definition_name(reference: &str) -> Option<String> {
     let name = pointer
         .strip_prefix("/definitions/")
         .or_else(|| pointer.strip_prefix("/$defs/"))?;
-    (!name.contains('/')).then(|| name.replace("~1", "/").replace("~0", "~"))
+    (!name.contains('/')).then(|| crate::diag::pointer::unescape(name))
 }
 
 pub(super) fn wrong(node: &Node, message: impl Into<String>) -> Error {

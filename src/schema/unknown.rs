@@ -52,7 +52,7 @@ impl Walk {
                 continue;
             }
             let known = schema.property(name).or(schema.additional());
-            self.below(&name.replace('~', "~0").replace('/', "~1"), |walk| {
+            self.below(&crate::diag::pointer::escape(name), |walk| {
                 if let Some(known) = known {
                     walk.value(known, &entry.value);
                 } else if schema.has(flag::CLOSED) {

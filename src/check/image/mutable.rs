@@ -119,7 +119,7 @@ fn below(applied: &Applied<'_>, node: &Node, path: &str, whole: bool, out: &mut 
     for entry in node.entries() {
         let key = entry.key.text().unwrap_or_default();
         let value = entry.value.target();
-        let path = format!("{path}/{}", key.replace('~', "~0").replace('/', "~1"));
+        let path = format!("{path}/{}", crate::diag::pointer::escape(key));
         let text = value.text().unwrap_or_default();
         let message = match key {
             "image" if tag(text) == Some("latest") && !text.contains('@') => moves(text),

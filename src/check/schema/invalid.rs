@@ -149,7 +149,7 @@ fn is_unknown(applied: &Applied<'_>, path: &str) -> bool {
     });
     let mut value = Some(applied.node());
     for step in path.split('/').skip(1) {
-        let step = step.replace("~1", "/").replace("~0", "~");
+        let step = crate::diag::pointer::unescape(step);
         value = value.and_then(|node| match step.parse::<usize>() {
             Ok(index) if node.is_sequence() => node.items().get(index),
             _ => node.get(&step),

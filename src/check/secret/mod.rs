@@ -63,7 +63,7 @@ fn texts<'n>(object: &'n Node) -> Vec<Text<'n>> {
                     let Some(own) = entry.key.text() else {
                         continue;
                     };
-                    let escaped = own.replace('~', "~0").replace('/', "~1");
+                    let escaped = crate::diag::pointer::escape(own);
                     let pointer = format!("{pointer}/{escaped}");
                     let key = match name {
                         Some(name) if own == "value" => name,

@@ -144,7 +144,7 @@ fn judge(secret: &Node) -> Option<Told> {
     };
     Some(Told {
         span: value.span(),
-        path: format!("/{field}/{}", key.replace('~', "~0").replace('/', "~1")),
+        path: format!("/{field}/{}", crate::diag::pointer::escape(key)),
         message: format!("`{key}`{more} of the Secret in clear"),
     })
 }

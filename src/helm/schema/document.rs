@@ -337,7 +337,7 @@ impl<'s> Document<'s> {
     fn pointed(&self, start: Schema<'s>, pointer: &str) -> Option<Schema<'s>> {
         let mut schema = start;
         for token in pointer.split('/').skip(1) {
-            let token = token.replace("~1", "/").replace("~0", "~");
+            let token = crate::diag::pointer::unescape(token);
             let value = match schema.value {
                 Value::Mapping(map) => map.get(&*token)?,
                 Value::Sequence(items) => items.get(token.parse::<usize>().ok()?)?,

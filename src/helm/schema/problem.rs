@@ -63,7 +63,7 @@ fn pointer(path: &[String]) -> String {
     let mut out = String::new();
     for token in path {
         out.push('/');
-        out.push_str(&token.replace('~', "~0").replace('/', "~1"));
+        out.push_str(&crate::diag::pointer::escape(token));
     }
     out
 }

@@ -22,7 +22,7 @@ use super::render::Options;
 use super::reuse::Inputs;
 use super::{Sources, cluster};
 use crate::artifact::Digest;
-use crate::diag::{Finding, Findings, Result, Severity, SourceMap, Span};
+use crate::diag::{Finding, Findings, Result, Severity, SourceMap, Span, pointer};
 use crate::flux::api::{
     ChartOrigin, ChartSpec, HelmRelease, Image, Patch, PostRenderStrategy, PostRenderer, SourceRef,
 };
@@ -362,13 +362,8 @@ fn unused(
         let path: Vec<&str> = unused.path.iter().map(|key| &**key).collect();
         let is_inline = inline.is_some_and(|node| node.at_path(&path).is_some());
         if is_inline {
-            let path = path
-                .iter()
-                .map(|key| key.replace('~', "~0").replace('/', "~1"));
-            finding.path(format!(
-                "/spec/values/{}",
-                path.collect::<Vec<_>>().join("/")
-            ))
+            let path: Vec<String> = path.iter().map(|key| pointer::escape(key)).collect();
+            finding.path(format!("/spec/values/{}", path.join("/")))
         } else {
             finding
         }
