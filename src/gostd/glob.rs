@@ -3,10 +3,37 @@
 //! `*` is any text without a separator, `**` any text, `?` one character that
 //! is no separator, `[abc]`, `[!abc]`, `[a-z]` and `[!a-z]` one character, and
 //! `{a,b}` one of several patterns. A backslash takes a character as it is.
+//!
+//! A pattern is compiled to steps, and all steps that may come next are followed
+//! at once, so that matching takes time in proportion to pattern and text.
 
 /// A compiled pattern.
 #[derive(Clone, Debug)]
-pub struct Glob(regex::Regex);
+pub struct Glob {
+    steps: Vec<Step>,
+    separators: Box<[char]>,
+}
+
+/// A step of a pattern; steps are named by their numbers.
+#[derive(Clone, Debug)]
+enum Step {
+    /// Reads this character.
+    One(char),
+    /// Reads any character, or any but a separator.
+    Any { separators: bool },
+    /// Reads a character of a set, or one outside of it.
+    Of { set: Set, is_negated: bool },
+    /// Goes on at one of these, without reading.
+    Either(Vec<usize>),
+    /// The end of the pattern.
+    End,
+}
+
+#[derive(Clone, Debug)]
+enum Set {
+    Chars(Box<[char]>),
+    Range(char, char),
+}
 
 /// Why a pattern is refused; reads as the library's error does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,101 +49,191 @@ impl std::error::Error for GlobError {}
 
 impl Glob {
     /// `glob.Compile`, with the characters that `*` and `?` stop at.
+    ///
+    /// # Errors
+    ///
+    /// What the library refuses, and braces that nest deeper than any that are
+    /// meant.
     pub fn new(pattern: &str, separators: &[char]) -> Result<Glob, GlobError> {
         let mut parser = Parser {
             rest: pattern,
-            not_separator: not_any_of(separators),
-            out: String::from(r"(?s)\A(?:"),
-            depth: 0,
+            steps: Vec::new(),
+            open: Vec::new(),
         };
         parser.run()?;
-        let mut out = parser.out;
-        // Compat: a brace that is not closed is closed by the end.
-        out.extend(std::iter::repeat_n(')', parser.depth + 1));
-        out.push_str(r"\z");
-        regex::RegexBuilder::new(&out)
-            .nest_limit(u32::MAX)
-            .build()
-            .map(Glob)
-            .map_err(|_| GlobError("pattern too large".to_owned()))
+        Ok(Glob {
+            steps: parser.steps,
+            separators: separators.into(),
+        })
     }
 
     /// Whether the pattern matches the whole text.
     pub fn is_match(&self, text: &str) -> bool {
-        self.0.is_match(text)
+        let mut here = Reached::new(self.steps.len());
+        let mut next = Reached::new(self.steps.len());
+        self.reach(0, &mut here);
+        for c in text.chars() {
+            for &at in &here.steps {
+                let is_read = match self.steps.get(at) {
+                    Some(Step::One(wanted)) => *wanted == c,
+                    Some(Step::Any { separators }) => *separators || !self.separators.contains(&c),
+                    Some(Step::Of { set, is_negated }) => set.holds(c) != *is_negated,
+                    Some(Step::Either(_) | Step::End) | None => false,
+                };
+                if is_read {
+                    self.reach(at + 1, &mut next);
+                }
+            }
+            std::mem::swap(&mut here, &mut next);
+            next.clear();
+            if here.steps.is_empty() {
+                return false;
+            }
+        }
+        let ends = |at: &usize| matches!(self.steps.get(*at), Some(Step::End));
+        here.steps.iter().any(ends)
+    }
+
+    /// Adds a step, and those that it leads to without reading.
+    fn reach(&self, step: usize, reached: &mut Reached) {
+        let mut ahead = vec![step];
+        while let Some(step) = ahead.pop() {
+            if reached.add(step)
+                && let Some(Step::Either(ways)) = self.steps.get(step)
+            {
+                ahead.extend(ways);
+            }
+        }
     }
 }
 
-/// A class of the characters other than these.
-fn not_any_of(chars: &[char]) -> String {
-    if chars.is_empty() {
-        return ".".to_owned();
+impl Set {
+    fn holds(&self, c: char) -> bool {
+        match self {
+            Set::Chars(chars) => chars.contains(&c),
+            Set::Range(low, high) => (*low..=*high).contains(&c),
+        }
     }
-    class(true, chars.iter().copied())
 }
 
-fn class(is_negated: bool, chars: impl Iterator<Item = char>) -> String {
-    let mut out = String::from(if is_negated { "[^" } else { "[" });
-    for c in chars {
-        out.push_str(&code_point(c));
-    }
-    out.push(']');
-    out
+/// Steps that may come next, each once.
+struct Reached {
+    steps: Vec<usize>,
+    is_in: Vec<bool>,
 }
 
-fn code_point(c: char) -> String {
-    format!("\\x{{{:X}}}", u32::from(c))
+impl Reached {
+    fn new(count: usize) -> Reached {
+        Reached {
+            steps: Vec::new(),
+            is_in: vec![false; count],
+        }
+    }
+
+    /// Whether it was not there.
+    fn add(&mut self, step: usize) -> bool {
+        match self.is_in.get_mut(step) {
+            Some(is_in) if !*is_in => {
+                *is_in = true;
+                self.steps.push(step);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn clear(&mut self) {
+        self.steps.clear();
+        self.is_in.fill(false);
+    }
 }
 
 struct Parser<'p> {
     rest: &'p str,
-    /// A character that is no separator.
-    not_separator: String,
-    out: String,
-    /// Braces that are open.
-    depth: usize,
+    steps: Vec<Step>,
+    /// The braces that are open.
+    open: Vec<Braces>,
 }
 
-/// Deeper than any pattern that is meant, shallower than what exhausts the
-/// stack of the engine's compiler.
+/// Braces that are not closed.
+struct Braces {
+    /// The step that leads to each of the patterns in them.
+    start: usize,
+    /// The steps behind each of the patterns that end already.
+    ends: Vec<usize>,
+}
+
+/// Deeper than any pattern that is meant.
 const MAX_DEPTH: usize = 500;
 
 impl Parser<'_> {
     fn run(&mut self) -> Result<(), GlobError> {
         while let Some(c) = self.next()? {
             match c {
-                '*' if self.rest.starts_with('*') => {
-                    self.rest = self.rest.get(1..).unwrap_or_default();
-                    self.out.push_str(".*");
-                }
                 '*' => {
-                    self.out.push_str(&self.not_separator);
-                    self.out.push('*');
+                    let separators = self.rest.starts_with('*');
+                    if separators {
+                        self.rest = self.rest.get(1..).unwrap_or_default();
+                    }
+                    // Any number of times: onwards, or through the next step and
+                    // back here.
+                    let here = self.steps.len();
+                    self.steps.push(Step::Either(vec![here + 1, here + 3]));
+                    self.steps.push(Step::Any { separators });
+                    self.steps.push(Step::Either(vec![here]));
                 }
-                '?' => self.out.push_str(&self.not_separator),
+                '?' => self.steps.push(Step::Any { separators: false }),
                 '[' => self.range()?,
                 '{' => {
-                    self.depth += 1;
-                    if self.depth > MAX_DEPTH {
+                    if self.open.len() >= MAX_DEPTH {
                         return Err(GlobError("pattern nests too deeply".to_owned()));
                     }
-                    self.out.push_str("(?:");
+                    let start = self.steps.len();
+                    self.steps.push(Step::Either(vec![start + 1]));
+                    self.open.push(Braces {
+                        start,
+                        ends: Vec::new(),
+                    });
                 }
-                ',' if self.depth > 0 => self.out.push('|'),
-                '}' if self.depth > 0 => {
-                    self.depth -= 1;
-                    self.out.push(')');
-                }
+                ',' if !self.open.is_empty() => self.alternative(),
+                '}' if !self.open.is_empty() => self.close(),
                 '\\' => {
                     // At the end it stands for nothing.
                     if let Some(c) = self.next()? {
-                        self.literal(c);
+                        self.steps.push(Step::One(c));
                     }
                 }
-                c => self.literal(c),
+                c => self.steps.push(Step::One(c)),
             }
         }
+        // Compat: a brace that is not closed is closed by the end.
+        while !self.open.is_empty() {
+            self.close();
+        }
+        self.steps.push(Step::End);
         Ok(())
+    }
+
+    /// Ends one of the patterns in braces, and begins another.
+    fn alternative(&mut self) {
+        let end = self.steps.len();
+        self.steps.push(Step::Either(Vec::new()));
+        if let Some(braces) = self.open.last_mut() {
+            braces.ends.push(end);
+            if let Some(Step::Either(ways)) = self.steps.get_mut(braces.start) {
+                ways.push(end + 1);
+            }
+        }
+    }
+
+    /// Closes the innermost braces: all patterns in them go on behind them.
+    fn close(&mut self) {
+        let behind = self.steps.len();
+        for end in self.open.pop().into_iter().flat_map(|braces| braces.ends) {
+            if let Some(Step::Either(ways)) = self.steps.get_mut(end) {
+                ways.push(behind);
+            }
+        }
     }
 
     fn next(&mut self) -> Result<Option<char>, GlobError> {
@@ -132,11 +249,6 @@ impl Parser<'_> {
     fn in_range(&mut self) -> Result<char, GlobError> {
         self.next()?
             .ok_or_else(|| GlobError("unexpected end of input".to_owned()))
-    }
-
-    fn literal(&mut self, c: char) {
-        self.out
-            .push_str(&regex::escape(c.encode_utf8(&mut [0; 4])));
     }
 
     /// What follows `[`: characters, or one range.
@@ -156,9 +268,8 @@ impl Parser<'_> {
                     "hi character '{high}' should be greater than lo '{low}'"
                 )));
             }
-            let not = if is_negated { "^" } else { "" };
-            let (low, high) = (code_point(low), code_point(high));
-            self.out.push_str(&format!("[{not}{low}-{high}]"));
+            let set = Set::Range(low, high);
+            self.steps.push(Step::Of { set, is_negated });
             return Ok(());
         }
         self.rest = first;
@@ -174,7 +285,8 @@ impl Parser<'_> {
         if chars.is_empty() {
             return Err(GlobError("could not parse range".to_owned()));
         }
-        self.out.push_str(&class(is_negated, chars.into_iter()));
+        let set = Set::Chars(chars.into());
+        self.steps.push(Step::Of { set, is_negated });
         Ok(())
     }
 
@@ -227,6 +339,14 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_could_take_forever_does_not() {
+        let glob = Glob::new(&"{a*,a**}".repeat(100), &['/']).unwrap();
+        let text = "a".repeat(1000);
+        assert!(glob.is_match(&text));
+        assert!(!glob.is_match(&format!("b{text}")));
     }
 
     proptest::proptest! {

@@ -4,7 +4,15 @@
 //! spelled out at each part, and names of groups stay here, since Go takes a
 //! name twice, and names that begin with a digit.
 
+use super::parse::Parsed;
 use super::tree::{Class, Item, Kind, Look, Node};
+
+/// The characters of the texts that a pattern is to match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Alphabet {
+    Ascii,
+    Unicode,
+}
 
 /// A pattern, and for each of Go's groups its number in the pattern; none for
 /// a group that never takes part.
@@ -14,17 +22,18 @@ pub(super) struct Emitted {
     pub(super) groups: Vec<Option<usize>>,
 }
 
-/// Writes a tree with so many groups, the whole match counted.
-pub(super) fn emit(tree: &Node, groups: usize) -> Emitted {
+/// Writes a tree for texts of an alphabet.
+pub(super) fn emit(parsed: &Parsed, alphabet: Alphabet) -> Emitted {
     let mut emitter = Emitter {
+        alphabet,
         out: String::new(),
-        groups: vec![None; groups],
+        groups: vec![None; parsed.groups.len()],
         next_group: 1,
     };
     if let Some(whole) = emitter.groups.first_mut() {
         *whole = Some(0);
     }
-    emitter.node(tree);
+    emitter.node(&parsed.tree);
     Emitted {
         pattern: emitter.out,
         groups: emitter.groups,
@@ -32,6 +41,7 @@ pub(super) fn emit(tree: &Node, groups: usize) -> Emitted {
 }
 
 struct Emitter {
+    alphabet: Alphabet,
     out: String,
     groups: Vec<Option<usize>>,
     next_group: usize,
@@ -43,8 +53,11 @@ impl Emitter {
             Kind::Empty => {}
             Kind::Literal { c: None, .. } => self.out.push_str(NOTHING),
             Kind::Literal { c: Some(c), fold } => self.literal(*c, *fold),
-            Kind::Any { line_feed: true } => self.out.push_str("(?s:.)"),
-            Kind::Any { line_feed: false } => self.out.push_str("[^\\n]"),
+            Kind::Any { line_feed: true } => self.any(),
+            Kind::Any { line_feed: false } => self.out.push_str(match self.alphabet {
+                Alphabet::Ascii => "[\\x{0}-\\x{9}\\x{B}-\\x{7F}]",
+                Alphabet::Unicode => "[^\\n]",
+            }),
             Kind::Class(class) => self.class(class),
             Kind::Look(look) => self.out.push_str(match look {
                 Look::TextStart => "\\A",
@@ -118,8 +131,20 @@ impl Emitter {
         }
     }
 
+    fn any(&mut self) {
+        self.out.push_str(match self.alphabet {
+            Alphabet::Ascii => "[\\x{0}-\\x{7F}]",
+            Alphabet::Unicode => "(?s:.)",
+        });
+    }
+
     fn literal(&mut self, c: char, fold: bool) {
-        if fold && (c.is_ascii_alphabetic() || !c.is_ascii()) {
+        if fold && c.is_ascii_alphabetic() && self.alphabet == Alphabet::Ascii {
+            self.out.push('[');
+            self.out.push(c.to_ascii_lowercase());
+            self.out.push(c.to_ascii_uppercase());
+            self.out.push(']');
+        } else if fold && (c.is_ascii_alphabetic() || !c.is_ascii()) {
             self.out.push_str("(?i:");
             self.out.push(c);
             self.out.push(')');
@@ -138,12 +163,18 @@ impl Emitter {
     /// item; so does `regex` where each negated item is a class of its own.
     fn class(&mut self, class: &Class) {
         if class.items.iter().all(is_empty) {
-            self.out
-                .push_str(if class.negated { "(?s:.)" } else { NOTHING });
+            if class.negated {
+                self.any();
+            } else {
+                self.out.push_str(NOTHING);
+            }
             return;
         }
         if class.fold {
             self.out.push_str("(?i:");
+        }
+        if self.alphabet == Alphabet::Ascii {
+            self.out.push_str("[\\x{0}-\\x{7F}&&");
         }
         self.out.push_str(if class.negated { "[^" } else { "[" });
         for item in &class.items {
@@ -163,6 +194,9 @@ impl Emitter {
             }
         }
         self.out.push(']');
+        if self.alphabet == Alphabet::Ascii {
+            self.out.push(']');
+        }
         if class.fold {
             self.out.push(')');
         }

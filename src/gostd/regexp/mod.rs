@@ -8,6 +8,7 @@
 
 mod cache;
 mod emit;
+mod engine;
 mod names;
 mod parse;
 mod replace;
@@ -18,17 +19,15 @@ mod tree;
 use std::ops::Range;
 
 pub use cache::{Cache, Compiled};
-
-/// The most memory that a compiled pattern may take. A pattern within Go's own
-/// limits can need more only by repeating large Unicode classes.
-const MAX_COMPILED_BYTES: usize = 256 << 20;
+use emit::Alphabet;
+use engine::Engines;
 
 /// A compiled pattern. Cheap to share between threads.
 #[derive(Clone, Debug)]
 pub struct Regexp {
     source: Box<str>,
-    regex: regex::Regex,
-    /// For each group its number in `regex`.
+    engines: Engines,
+    /// For each group its number in the engines.
     groups: Box<[Option<usize>]>,
     names: Box<[Option<String>]>,
 }
@@ -41,17 +40,12 @@ impl Regexp {
     /// Compiles a pattern, as `regexp.Compile`.
     pub fn new(pattern: &str) -> Result<Regexp, SyntaxError> {
         let parsed = parse::parse(pattern)?;
-        let emitted = emit::emit(&parsed.tree, parsed.groups.len());
-        let regex = regex::RegexBuilder::new(&emitted.pattern)
-            .size_limit(MAX_COMPILED_BYTES)
-            // The tree's height is limited already.
-            .nest_limit(u32::MAX)
-            .build()
-            .map_err(|_| SyntaxError::new(ErrorKind::Large, pattern))?;
+        let engines = Engines::new(&parsed)
+            .map_err(|engine::TooLarge| SyntaxError::new(ErrorKind::Large, pattern))?;
         Ok(Regexp {
             source: pattern.into(),
-            regex,
-            groups: emitted.groups.into(),
+            groups: emit::emit(&parsed, Alphabet::Ascii).groups.into(),
+            engines,
             names: parsed.groups.into(),
         })
     }
@@ -69,34 +63,36 @@ impl Regexp {
 
     /// `MatchString`.
     pub fn is_match(&self, text: &str) -> bool {
-        self.regex.is_match(text)
+        self.engines
+            .of(text)
+            .is_some_and(|regex| regex.is_match(text))
     }
 
     /// `FindStringIndex`: the place of the first match.
     pub fn find(&self, text: &str) -> Option<Range<usize>> {
-        self.regex.find(text).map(|m| m.range())
+        self.engines.of(text)?.find(text).map(|m| m.range())
     }
 
     /// `FindStringSubmatchIndex`: the places of the first match and its
     /// groups.
     pub fn find_submatches(&self, text: &str) -> Option<Submatches> {
-        let mut locations = self.regex.capture_locations();
-        self.regex.captures_read(&mut locations, text)?;
+        let regex = self.engines.of(text)?;
+        let mut locations = regex.capture_locations();
+        regex.captures_read(&mut locations, text)?;
         Some(self.submatches(&locations))
     }
 
     /// `FindAllStringIndex`: the places of all matches. An empty match right
     /// after another does not count.
     pub fn find_all<'t>(&'t self, text: &'t str) -> impl Iterator<Item = Range<usize>> + 't {
-        self.regex.find_iter(text).map(|m| m.range())
+        let regex = self.engines.of(text).into_iter();
+        regex.flat_map(move |regex| regex.find_iter(text).map(|m| m.range()))
     }
 
     /// `FindAllStringSubmatchIndex`: all matches, with their groups.
     pub fn find_all_submatches(&self, text: &str) -> Vec<Submatches> {
         let mut all = Vec::new();
-        replace::each_match(&self.regex, text, |locations| {
-            all.push(self.submatches(locations));
-        });
+        self.each_match(text, |locations| all.push(self.submatches(locations)));
         all
     }
 

@@ -29,7 +29,7 @@ impl Regexp {
     ) -> String {
         let mut out = String::new();
         let mut copied = 0;
-        each_match(&self.regex, text, |locations| {
+        self.each_match(text, |locations| {
             let groups = self.submatches(locations);
             if let Some(Some(whole)) = groups.first() {
                 out.push_str(text.get(copied..whole.start).unwrap_or_default());
@@ -39,6 +39,33 @@ impl Regexp {
         });
         out.push_str(text.get(copied..).unwrap_or_default());
         out
+    }
+
+    /// Calls back for each match in turn. An empty match right after another one
+    /// does not count.
+    pub(super) fn each_match(&self, text: &str, mut found: impl FnMut(&regex::CaptureLocations)) {
+        let Some(regex) = self.engines.of(text) else {
+            return;
+        };
+        let mut locations = regex.capture_locations();
+        let mut from = 0;
+        let mut last_end = None;
+        while from <= text.len() {
+            let Some(whole) = regex.captures_read_at(&mut locations, text, from) else {
+                return;
+            };
+            let is_adjacent = whole.is_empty() && last_end == Some(whole.start());
+            if !is_adjacent {
+                found(&locations);
+            }
+            last_end = Some(whole.end());
+            from = if whole.end() == from {
+                let next = text.get(from..).and_then(|rest| rest.chars().next());
+                from + next.map_or(1, char::len_utf8)
+            } else {
+                whole.end()
+            };
+        }
     }
 
     fn expand(&self, parts: &[Part<'_>], text: &str, groups: &Submatches, out: &mut String) {
@@ -117,34 +144,6 @@ fn reference(text: &str) -> Option<(Part<'_>, &str)> {
         _ => Part::Name(name),
     };
     Some((part, rest))
-}
-
-/// Calls back for each match in turn. An empty match right after another one
-/// does not count.
-pub(super) fn each_match(
-    regex: &regex::Regex,
-    text: &str,
-    mut found: impl FnMut(&regex::CaptureLocations),
-) {
-    let mut locations = regex.capture_locations();
-    let mut from = 0;
-    let mut last_end = None;
-    while from <= text.len() {
-        let Some(whole) = regex.captures_read_at(&mut locations, text, from) else {
-            return;
-        };
-        let is_adjacent = whole.is_empty() && last_end == Some(whole.start());
-        if !is_adjacent {
-            found(&locations);
-        }
-        last_end = Some(whole.end());
-        from = if whole.end() == from {
-            let next = text.get(from..).and_then(|rest| rest.chars().next());
-            from + next.map_or(1, char::len_utf8)
-        } else {
-            whole.end()
-        };
-    }
 }
 
 #[cfg(test)]

@@ -92,6 +92,11 @@ pub(super) enum Limit {
 }
 
 impl Node {
+    /// Instructions that Go would compile it to.
+    pub(super) fn size(&self) -> u64 {
+        self.size
+    }
+
     pub(super) fn leaf(kind: Kind) -> Node {
         Node {
             kind,
