@@ -29,8 +29,8 @@ pub mod value;
 
 pub use error::Failure;
 pub use exec::{
-    Disturbance, Environment, Lookup, Machine, Mark, MissingKey, RandomCall, RandomCounts,
-    Rendering, Seed, World, with_large_stack,
+    Disturbance, Environment, Lookup, Machine, Made, Mark, MissingKey, RandomCall, RandomCounts,
+    Rendering, Seed, Site, World, with_large_stack,
 };
 pub use function::{Function, Functions, Signature, Type};
 pub use limits::Limits;

@@ -15,10 +15,10 @@ use super::execute::Prepared;
 use super::manifest::{self, Manifest, Output, Sorted};
 use super::random;
 use super::render::Rendering;
-use crate::gotmpl::{Disturbance, Limits, RandomCall, World};
+use crate::gotmpl::{Disturbance, Limits, RandomCall, Site, World};
 
-/// The places of calls: files and offsets.
-pub(super) type Sites = BTreeSet<(Arc<str>, u32)>;
+/// The places of calls.
+pub(super) type Sites = BTreeSet<Site>;
 
 /// How much of the limits all renderings again may take together.
 const SHARE: u64 = 32;
@@ -114,7 +114,7 @@ impl<'t, 'r> Trials<'t, 'r> {
         let prepared = self.afresh()?;
         let (limits, world) = (self.limits(1), self.world(sites));
         let outputs = (self.rendering).execute(self.instance, &prepared, limits, world);
-        let mut outputs = outputs.ok()?;
+        let (mut outputs, _) = outputs.ok()?;
         outputs.retain(|output| !output.path.ends_with("NOTES.txt"));
         manifest::sort(outputs, self.rendering.sources).ok()
     }

@@ -17,7 +17,7 @@ use super::render::Rendering;
 use crate::diag::Result;
 use crate::gotmpl::value::{Entries, List, Map, MapType, Text, Value};
 use crate::gotmpl::{
-    self, Environment, Failure, Limits, Machine, MissingKey, RandomCounts, Set, World,
+    self, Environment, Failure, Limits, Machine, Made, MissingKey, RandomCounts, Set, World,
 };
 
 /// How many templates are parsed by several threads.
@@ -100,14 +100,14 @@ impl Rendering<'_> {
         })
     }
 
-    /// Renders all templates, in Helm's order.
+    /// Renders all templates, in Helm's order; tells what random calls gave.
     pub(super) fn execute(
         &self,
         instance: &Instance,
         prepared: &Prepared,
         limits: Limits,
         world: World,
-    ) -> Result<Vec<Output>> {
+    ) -> Result<(Vec<Output>, Made)> {
         let mut machine = self.machine(limits, world);
         let mut outputs = Vec::with_capacity(prepared.templates.len());
         for (index, template) in prepared.templates.iter().enumerate() {
@@ -120,7 +120,7 @@ impl Rendering<'_> {
                 .map_err(|failure| errors::failed(&failure, instance, self.values, self.sources))?;
             outputs.push(output);
         }
-        Ok(outputs)
+        Ok((outputs, machine.into_made()))
     }
 
     /// Renders one template, as if calls had given random values before; none

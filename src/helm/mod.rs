@@ -22,6 +22,7 @@ mod document;
 mod errors;
 mod execute;
 mod ignore;
+mod landing;
 mod load;
 mod lookup;
 mod manifest;

@@ -4,19 +4,21 @@
 //! never differ. Who knows the chart can make them again, unless the seed is
 //! secret: that is what the findings are for.
 //!
-//! Where the result of a call lands is seen by rendering again with another
-//! result for that call alone: it lands in what differs. So a value that is
-//! made and not used is not told, and one that is hashed, cut, or kept for
-//! another template is told where it arrives.
+//! Where the result of a call lands is known by the result itself, and by what
+//! functions made of it: so a value that is hashed, or kept for another template,
+//! is told where it arrives. What cannot be known again (a few characters, a
+//! time) lands in what differs when the release is rendered with another result
+//! for that call alone; so does a value that is only decided on. A value that is
+//! made and not used is not told.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::again::Sites;
 use super::chart::ChartFile;
 use super::manifest::{Manifest, Output, Sorted};
 use crate::diag::{FileId, Finding, Severity, SourceMap};
-use crate::gotmpl::{RandomCall, Seed};
+use crate::gotmpl::{RandomCall, Seed, Site};
 use crate::yaml::{self, Data, Node};
 
 /// How many calls are looked at one by one; those behind them are looked at
@@ -37,40 +39,58 @@ pub(super) fn calls(outputs: &[Output]) -> Vec<RandomCall> {
         .collect()
 }
 
+/// An object and the fields in it where a result lands.
+pub(super) type Landing = (Manifest, Vec<String>);
+
+/// The calls that are to be told: of a secret seed, clocks alone.
+pub(super) fn told(calls: &[RandomCall], seed: &Seed) -> Vec<RandomCall> {
+    let is_secret = matches!(seed, Seed::Secret(_));
+    let told = calls.iter().filter(|call| call.is_clock || !is_secret);
+    told.cloned().collect()
+}
+
 /// What is told of calls: where their results land.
 ///
-/// `landings` says which objects differ, and in which fields, when the calls at
-/// some places give something else; none where that cannot be seen.
+/// `known` are the landings of calls whose results are known again, by their
+/// places. `differing` says which objects differ, and in which fields, when the
+/// calls at some places give something else; none where that cannot be seen.
 pub(super) fn findings(
     calls: &[RandomCall],
-    seed: &Seed,
-    landings: impl Fn(&Sites) -> Option<Vec<(Manifest, Vec<String>)>>,
+    known: &BTreeMap<Site, Vec<Landing>>,
+    differing: impl Fn(&Sites) -> Option<Vec<Landing>>,
     place: impl Fn(&RandomCall) -> crate::diag::Span,
     sources: &SourceMap,
 ) -> Vec<Finding> {
-    let is_secret = matches!(seed, Seed::Secret(_));
-    let told: Vec<&RandomCall> = calls
-        .iter()
-        .filter(|call| call.is_clock || !is_secret)
-        .collect();
-    let singles = told.len().min(MAX_SITES - 1);
-    let (first, rest) = told
-        .split_at_checked(singles)
-        .unwrap_or((told.as_slice(), &[]));
-    let groups = first.chunks(1).chain(rest.chunks(rest.len().max(1)));
     let mut findings = Vec::new();
-    for group in groups {
-        let Some(call) = group.first() else { continue };
-        let sites = group.iter().map(|c| (c.file.clone(), c.place)).collect();
+    let mut tell = |call: &RandomCall, landings: Option<&[Landing]>| {
         let span = place(call);
-        let Some(landings) = landings(&sites) else {
+        let Some(landings) = landings else {
             findings.push(finding(call, None).at(span, sources));
-            continue;
+            return;
         };
-        for (manifest, fields) in &landings {
+        for (manifest, fields) in landings {
             let landing = finding(call, Some((manifest, fields)));
             findings.push(landing.at(span, sources));
         }
+    };
+    let (found, open): (Vec<&RandomCall>, Vec<&RandomCall>) = calls
+        .iter()
+        .partition(|call| known.contains_key(&call.site()));
+    for call in found {
+        tell(call, known.get(&call.site()).map(Vec::as_slice));
+    }
+    let sites = |calls: &[&RandomCall]| calls.iter().map(|call| call.site()).collect();
+    // Nearly always, nothing comes of any of them.
+    if open.len() > 1 && differing(&sites(&open)).is_some_and(|landings| landings.is_empty()) {
+        return findings;
+    }
+    let singles = open.len().min(MAX_SITES - 1);
+    let (first, rest) = open
+        .split_at_checked(singles)
+        .unwrap_or((open.as_slice(), &[]));
+    for group in first.chunks(1).chain(rest.chunks(rest.len().max(1))) {
+        let Some(call) = group.first() else { continue };
+        tell(call, differing(&sites(group)).as_deref());
     }
     findings
 }
@@ -117,7 +137,7 @@ fn finding(call: &RandomCall, landing: Option<(&Manifest, &[String])>) -> Findin
 
 /// The objects that differ, and the fields in them; none where the objects are
 /// not the same ones.
-pub(super) fn differences(before: &Sorted, after: &Sorted) -> Option<Vec<(Manifest, Vec<String>)>> {
+pub(super) fn differences(before: &Sorted, after: &Sorted) -> Option<Vec<Landing>> {
     if before.len() != after.len() {
         return None;
     }

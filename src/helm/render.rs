@@ -11,6 +11,7 @@ use super::chart::{Chart, ChartFile};
 use super::coalesce::{self, Nulls, Warnings};
 use super::dependencies::{Instance, is_compatible};
 use super::errors;
+use super::landing;
 use super::manifest::{self, Hook, Manifest, Output};
 use super::random;
 use super::schema::RemoteSchemas;
@@ -173,8 +174,8 @@ impl Rendering<'_> {
         let world = self.options.world.clone();
         let prepared = self.prepare(&instance, &values)?;
         prepared.watch();
-        let outputs = self.execute(&instance, &prepared, self.options.limits, world)?;
-        let calls = random::calls(&outputs);
+        let (outputs, made) = self.execute(&instance, &prepared, self.options.limits, world)?;
+        let calls = random::told(&random::calls(&outputs), &self.options.world.seed);
         let asking: Vec<Output> = if calls.is_empty() {
             Vec::new()
         } else {
@@ -221,7 +222,7 @@ impl Rendering<'_> {
             };
             let told = random::findings(
                 &calls,
-                &self.options.world.seed,
+                &landing::of(&made, &calls, &sorted),
                 |sites| trials.landings(sites),
                 place,
                 self.sources,

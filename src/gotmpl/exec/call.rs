@@ -58,6 +58,7 @@ impl Machine {
             values.push(self.checked(frame, fed, Some(wanted))?);
         }
         let called = node;
+        let made_of = self.made.among(&values);
         let mut arguments = Arguments::new(receiver.unwrap_or_default(), values);
         let mut context = Context {
             machine: self,
@@ -66,10 +67,18 @@ impl Machine {
             place: frame.source.place(called),
         };
         match (function.run)(&mut context, &mut arguments) {
-            Ok(value) => Ok(Operand {
-                value,
-                boxed: signature.result == Type::Any,
-            }),
+            Ok(value) => {
+                if let Some(site) = self.random_site.take() {
+                    self.made.add(site, &value);
+                }
+                if !made_of.is_empty() {
+                    self.made.add_made_of(made_of, &value);
+                }
+                Ok(Operand {
+                    value,
+                    boxed: signature.result == Type::Any,
+                })
+            }
             Err(error) => {
                 frame.node = called;
                 Err(self.call_error(frame, name, error))
@@ -372,6 +381,7 @@ impl Context<'_> {
         let site = (self.file.name.clone(), self.place);
         let count = self.machine.random_counts.entry(site.clone()).or_insert(0);
         *count += 1;
+        self.machine.random_site = Some(site.clone());
         RandomSite {
             count: *count - 1,
             is_disturbed: self.is_disturbed(),

@@ -11,9 +11,11 @@
 
 mod call;
 mod eval;
+mod made;
 mod output;
 
 pub(crate) use call::without_no_value;
+pub use made::{Made, Site};
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -89,7 +91,7 @@ pub struct World {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Disturbance {
     /// The files of the calls, and their places there.
-    pub sites: BTreeSet<(Arc<str>, u32)>,
+    pub sites: BTreeSet<Site>,
 }
 
 impl World {
@@ -205,7 +207,7 @@ pub struct Rendering {
 }
 
 /// How often the calls at each place, by file and offset, gave random values.
-pub type RandomCounts = HashMap<(Arc<str>, u32), u64>;
+pub type RandomCounts = HashMap<Site, u64>;
 
 struct Variable {
     /// The number of its name in the source of the template.
@@ -233,6 +235,10 @@ pub struct Machine {
     random_calls: Vec<RandomCall>,
     /// How often each place gave some.
     random_counts: RandomCounts,
+    /// The call that gives something random, while it runs.
+    random_site: Option<Site>,
+    /// What such calls gave.
+    made: Made,
     /// The regular expressions that were compiled.
     pub(super) patterns: HashMap<Box<str>, Rc<Regexp>>,
     /// What `tpl` has parsed.
@@ -250,6 +256,13 @@ pub struct RandomCall {
     pub place: u32,
     /// Whether it depends on the time alone.
     pub is_clock: bool,
+}
+
+impl RandomCall {
+    /// Its place.
+    pub fn site(&self) -> Site {
+        (self.file.clone(), self.place)
+    }
 }
 
 /// A template being executed.
@@ -296,6 +309,8 @@ impl Machine {
             included: HashMap::default(),
             random_calls: Vec::new(),
             random_counts: HashMap::default(),
+            random_site: None,
+            made: Made::default(),
             patterns: HashMap::default(),
             parsed: HashMap::default(),
         }
@@ -306,6 +321,11 @@ impl Machine {
     pub fn behind(mut self, counts: RandomCounts) -> Machine {
         self.random_counts = counts;
         self
+    }
+
+    /// What random calls gave in all that was rendered.
+    pub fn into_made(self) -> Made {
+        self.made
     }
 
     /// Executes a template of a set against a value.

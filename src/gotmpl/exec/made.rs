@@ -1,0 +1,144 @@
+//! What random calls gave, and what was made of it.
+//!
+//! In: the results of calls, and of what was called with them. Out: pieces of
+//! text by which each is known again. Who finds one in the output knows the call
+//! that it comes from; what `sha256sum` or `b64enc` makes of a result is a piece
+//! of that call as well.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::gotmpl::value::{Operand, Value};
+
+/// The place of a call: its file, and the offset in it in bytes.
+pub type Site = (Arc<str>, u32);
+
+/// What is shorter may stand somewhere by chance.
+const MIN_BYTES: usize = 8;
+
+/// The most pieces that are kept; what is made in a loop may give any number.
+const MAX_PIECES: usize = 256;
+
+/// The pieces of an execution.
+#[derive(Clone, Debug, Default)]
+pub struct Made {
+    pieces: Vec<(Site, Box<[u8]>)>,
+    blurred: BTreeSet<Site>,
+}
+
+impl Made {
+    /// The pieces, and the places of the calls that they come from.
+    pub fn pieces(&self) -> impl Iterator<Item = (&Site, &[u8])> {
+        self.pieces.iter().map(|(site, piece)| (site, &**piece))
+    }
+
+    /// Whether not all that a call gave can be known again.
+    pub fn is_blurred(&self, site: &Site) -> bool {
+        self.blurred.contains(site)
+    }
+
+    /// Adds what a call gave.
+    pub(super) fn add(&mut self, site: Site, result: &Value) {
+        let piece = match result {
+            Value::Text(text) => piece(text.as_bytes()).map(Box::from),
+            Value::Object(object) => piece(object.text().as_bytes()).map(Box::from),
+            _ => None,
+        };
+        match piece {
+            Some(piece) if self.pieces.len() < MAX_PIECES => self.pieces.push((site, piece)),
+            _ => {
+                self.blurred.insert(site);
+            }
+        }
+    }
+
+    /// The calls of which something is in the arguments of another call.
+    pub(super) fn among(&self, arguments: &[Operand]) -> Vec<Site> {
+        let mut sites = Vec::new();
+        if self.pieces.is_empty() {
+            return sites;
+        }
+        for argument in arguments {
+            match &argument.value {
+                Value::Text(text) => self.in_text(text.as_bytes(), &mut sites),
+                Value::Object(object) => self.in_text(object.text().as_bytes(), &mut sites),
+                _ => {}
+            }
+        }
+        sites
+    }
+
+    /// Adds what was made of the results of calls, unless they are in it as they
+    /// were.
+    pub(super) fn add_made_of(&mut self, sites: Vec<Site>, result: &Value) {
+        let Value::Text(text) = result else {
+            return;
+        };
+        let mut seen = Vec::new();
+        self.in_text(text.as_bytes(), &mut seen);
+        for site in sites {
+            if !seen.contains(&site) {
+                self.add(site, result);
+            }
+        }
+    }
+
+    fn in_text(&self, text: &[u8], sites: &mut Vec<Site>) {
+        if text.len() < MIN_BYTES {
+            return;
+        }
+        for (site, piece) in &self.pieces {
+            if !sites.contains(site) && memchr::memmem::find(text, piece).is_some() {
+                sites.push(site.clone());
+            }
+        }
+    }
+}
+
+/// The part of a result that can stand nowhere else: its longest line, of
+/// several the one in the middle; those of a key in PEM are all as long, and the
+/// first of them often begin alike.
+fn piece(text: &[u8]) -> Option<&[u8]> {
+    let lines = || text.split(|b| *b == b'\n').map(<[u8]>::trim_ascii);
+    let longest = lines().map(<[u8]>::len).max()?;
+    let among = || lines().filter(|line| line.len() == longest);
+    let piece = among().nth(among().count() / 2)?;
+    (longest >= MIN_BYTES).then_some(piece)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gotmpl::value::Text;
+
+    #[test]
+    fn results_are_known_by_what_was_made_of_them() {
+        let site: Site = ("f".into(), 7);
+        let other: Site = ("f".into(), 9);
+        let text = |text: &str| Value::Text(Text::from(text));
+        let mut made = Made::default();
+        made.add(site.clone(), &text("correct-horse"));
+        made.add(other.clone(), &text("short"));
+        assert!(made.is_blurred(&other) && !made.is_blurred(&site));
+        let arguments = [Operand::plain(text("my correct-horse battery"))];
+        let sites = made.among(&arguments);
+        assert_eq!(sites, [site.clone()]);
+        // It is in the result as it was: nothing new.
+        made.add_made_of(sites.clone(), &text("(my correct-horse battery)"));
+        assert_eq!(made.pieces().count(), 1);
+        made.add_made_of(sites, &text("bXkgY29ycmVjdC1ob3JzZQ=="));
+        let arguments = [Operand::plain(text("x: bXkgY29ycmVjdC1ob3JzZQ=="))];
+        assert_eq!(made.among(&arguments), [site]);
+    }
+
+    #[test]
+    fn the_piece_of_a_key_is_in_its_middle() {
+        let pem = "-----BEGIN KEY-----\nAAAAAAAAAAAAAAAAAAAAAAAA\nBBBBBBBBBBBBBBBBBBBBBBBB\n\
+                   CCCCCCCCCCCCCCCCCCCCCCCC\nDDDD\n-----END KEY-----\n";
+        assert_eq!(
+            piece(pem.as_bytes()),
+            Some(&b"BBBBBBBBBBBBBBBBBBBBBBBB"[..])
+        );
+        assert_eq!(piece(b"1234567"), None);
+    }
+}
