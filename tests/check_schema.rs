@@ -386,3 +386,115 @@ fn patterns_and_rules_without_end_are_bounded_and_told() {
     // Without optimisation, on a busy machine; without bounds it has no end.
     assert!(start.elapsed().as_secs() < 300, "{:?}", start.elapsed());
 }
+
+/// The value of `next` so many levels deep.
+fn nested(levels: usize, inner: &str) -> String {
+    "{next: ".repeat(levels) + inner + &"}".repeat(levels)
+}
+
+#[test]
+fn schemas_that_refer_to_themselves_come_to_an_end() {
+    let start = std::time::Instant::now();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("thing.json");
+    let template = path.display().to_string();
+    let judged = |schema: &str, spec: &str| {
+        std::fs::write(&path, schema).unwrap();
+        let manifest = format!(
+            "apiVersion: example.org/v1\nkind: Thing\nmetadata: {{name: a}}\nspec: {spec}\n"
+        );
+        check(
+            &["--schema-location", &template, "--require-schemas"],
+            &manifest,
+        )
+    };
+
+    // One that applies itself to the same value has no meaning, and is told.
+    for (schema, told) in [
+        (
+            r##"{"type":"object","properties":{"spec":{"$ref":"#/definitions/a"}},"definitions":{
+                "a":{"allOf":[{"$ref":"#/definitions/b"}]},
+                "b":{"allOf":[{"$ref":"#/definitions/a"}],
+                     "properties":{"next":{"$ref":"#/definitions/a"}}}}}"##,
+            "one and the same value: `a` → `b` → `a`",
+        ),
+        (r##"{"$ref":"#"}"##, "one and the same value: `#` → `#`"),
+        (
+            r##"{"properties":{"spec":{"$ref":"#/$defs/a"}},"$defs":{
+                "a":{"properties":{"b":{"$ref":"#/$defs/b"}},"not":{"$ref":"#/$defs/b"}},
+                "b":{"anyOf":[{"type":"string"},{"$ref":"#/$defs/a"}]}}}"##,
+            "one and the same value: `a` → `b` → `a`",
+        ),
+    ] {
+        let done = judged(schema, &nested(200, "{}"));
+        assert_eq!(done.code, Some(2), "{}", done.stdout);
+        assert!(done.stderr.contains(told), "{}", done.stderr);
+        assert!(done.stderr.contains("error[schema/definition]"));
+        assert!(done.stderr.contains("thing.json:"), "{}", done.stderr);
+        assert!(done.stderr.contains("= help: take this reference out"));
+    }
+
+    // One that describes what lies deeper is what it says.
+    let list = r##"{"type":"object","properties":{"spec":{"$ref":"#/definitions/a"},
+        "like":{"$ref":"#"}},"definitions":{"a":{"type":"object","additionalProperties":false,
+        "properties":{"next":{"allOf":[{"$ref":"#/definitions/a"}]}}}}}"##;
+    let done = judged(list, &nested(500, "{}"));
+    assert_eq!(done.code, Some(0), "{}{}", done.stdout, done.stderr);
+    let done = judged(list, &nested(500, "{nxt: 1}"));
+    assert_eq!(done.code, Some(1));
+    assert!(done.stdout.contains("unknown field `nxt`"));
+    let done = judged(list, "{}\nlike: {like: {spec: {nxt: 1}}}");
+    assert_eq!(done.code, Some(1));
+    assert!(done.stdout.contains("unknown field `nxt`"));
+    // Deeper than any document may be.
+    let done = judged(list, &nested(10_000, "{}"));
+    assert_eq!(done.code, Some(1));
+    assert!(done.stdout.contains("nest deeper than 512 levels"));
+
+    // Branches that each go into the same value double at every level, and
+    // some nest a long way before they do.
+    let twice = r##"{"allOf":[{"properties":{"next":{"$ref":"#/definitions/a"}}},
+                              {"properties":{"next":{"$ref":"#/definitions/a"}}}]}"##;
+    let far = r#"{"allOf":["#.repeat(200)
+        + r##"{"properties":{"next":{"$ref":"#/definitions/a"}}}"##
+        + &"]}".repeat(200);
+    for (a, told) in [
+        (twice.to_owned(), "too many alternatives to try"),
+        (
+            twice.replace("allOf", "anyOf"),
+            "too many alternatives to try",
+        ),
+        (far, ""),
+    ] {
+        let schema = format!(
+            r##"{{"properties":{{"spec":{{"$ref":"#/definitions/a"}}}},"definitions":{{"a":{a}}}}}"##
+        );
+        let done = judged(&schema, &nested(300, "{}"));
+        assert_eq!(
+            done.code,
+            Some(i32::from(!told.is_empty())),
+            "{}",
+            done.stderr
+        );
+        assert!(done.stdout.contains(told), "{}", done.stdout);
+    }
+
+    // A long chain of definitions.
+    let chain: Vec<String> = (0..3000)
+        .map(|i| {
+            format!(
+                r##""d{i}":{{"allOf":[{{"$ref":"#/definitions/d{}"}}]}}"##,
+                i + 1
+            )
+        })
+        .collect();
+    let schema = format!(
+        r##"{{"properties":{{"spec":{{"$ref":"#/definitions/d0"}}}},"definitions":{{{},
+            "d3000":{{"type":"string"}}}}}}"##,
+        chain.join(",")
+    );
+    let done = judged(&schema, "{}");
+    assert!(done.stdout.contains("expected a string"), "{}", done.stdout);
+    // Without optimisation, on a busy machine; without bounds it has no end.
+    assert!(start.elapsed().as_secs() < 300, "{:?}", start.elapsed());
+}

@@ -88,3 +88,93 @@ fn a_local_source_is_not_verified_and_told() {
     assert_eq!(code, Some(1));
     assert_eq!(with, ["error trust/local-source cluster/library.yaml:1"]);
 }
+
+/// What `flux bootstrap` writes, with a Kustomization of `tenants`.
+const SYNC: &str = "\
+apiVersion: source.toolkit.fluxcd.io/v1
+kind: GitRepository
+metadata:
+  name: flux-system
+  namespace: flux-system
+spec:
+  interval: 1m
+  ref:
+    branch: main
+  secretRef:
+    name: flux-system
+  url: ssh://git@git.example.com/org/fleet
+---
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata:
+  name: flux-system
+  namespace: flux-system
+spec:
+  interval: 10m
+  path: ./cluster
+  prune: true
+  sourceRef:
+    kind: GitRepository
+    name: flux-system
+";
+
+#[test]
+fn another_source_with_the_same_content_is_the_working_tree() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().to_str().unwrap();
+    let write = |path: &str, text: &str| {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    let team = ENTRY.replace("library", "team").replace(
+        "    tag: 1.0.0\n  verify:\n    mode: HEAD\n    secretRef:\n      name: keys\n",
+        "    branch: main\n",
+    );
+    let (source, kustomization) = team.split_once("---\n").unwrap();
+    write("cluster/flux-system/gotk-sync.yaml", SYNC);
+    write(
+        "deploy/settings.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  namespace: b\n",
+    );
+    // It is declared by what another Kustomization brings.
+    let sources = kustomization.replace("team", "sources");
+    let sources = sources
+        .replace("./deploy", "./sources")
+        .replace("name: sources\n", "name: flux-system\n")
+        .replacen("name: flux-system\n", "name: sources\n", 1);
+    write("cluster/sources.yaml", &sources);
+    write("cluster/team.yaml", kustomization);
+    for (of, is_same) in [
+        ("url: https://git.example.com/org/fleet.git", true),
+        ("url: ssh://git@git.example.com/org/fleet", true),
+        ("url: https://git.example.com/org/other", false),
+    ] {
+        let source = source.replace("url: https://git.example.com/team", of);
+        for (reference, is_same) in [("branch: main", is_same), ("tag: 1.0.0", false)] {
+            write(
+                "sources/team.yaml",
+                &source.replace("branch: main", reference),
+            );
+            let done = run(&["build", root], "");
+            let is_built = done.stdout.contains("# Kustomization flux-system/team\n");
+            assert_eq!(is_built, is_same, "{of}, {reference}: {}", done.stderr);
+            let is_missing = done.stderr.contains("error[source/unavailable]");
+            assert_eq!(is_missing, !is_same, "{of}, {reference}: {}", done.stderr);
+        }
+    }
+
+    // A FluxInstance makes the source of the repository itself.
+    fs::remove_dir_all(folder.path().join("cluster/flux-system")).unwrap();
+    write("sources/team.yaml", &source.replace("/team", "/org/fleet"));
+    write(
+        "cluster/instance.yaml",
+        "apiVersion: fluxcd.controlplane.io/v1\nkind: FluxInstance\nmetadata:\n  name: flux\n  \
+         namespace: flux-system\nspec:\n  distribution:\n    version: 2.x\n    registry: \
+         ghcr.io/fluxcd\n  sync:\n    kind: GitRepository\n    url: \
+         https://git.example.com/org/fleet.git\n    ref: refs/heads/main\n    path: cluster\n",
+    );
+    let done = run(&["build", root], "");
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    assert!(done.stdout.contains("# Kustomization flux-system/team\n"));
+}

@@ -6,9 +6,7 @@ use rayon::prelude::*;
 
 use super::settings::Settings;
 use super::{Check, Out, RULES, Repository, Rule, View, helm, pin, references};
-use crate::diag::{Finding, Findings, Severity};
-use crate::pipeline::NO_VALUES;
-use crate::pipeline::render::NO_VALUE;
+use crate::diag::{Cause, Finding, Findings, Severity};
 
 /// Runs all rules that are switched on; `told` is what rendering told already.
 ///
@@ -51,7 +49,7 @@ pub fn run(
     findings.extend(found.into_iter().flatten());
     for mut finding in told.into_vec() {
         // A rule looks for these whether or not the chart is at hand.
-        if *finding.rule == *"ref/missing" && finding.message.ends_with(NO_VALUES) {
+        if finding.cause == Some(Cause::NoValues) {
             continue;
         }
         // Rendering tells what it cannot do; how bad that is for a check is
@@ -96,8 +94,8 @@ fn drop_echoes(findings: &mut Vec<Finding>) {
     // Of a variable that only the cluster has, once is enough.
     let mut told = BTreeSet::new();
     findings.retain(|f| {
-        let elsewhere = *f.rule == *"subst/unresolved" && f.message.ends_with(NO_VALUE);
-        !elsewhere || told.insert((f.cluster.clone(), f.message.clone()))
+        f.cause != Some(Cause::ValueElsewhere)
+            || told.insert((f.cluster.clone(), f.message.clone()))
     });
     // A field that a version of Flux does not have yet is one that its schema
     // does not know.

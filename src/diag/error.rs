@@ -1,6 +1,6 @@
 //! The error type of every stage.
 
-use super::{FileId, Finding, Location, ObjectRef, Severity, SourceMap, Span};
+use super::{Cause, FileId, Finding, Location, ObjectRef, Severity, SourceMap, Span};
 
 /// What a fallible step gives.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -21,6 +21,7 @@ struct Inner {
     help: Option<String>,
     context: Vec<String>,
     object: Option<ObjectRef>,
+    cause: Option<Cause>,
 }
 
 impl Error {
@@ -36,6 +37,7 @@ impl Error {
             help: None,
             context: Vec::new(),
             object: None,
+            cause: None,
         }))
     }
 
@@ -82,6 +84,13 @@ impl Error {
         self
     }
 
+    /// Says what it comes from, for who takes its finding further.
+    #[must_use]
+    pub fn cause(mut self, cause: Cause) -> Error {
+        self.0.cause = Some(cause);
+        self
+    }
+
     /// Changes all its texts: to take out what nobody may see.
     #[must_use]
     pub fn map_text(mut self, change: impl Fn(&str) -> String) -> Error {
@@ -89,6 +98,9 @@ impl Error {
         self.0.help = self.0.help.as_deref().map(&change);
         for context in &mut self.0.context {
             *context = change(context);
+        }
+        if let Some(Cause::Remote(address)) = &mut self.0.cause {
+            *address = change(address).into();
         }
         self
     }
@@ -124,6 +136,7 @@ impl Error {
             location: Location::of(self.0.span, sources),
             path: None,
             cluster: None,
+            cause: self.0.cause.clone(),
         }
     }
 }

@@ -97,6 +97,22 @@ pub struct Finding {
     pub path: Option<String>,
     /// The cluster (entry point) concerned, where there is more than one.
     pub cluster: Option<Arc<str>>,
+    /// What it comes from, for who takes it further; no part of reports.
+    #[serde(skip)]
+    pub cause: Option<Cause>,
+}
+
+/// What a finding comes from, where another part goes on from it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// A release is rendered without values that it names.
+    NoValues,
+    /// A variable has its value from something that only the cluster has.
+    ValueElsewhere,
+    /// The target of a patch or a replacement matches nothing.
+    NothingMatched,
+    /// This address, as it is written, is remote, and was not fetched.
+    Remote(Arc<str>),
 }
 
 impl Finding {
@@ -115,6 +131,7 @@ impl Finding {
             location: None,
             path: None,
             cluster: None,
+            cause: None,
         }
     }
 
@@ -143,6 +160,13 @@ impl Finding {
     #[must_use]
     pub fn severity(mut self, severity: Severity) -> Finding {
         self.severity = severity;
+        self
+    }
+
+    /// Says what it comes from.
+    #[must_use]
+    pub fn cause(mut self, cause: Cause) -> Finding {
+        self.cause = Some(cause);
         self
     }
 
@@ -201,6 +225,9 @@ impl Findings {
             finding.message = change(&finding.message);
             finding.help = finding.help.as_deref().map(&change);
             finding.path = finding.path.as_deref().map(&change);
+            if let Some(Cause::Remote(address)) = &mut finding.cause {
+                *address = change(address).into();
+            }
             if let Some(object) = &mut finding.object {
                 object.name = change(&object.name).into();
                 object.namespace = change(&object.namespace).into();

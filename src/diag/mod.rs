@@ -13,6 +13,6 @@ pub mod pointer;
 mod source;
 
 pub use error::{Error, Result};
-pub use finding::{Finding, Findings, Location, ObjectRef, Severity};
+pub use finding::{Cause, Finding, Findings, Location, ObjectRef, Severity};
 pub use nearest::nearest;
 pub use source::{FileId, SourceFile, SourceMap, Span};

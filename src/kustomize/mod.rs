@@ -55,10 +55,8 @@ pub use helm_charts::{NamedChart, chart_place, named_charts};
 pub use output::{file_names, to_yaml};
 pub use post_render::{Step, post_render};
 pub use remote::RepoSpec;
-pub use transform::patch::NOTHING_SELECTED;
-pub use transform::replacement::NOTHING_REPLACED;
 
-use crate::diag::{Error, Findings, Result};
+use crate::diag::{Cause, Error, Findings, Result};
 use crate::resource::Files;
 use crate::yaml::Node;
 
@@ -175,6 +173,7 @@ fn remote_error(address: &Text) -> Error {
         format!("`{address}` is a remote resource, and nothing is fetched here"),
     )
     .at(address.span)
+    .cause(Cause::Remote(address.text.clone()))
     .help(
         "commands that read a whole repository take it from the lockfile (`fluxwright lock`); \
          here, name a copy on disk",

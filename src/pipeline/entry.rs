@@ -475,6 +475,30 @@ fn made_by_instance(source: &SourceRef, sync: &Node) -> Node {
     ])
 }
 
+/// The GitRepository that flux-operator makes for `spec.sync`; none where the
+/// source is of another kind, or where the bootstrap files declare it.
+pub(super) fn synced_repository(entry: &Entry) -> Option<Node> {
+    let source = entry
+        .source
+        .as_ref()
+        .filter(|s| &*s.kind == "GitRepository")?;
+    let sync = entry.instance.as_ref()?.at_path(&["spec", "sync"])?;
+    let text = |value: &str| Node::string(value, sync.span());
+    let empty = || Node::mapping(Vec::new(), sync.span());
+    let (mut metadata, mut reference, mut spec) = (empty(), empty(), empty());
+    metadata.set("name", text(&source.name));
+    metadata.set("namespace", text(&source.namespace));
+    reference.set("name", sync.get("ref")?.clone());
+    spec.set("url", sync.get("url")?.clone());
+    spec.set("ref", reference);
+    let mut repository = empty();
+    repository.set("apiVersion", text("source.toolkit.fluxcd.io/v1"));
+    repository.set("kind", text(&source.kind));
+    repository.set("metadata", metadata);
+    repository.set("spec", spec);
+    Some(repository)
+}
+
 /// The folders that the components of Flux may lie in, for an entry point.
 fn component_folders(entry: &Entry) -> [String; 2] {
     let within = |name: &str| format!("{}/{name}", entry.folder);

@@ -25,6 +25,6 @@ mod variables;
 
 pub use entry::Entry;
 pub use progress::Progress;
-pub use release::{Lookups, NO_VALUES};
+pub use release::Lookups;
 pub use reuse::Reuse;
 pub use source::{LocalSource, Sources};

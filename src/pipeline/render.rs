@@ -16,7 +16,7 @@ use super::variables::{Sourced, is_encrypted};
 use super::{Entry, Lookups, Progress, Sources, names};
 use crate::artifact::ignore::Matcher;
 use crate::artifact::{Digest, Kind, path};
-use crate::diag::{Error, Finding, Findings, Result, Severity, SourceMap, Span, nearest};
+use crate::diag::{Cause, Error, Finding, Findings, Result, Severity, SourceMap, Span, nearest};
 use crate::flux::api::{Kustomization, SubstituteStrategy};
 use crate::flux::ignore::IgnoreRules;
 use crate::flux::substitute::{self, Missing, Substituted, Variables};
@@ -444,14 +444,10 @@ enum Value {
     Nowhere,
 }
 
-/// How the finding about a variable ends whose value something gives that is
-/// not here.
-pub const NO_VALUE: &str = "has no value here";
-
 /// A variable that nothing here gives a value.
 fn unset(name: &str, span: Span, value: Value, options: &Options) -> Finding {
     let (severity, message) = if value == Value::Elsewhere {
-        (Severity::Info, format!("`{name}` {NO_VALUE}"))
+        (Severity::Info, format!("`{name}` has no value here"))
     } else if value == Value::PerhapsElsewhere {
         let message = format!("`{name}` has a value only where an optional object gives it one");
         (Severity::Warning, message)
@@ -462,12 +458,16 @@ fn unset(name: &str, span: Span, value: Value, options: &Options) -> Finding {
         let message = format!("`{name}` has neither a value nor a default: it becomes empty");
         (Severity::Warning, message)
     };
-    Finding::new("subst/unresolved", severity, message)
+    let mut finding = Finding::new("subst/unresolved", severity, message)
         .at(span, &options.source_map)
         .help(format!(
             "give `{name}` a value, a default as in `${{{name}:-default}}`, or write \
              `$${{{name}}}` to keep it as it is"
-        ))
+        ));
+    if value == Value::Elsewhere {
+        finding = finding.cause(Cause::ValueElsewhere);
+    }
+    finding
 }
 
 fn missing_source(spec: &Kustomization, source: &Sourced, options: &Options) -> Finding {

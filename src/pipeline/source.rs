@@ -275,10 +275,11 @@ impl Sources {
         if composed::is_artifact(source) {
             return self.local.contains_key(source) || self.knows_artifact(source);
         }
-        self.locked.is_none()
-            || self.local.contains_key(source)
+        self.local.contains_key(source)
             || self.is_own(source)
-            || (self.declared.contains_key(source) && self.knows_keys(source))
+            // One that is declared may turn out to be the repository itself.
+            || (self.declared.contains_key(source)
+                && (self.locked.is_none() || self.knows_keys(source)))
     }
 
     /// Makes the repository the artifact that its own source makes of a folder
@@ -317,9 +318,15 @@ impl Sources {
         Ok(())
     }
 
-    /// Whether a reference is the repository itself.
+    /// Whether a reference is the repository itself: its own source, or another
+    /// GitRepository with the same content.
     pub fn is_own(&self, source: &SourceRef) -> bool {
-        self.own.as_ref() == Some(source)
+        let Some(own) = &self.own else { return false };
+        let declared = |source| self.declared.get(source)?.as_ref().ok();
+        own == source
+            || declared(own)
+                .zip(declared(source))
+                .is_some_and(|(own, other)| own.is_same_content(other))
     }
 }
 

@@ -10,9 +10,10 @@ use std::collections::BTreeMap;
 use foldhash::{HashMap, HashSet};
 
 use super::build::{Builder, Draft, RuleDraft, SchemaId};
+use super::evaluate::with_room;
 use super::openapi::{definition_name, mapping_at, name_of, text_at, types, wrong};
 use super::pack::{Slot, flag};
-use crate::diag::Result;
+use crate::diag::{Error, Result, Span};
 use crate::yaml::resolve::Version;
 use crate::yaml::{Entry, Node, decode, to_json};
 
@@ -38,6 +39,15 @@ enum Position {
     Branch,
 }
 
+/// A definition that is being read.
+struct Open {
+    name: String,
+    depth: usize,
+}
+
+/// The name of the whole schema as a definition.
+pub(super) const WHOLE: &str = "#";
+
 /// Reads schemas of one document.
 pub(super) struct Compiler<'d, 'b> {
     pub(super) builder: &'b mut Builder,
@@ -46,7 +56,13 @@ pub(super) struct Compiler<'d, 'b> {
     /// Definitions that are complete, without and with null.
     done: HashMap<(String, bool), SchemaId>,
     /// Definitions that are being read.
-    open: Vec<String>,
+    open: Vec<Open>,
+    /// How many steps into values lead from the whole object to where the
+    /// schema that is being read applies.
+    depth: usize,
+    /// Which definitions each applies to the very value that it is itself
+    /// applied to, with the place of the reference.
+    beside: BTreeMap<String, BTreeMap<String, Span>>,
     /// Those of them that refer to themselves.
     recursive: HashSet<String>,
     /// What the names of such definitions begin with in the pack.
@@ -73,6 +89,8 @@ impl<'d, 'b> Compiler<'d, 'b> {
                 .collect(),
             done: HashMap::default(),
             open: Vec::new(),
+            depth: 0,
+            beside: BTreeMap::new(),
             recursive: HashSet::default(),
             prefix: prefix.to_owned(),
             at_root: false,
@@ -80,13 +98,76 @@ impl<'d, 'b> Compiler<'d, 'b> {
     }
 
     /// The schema of objects of a kind.
-    pub(super) fn root(&mut self, node: &Node) -> Result<SchemaId> {
+    pub(super) fn root(&mut self, node: &'d Node) -> Result<SchemaId> {
         self.at_root = true;
-        self.schema(node.target(), Position::Structure, false)
+        if self.dialect == Dialect::Plain {
+            self.definitions.insert(WHOLE, node.target());
+            self.open.push(Open {
+                name: WHOLE.to_owned(),
+                depth: self.depth,
+            });
+        }
+        let schema = self.schema(node, Position::Structure, false)?;
+        self.open.clear();
+        self.check_ends()?;
+        if self.recursive.contains(WHOLE) {
+            let name = format!("{}{WHOLE}", self.prefix);
+            self.builder.define(&name, schema);
+        }
+        Ok(schema)
     }
 
-    /// The schema of a definition.
-    pub(super) fn definition(&mut self, name: &str, nullable: bool) -> Result<Option<SchemaId>> {
+    /// Refuses definitions that apply themselves to one and the same value:
+    /// what that would mean is undefined in JSON Schema, and judging by it
+    /// would have no end.
+    pub(super) fn check_ends(&self) -> Result<()> {
+        let none = BTreeMap::new();
+        let next = |name: &str| self.beside.get(name).unwrap_or(&none).iter();
+        let mut done: HashSet<&str> = HashSet::default();
+        for start in self.beside.keys() {
+            // The definitions on the way, each with those still to be followed.
+            let mut way = vec![(start.as_str(), next(start))];
+            while let Some((name, rest)) = way.last_mut() {
+                let Some((to, span)) = rest.next() else {
+                    done.insert(*name);
+                    way.pop();
+                    continue;
+                };
+                if let Some(from) = way.iter().position(|(open, _)| open == to) {
+                    let names = way.iter().skip(from).map(|(open, _)| *open);
+                    let names: Vec<String> = names
+                        .chain([&**to])
+                        .map(|name| format!("`{name}`"))
+                        .collect();
+                    return Err(Error::new(
+                        "schema/definition",
+                        format!(
+                            "a schema applies itself to one and the same value: {}",
+                            names.join(" → ")
+                        ),
+                    )
+                    .at(*span)
+                    .help("take this reference out, or let it stand for a property or an item"));
+                }
+                if !done.contains(to.as_str()) {
+                    way.push((to.as_str(), next(to)));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The schema of a definition; `span` is the place of the reference to it.
+    pub(super) fn definition(
+        &mut self,
+        name: &str,
+        nullable: bool,
+        span: Span,
+    ) -> Result<Option<SchemaId>> {
+        if let Some(open) = self.open.last().filter(|open| open.depth == self.depth) {
+            let beside = self.beside.entry(open.name.clone()).or_default();
+            beside.entry(name.to_owned()).or_insert(span);
+        }
         if let Some(&done) = self.done.get(&(name.to_owned(), nullable)) {
             return Ok(Some(done));
         }
@@ -101,7 +182,7 @@ impl<'d, 'b> Compiler<'d, 'b> {
         let Some(&node) = self.definitions.get(name) else {
             return Ok(None);
         };
-        if self.open.iter().any(|open| open == name) {
+        if self.open.iter().any(|open| open.name == name) {
             self.recursive.insert(name.to_owned());
             let mut draft = Draft::default();
             let reference = format!("{}{name}", self.prefix);
@@ -112,8 +193,12 @@ impl<'d, 'b> Compiler<'d, 'b> {
             }
             return Ok(Some(self.builder.schema(&draft)));
         }
-        self.open.push(name.to_owned());
-        let schema = self.schema(node, Position::Structure, nullable)?;
+        self.open.push(Open {
+            name: name.to_owned(),
+            depth: self.depth,
+        });
+        // Definitions may make a chain as long as the document.
+        let schema = with_room(|| self.schema(node, Position::Structure, nullable))?;
         self.open.pop();
         if self.recursive.contains(name) {
             let name = format!("{}{name}", self.prefix);
@@ -123,6 +208,14 @@ impl<'d, 'b> Compiler<'d, 'b> {
         // which is right wherever it is used.
         self.done.insert((name.to_owned(), nullable), schema);
         Ok(Some(schema))
+    }
+
+    /// The schema of what is in a value.
+    fn inner(&mut self, node: &Node, position: Position, nullable: bool) -> Result<SchemaId> {
+        self.depth += 1;
+        let schema = self.schema(node, position, nullable);
+        self.depth -= 1;
+        schema
     }
 
     fn schema(&mut self, node: &Node, position: Position, nullable: bool) -> Result<SchemaId> {
@@ -144,8 +237,11 @@ impl<'d, 'b> Compiler<'d, 'b> {
             ));
         }
         if let Some(reference) = text_at(node, "$ref")? {
-            let name = definition_name(reference).unwrap_or_default();
-            return match self.definition(&name, nullable)? {
+            let name = match reference {
+                "#" => WHOLE.to_owned(),
+                _ => definition_name(reference).unwrap_or_default(),
+            };
+            return match self.definition(&name, nullable, reference_span(node))? {
                 Some(schema) => Ok(schema),
                 None => Err(
                     wrong(node, format!("`{reference}` names no definition here"))
@@ -158,7 +254,7 @@ impl<'d, 'b> Compiler<'d, 'b> {
         self.flags(&mut draft, node, nullable);
         self.object(&mut draft, node, position)?;
         if let Some(items) = node.get("items").filter(|n| !n.target().is_sequence()) {
-            let items = self.schema(items, position, false)?;
+            let items = self.inner(items, position, false)?;
             draft.inherit(self.builder.flags(items));
             draft.set_schema(Slot::Items, items);
         }
@@ -239,13 +335,13 @@ impl<'d, 'b> Compiler<'d, 'b> {
                 (Dialect::Structural, "metadata") if is_object => Position::Branch,
                 _ => position,
             };
-            let property = self.schema(&entry.value, position, optional)?;
+            let property = self.inner(&entry.value, position, optional)?;
             draft.inherit(self.builder.flags(property));
             properties.insert(name, property);
         }
         let mut additional = node.get("additionalProperties").map(Node::target);
         if let Some(schema) = additional.filter(|n| n.is_mapping()) {
-            let schema = self.schema(schema, position, false)?;
+            let schema = self.inner(schema, position, false)?;
             draft.inherit(self.builder.flags(schema));
             draft.set_schema(Slot::Additional, schema);
         }
@@ -427,6 +523,10 @@ fn special(builder: &mut Builder, name: &str) -> Option<Draft> {
         _ => return None,
     }
     Some(draft)
+}
+
+fn reference_span(node: &Node) -> Span {
+    node.get("$ref").map_or(node.span(), Node::span)
 }
 
 fn number_at<'n>(node: &'n Node, key: &str) -> Result<Option<&'n str>> {

@@ -41,8 +41,8 @@ pub(super) enum Step<'n> {
     Index(usize),
 }
 
-/// Values that alternatives may be tried on, for one document.
-const MAX_ALTERNATIVES: usize = 100_000;
+/// How often branches of schemas may be tried on values, in one document.
+const MAX_BRANCHES: usize = 200_000;
 
 /// Judges the values of one document.
 pub(super) struct Evaluation<'e, 'n> {
@@ -53,7 +53,9 @@ pub(super) struct Evaluation<'e, 'n> {
     metadata: Option<Schema<'e>>,
     pub(super) path: Vec<Step<'n>>,
     pub(super) found: Vec<Violation>,
-    alternatives_left: usize,
+    branches_left: usize,
+    /// Where there were too many of them.
+    stopped: Option<(Span, String)>,
 }
 
 impl<'e, 'n> Evaluation<'e, 'n> {
@@ -68,8 +70,24 @@ impl<'e, 'n> Evaluation<'e, 'n> {
             metadata,
             path: Vec::new(),
             found: Vec::new(),
-            alternatives_left: MAX_ALTERNATIVES,
+            branches_left: MAX_BRANCHES,
+            stopped: None,
         }
+    }
+
+    /// What is wrong, and whether all was looked at.
+    pub(super) fn finish(&mut self) -> &mut Vec<Violation> {
+        if let Some((span, path)) = self.stopped.take() {
+            self.found.push(Violation {
+                rule: "schema/invalid",
+                severity: Severity::Error,
+                path,
+                span,
+                message: "too many alternatives to try: the rest is not validated".to_owned(),
+                help: Some("split the document, or simplify the schema".to_owned()),
+            });
+        }
+        &mut self.found
     }
 
     /// The patterns that have been compiled.
@@ -113,6 +131,9 @@ impl<'e, 'n> Evaluation<'e, 'n> {
         let Some(schema) = resolve(schema) else {
             return;
         };
+        if self.stopped.is_some() {
+            return;
+        }
         // Of what stands in for a secret, nothing can be said.
         let stands_in = node.is_secret() || node.is_placeholder();
         if stands_in || self.sealed && node.text().is_some_and(is_sealed) {
@@ -479,7 +500,7 @@ impl<'e, 'n> Evaluation<'e, 'n> {
     /// `allOf`, `anyOf`, `oneOf` and `not`.
     fn branches(&mut self, schema: Schema<'_>, node: &'n Node, place: Span) {
         for branch in schema.all_of() {
-            self.value(branch, node, place);
+            self.branch(branch, node, place);
         }
         for (branches, exactly_one) in [
             (schema.any_of().collect::<Vec<_>>(), false),
@@ -520,18 +541,27 @@ impl<'e, 'n> Evaluation<'e, 'n> {
         node: &'n Node,
         place: Span,
     ) -> Option<Vec<Violation>> {
-        let Some(left) = self.alternatives_left.checked_sub(1) else {
-            let told = self.found.iter().any(|v| v.message == TOO_MANY);
-            if !told {
-                self.report(node.span(), TOO_MANY).help =
-                    Some("split the document, or simplify the schema".to_owned());
-            }
-            return None;
-        };
-        self.alternatives_left = left;
         let outer = std::mem::take(&mut self.found);
-        self.value(branch, node, place);
-        Some(std::mem::replace(&mut self.found, outer))
+        self.branch(branch, node, place);
+        let found = std::mem::replace(&mut self.found, outer);
+        self.stopped.is_none().then_some(found)
+    }
+
+    /// Judges a value by a part of its schema.
+    ///
+    /// Parts multiply where a schema refers to itself: two at each level of a
+    /// value make 2^n on the n-th.
+    fn branch(&mut self, branch: Schema<'_>, node: &'n Node, place: Span) {
+        match self.branches_left.checked_sub(1) {
+            Some(left) => {
+                self.branches_left = left;
+                with_room(|| self.value(branch, node, place));
+            }
+            None if self.stopped.is_none() => {
+                self.stopped = Some((node.span(), pointer(&self.path)));
+            }
+            None => {}
+        }
     }
 
     /// Reports that no alternative fits, and why each does not.
@@ -556,7 +586,13 @@ impl<'e, 'n> Evaluation<'e, 'n> {
     }
 }
 
-const TOO_MANY: &str = "too many alternatives to try";
+/// Runs something with room on the stack, as branches may nest in branches at
+/// every level of a value.
+pub(super) fn with_room<T>(run: impl FnOnce() -> T) -> T {
+    const NEEDED_BYTES: usize = 256 << 10;
+    const GROWN_BYTES: usize = 4 << 20;
+    stacker::maybe_grow(NEEDED_BYTES, GROWN_BYTES, run)
+}
 
 /// The schema behind references; none for one that goes in a circle.
 pub(super) fn resolve(schema: Schema<'_>) -> Option<Schema<'_>> {

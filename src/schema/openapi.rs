@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::build::{Builder, Draft, KindDraft, SchemaId};
 use super::compile::{Compiler, Dialect};
 use super::pack::{Pack, Scope, Slot, flag};
-use crate::diag::{Error, Result};
+use crate::diag::{Error, Result, Span};
 use crate::yaml::Node;
 
 /// The pack that answers what kustomize asks: structure, merge keys and patch
@@ -70,13 +70,14 @@ pub fn add_kubernetes(builder: &mut Builder, document: &Node, minor: u32) -> Res
             let kind = api_version_and_kind(gvk)?;
             if served.remove(&kind) {
                 let name = name_of(&entry.key)?;
-                let schema = compiler.definition(name, false)?;
+                let schema = compiler.definition(name, false, entry.key.span())?;
                 kinds.insert(kind, schema);
             }
         }
     }
     // The metadata of every object, custom ones included.
-    let metadata = compiler.definition(OBJECT_META, false)?;
+    let metadata = compiler.definition(OBJECT_META, false, Span::NONE)?;
+    compiler.check_ends()?;
     if let Some(metadata) = metadata {
         builder.define(&format!("{minor}:metadata"), metadata);
     }

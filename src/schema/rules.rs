@@ -11,7 +11,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use foldhash::HashMap;
 
-use super::evaluate::{Evaluation, Step, Violation, pointer, resolve};
+use super::evaluate::{Evaluation, Step, Violation, pointer, resolve, with_room};
 use super::pack::{Rule, Schema, flag};
 use super::plain::Kind;
 use crate::cel::{Key, List, ListKind, Map, Meter, Program, SyntaxError, Timestamp, Value};
@@ -98,7 +98,7 @@ impl<'n> Checking<'_, '_, 'n, '_> {
             }
         }
         for branch in ruling.all_of() {
-            self.value(branch, schema, node, place, is_object);
+            with_room(|| self.value(branch, schema, node, place, is_object));
         }
         match Kind::of(node) {
             Kind::Mapping => {

@@ -256,7 +256,7 @@ impl Schemas {
         let mut evaluation = Evaluation::new(&self.patterns, metadata, sealed);
         judge(&mut evaluation, &document, &verdict, known.as_ref());
         let holds = evaluation
-            .found
+            .finish()
             .iter()
             .all(|v| v.severity < Severity::Error);
         if holds && let Some(schema) = known.as_ref().and_then(|known| known.schema) {

@@ -16,74 +16,28 @@ pub(in crate::check) static RULE: Rule = Rule {
     mend: "Take out the edge that is not needed, or move what both need into an object of its own \
            that both depend on. `fluxwright graph` shows who waits for whom; \
            `docs/guides/circular-dependencies.md` goes through the forms that cycles take.",
-    bad: "\
-apiVersion: kustomize.toolkit.fluxcd.io/v1
-kind: Kustomization
-metadata:
-  name: database
-  namespace: flux-system
-spec:
-  interval: 10m
-  path: ./database
-  prune: true
-  sourceRef:
-    kind: GitRepository
-    name: flux-system
-  dependsOn:
-  - name: backup
----
-apiVersion: kustomize.toolkit.fluxcd.io/v1
-kind: Kustomization
-metadata:
-  name: backup
-  namespace: flux-system
-spec:
-  interval: 10m
-  path: ./backup
-  prune: true
-  sourceRef:
-    kind: GitRepository
-    name: flux-system
-  dependsOn:
-  - name: database
+    bad: concat!(
+        kustomization!("database", "  dependsOn:\n  - name: backup\n"),
+        "---\n",
+        kustomization!("backup", "  dependsOn:\n  - name: database\n"),
+        "\
 -- database/kustomization.yaml --
 kind: Kustomization
 -- backup/kustomization.yaml --
 kind: Kustomization
 ",
-    good: "\
-apiVersion: kustomize.toolkit.fluxcd.io/v1
-kind: Kustomization
-metadata:
-  name: database
-  namespace: flux-system
-spec:
-  interval: 10m
-  path: ./database
-  prune: true
-  sourceRef:
-    kind: GitRepository
-    name: flux-system
----
-apiVersion: kustomize.toolkit.fluxcd.io/v1
-kind: Kustomization
-metadata:
-  name: backup
-  namespace: flux-system
-spec:
-  interval: 10m
-  path: ./backup
-  prune: true
-  sourceRef:
-    kind: GitRepository
-    name: flux-system
-  dependsOn:
-  - name: database
+    ),
+    good: concat!(
+        kustomization!("database"),
+        "---\n",
+        kustomization!("backup", "  dependsOn:\n  - name: database\n"),
+        "\
 -- database/kustomization.yaml --
 kind: Kustomization
 -- backup/kustomization.yaml --
 kind: Kustomization
 ",
+    ),
     check: Check::Cluster(check),
 };
 
@@ -135,16 +89,8 @@ fn phrase(graph: &Graph, cycle: &Cycle) -> String {
 
 #[cfg(test)]
 mod tests {
+    use crate::check::dag::testing::kustomization;
     use crate::check::example::testing::found;
-
-    /// A Kustomization of `path`, with more fields.
-    fn kustomization(name: &str, path: &str, more: &str) -> String {
-        format!(
-            "---\napiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata:\n  \
-             name: {name}\n  namespace: flux-system\nspec:\n  interval: 10m\n  path: ./{path}\n  \
-             prune: true\n  sourceRef:\n    kind: GitRepository\n    name: flux-system\n{more}"
-        )
-    }
 
     const CONFIG: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: c\n  namespace: d\n";
 

@@ -64,35 +64,11 @@ spec:
       openAPIV3Schema:
         type: object
 ",
-    good: "\
-apiVersion: kustomize.toolkit.fluxcd.io/v1
-kind: Kustomization
-metadata:
-  name: operator
-  namespace: flux-system
-spec:
-  interval: 10m
-  path: ./operator
-  prune: true
-  wait: true
-  sourceRef:
-    kind: GitRepository
-    name: flux-system
----
-apiVersion: kustomize.toolkit.fluxcd.io/v1
-kind: Kustomization
-metadata:
-  name: apps
-  namespace: flux-system
-spec:
-  interval: 10m
-  path: ./apps
-  prune: true
-  sourceRef:
-    kind: GitRepository
-    name: flux-system
-  dependsOn:
-  - name: operator
+    good: concat!(
+        kustomization!("operator", "  wait: true\n"),
+        "---\n",
+        kustomization!("apps", "  dependsOn:\n  - name: operator\n"),
+        "\
 -- operator/release.yaml --
 apiVersion: helm.toolkit.fluxcd.io/v2
 kind: HelmRelease
@@ -137,6 +113,7 @@ spec:
       openAPIV3Schema:
         type: object
 ",
+    ),
     check: Check::Cluster(check),
 };
 
@@ -256,15 +233,8 @@ fn numbers<'a>(view: &View<'a>) -> BTreeMap<Key<'a>, usize> {
 #[cfg(test)]
 mod tests {
     use super::RULE;
+    use crate::check::dag::testing::kustomization;
     use crate::check::example::testing::found;
-
-    fn kustomization(name: &str, more: &str) -> String {
-        format!(
-            "---\napiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata:\n  name: \
-             {name}\n  namespace: flux-system\nspec:\n  interval: 10m\n  path: ./{name}\n  prune: \
-             true\n  sourceRef:\n    kind: GitRepository\n    name: flux-system\n{more}"
-        )
-    }
 
     #[test]
     fn a_resource_waits_for_whoever_brings_its_definition() {
@@ -278,8 +248,8 @@ mod tests {
         let repository = |definitions: &str, apps: &str| {
             format!(
                 "{}{}-- definitions/widgets.yaml --\n{definition}-- apps/widgets.yaml --\n{}{}",
-                kustomization("definitions", definitions),
-                kustomization("apps", apps),
+                kustomization("definitions", "definitions", definitions),
+                kustomization("apps", "apps", apps),
                 widget("a"),
                 widget("b")
             )

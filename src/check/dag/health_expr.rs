@@ -13,48 +13,26 @@ pub(in crate::check) static RULE: Rule = Rule {
           way. With one that does not compile the Kustomization or HelmRelease never becomes ready, \
           and what depends on it is never applied.",
     mend: "Mend the expression at the place that is shown.",
-    bad: "\
-apiVersion: kustomize.toolkit.fluxcd.io/v1
-kind: Kustomization
-metadata:
-  name: apps
-  namespace: flux-system
-spec:
-  interval: 10m
-  path: ./apps
-  prune: true
-  sourceRef:
-    kind: GitRepository
-    name: flux-system
-  wait: true
-  healthCheckExprs:
-  - apiVersion: example.com/v1
-    kind: Widget
-    current: status.phase == 'Done
+    bad: concat!(
+        kustomization!(
+            "apps",
+            "  wait: true\n  healthCheckExprs:\n  - apiVersion: example.com/v1\n    kind: Widget\n    current: status.phase == 'Done\n"
+        ),
+        "\
 -- apps/kustomization.yaml --
 kind: Kustomization
 ",
-    good: "\
-apiVersion: kustomize.toolkit.fluxcd.io/v1
-kind: Kustomization
-metadata:
-  name: apps
-  namespace: flux-system
-spec:
-  interval: 10m
-  path: ./apps
-  prune: true
-  sourceRef:
-    kind: GitRepository
-    name: flux-system
-  wait: true
-  healthCheckExprs:
-  - apiVersion: example.com/v1
-    kind: Widget
-    current: status.phase == 'Done'
+    ),
+    good: concat!(
+        kustomization!(
+            "apps",
+            "  wait: true\n  healthCheckExprs:\n  - apiVersion: example.com/v1\n    kind: Widget\n    current: status.phase == 'Done'\n"
+        ),
+        "\
 -- apps/kustomization.yaml --
 kind: Kustomization
 ",
+    ),
     check: Check::Cluster(check),
 };
 

@@ -11,50 +11,16 @@ pub(in crate::check) static RULE: Rule = Rule {
           fewer there are, the easier it is to see what waits for what, and the less there is to \
           mend when something is renamed.",
     mend: "Take it out, unless it is meant for the reader.",
-    bad: "\
-apiVersion: kustomize.toolkit.fluxcd.io/v1
-kind: Kustomization
-metadata:
-  name: apps
-  namespace: flux-system
-spec:
-  interval: 10m
-  path: ./apps
-  prune: true
-  sourceRef:
-    kind: GitRepository
-    name: flux-system
-  dependsOn:
-  - name: ingress
-  - name: certificates
----
-apiVersion: kustomize.toolkit.fluxcd.io/v1
-kind: Kustomization
-metadata:
-  name: ingress
-  namespace: flux-system
-spec:
-  interval: 10m
-  path: ./ingress
-  prune: true
-  sourceRef:
-    kind: GitRepository
-    name: flux-system
-  dependsOn:
-  - name: certificates
----
-apiVersion: kustomize.toolkit.fluxcd.io/v1
-kind: Kustomization
-metadata:
-  name: certificates
-  namespace: flux-system
-spec:
-  interval: 10m
-  path: ./certificates
-  prune: true
-  sourceRef:
-    kind: GitRepository
-    name: flux-system
+    bad: concat!(
+        kustomization!(
+            "apps",
+            "  dependsOn:\n  - name: ingress\n  - name: certificates\n"
+        ),
+        "---\n",
+        kustomization!("ingress", "  dependsOn:\n  - name: certificates\n"),
+        "---\n",
+        kustomization!("certificates"),
+        "\
 -- apps/kustomization.yaml --
 kind: Kustomization
 -- ingress/kustomization.yaml --
@@ -62,49 +28,14 @@ kind: Kustomization
 -- certificates/kustomization.yaml --
 kind: Kustomization
 ",
-    good: "\
-apiVersion: kustomize.toolkit.fluxcd.io/v1
-kind: Kustomization
-metadata:
-  name: apps
-  namespace: flux-system
-spec:
-  interval: 10m
-  path: ./apps
-  prune: true
-  sourceRef:
-    kind: GitRepository
-    name: flux-system
-  dependsOn:
-  - name: ingress
----
-apiVersion: kustomize.toolkit.fluxcd.io/v1
-kind: Kustomization
-metadata:
-  name: ingress
-  namespace: flux-system
-spec:
-  interval: 10m
-  path: ./ingress
-  prune: true
-  sourceRef:
-    kind: GitRepository
-    name: flux-system
-  dependsOn:
-  - name: certificates
----
-apiVersion: kustomize.toolkit.fluxcd.io/v1
-kind: Kustomization
-metadata:
-  name: certificates
-  namespace: flux-system
-spec:
-  interval: 10m
-  path: ./certificates
-  prune: true
-  sourceRef:
-    kind: GitRepository
-    name: flux-system
+    ),
+    good: concat!(
+        kustomization!("apps", "  dependsOn:\n  - name: ingress\n"),
+        "---\n",
+        kustomization!("ingress", "  dependsOn:\n  - name: certificates\n"),
+        "---\n",
+        kustomization!("certificates"),
+        "\
 -- apps/kustomization.yaml --
 kind: Kustomization
 -- ingress/kustomization.yaml --
@@ -112,6 +43,7 @@ kind: Kustomization
 -- certificates/kustomization.yaml --
 kind: Kustomization
 ",
+    ),
     check: Check::Cluster(check),
 };
 

@@ -14,74 +14,34 @@ pub(in crate::check) static RULE: Rule = Rule {
           knows `self`, the object, and `dep`, the dependency. Fields of these are of any type, \
           so that a field alone is no condition.",
     mend: "Mend the expression at the place that is shown.",
-    bad: "\
-apiVersion: kustomize.toolkit.fluxcd.io/v1
-kind: Kustomization
-metadata:
-  name: apps
-  namespace: flux-system
-spec:
-  interval: 10m
-  path: ./apps
-  prune: true
-  sourceRef:
-    kind: GitRepository
-    name: flux-system
-  dependsOn:
-  - name: infrastructure
-    readyExpr: dep.status.ready ==
----
-apiVersion: kustomize.toolkit.fluxcd.io/v1
-kind: Kustomization
-metadata:
-  name: infrastructure
-  namespace: flux-system
-spec:
-  interval: 10m
-  path: ./infrastructure
-  prune: true
-  sourceRef:
-    kind: GitRepository
-    name: flux-system
+    bad: concat!(
+        kustomization!(
+            "apps",
+            "  dependsOn:\n  - name: infrastructure\n    readyExpr: dep.status.ready ==\n"
+        ),
+        "---\n",
+        kustomization!("infrastructure"),
+        "\
 -- apps/kustomization.yaml --
 kind: Kustomization
 -- infrastructure/kustomization.yaml --
 kind: Kustomization
 ",
-    good: "\
-apiVersion: kustomize.toolkit.fluxcd.io/v1
-kind: Kustomization
-metadata:
-  name: apps
-  namespace: flux-system
-spec:
-  interval: 10m
-  path: ./apps
-  prune: true
-  sourceRef:
-    kind: GitRepository
-    name: flux-system
-  dependsOn:
-  - name: infrastructure
-    readyExpr: dep.status.observedGeneration == dep.metadata.generation
----
-apiVersion: kustomize.toolkit.fluxcd.io/v1
-kind: Kustomization
-metadata:
-  name: infrastructure
-  namespace: flux-system
-spec:
-  interval: 10m
-  path: ./infrastructure
-  prune: true
-  sourceRef:
-    kind: GitRepository
-    name: flux-system
+    ),
+    good: concat!(
+        kustomization!(
+            "apps",
+            "  dependsOn:\n  - name: infrastructure\n    readyExpr: dep.status.observedGeneration == dep.metadata.generation\n"
+        ),
+        "---\n",
+        kustomization!("infrastructure"),
+        "\
 -- apps/kustomization.yaml --
 kind: Kustomization
 -- infrastructure/kustomization.yaml --
 kind: Kustomization
 ",
+    ),
     check: Check::Cluster(check),
 };
 

@@ -11,73 +11,28 @@ pub(in crate::check) static RULE: Rule = Rule {
     why: "What is suspended keeps the state it had: what depends on it waits for ever in a new cluster, \
           and in an old one does not wait for changes.",
     mend: "Resume it, or take the dependency out.",
-    bad: "\
-apiVersion: kustomize.toolkit.fluxcd.io/v1
-kind: Kustomization
-metadata:
-  name: apps
-  namespace: flux-system
-spec:
-  interval: 10m
-  path: ./apps
-  prune: true
-  sourceRef:
-    kind: GitRepository
-    name: flux-system
-  dependsOn:
-  - name: infrastructure
----
-apiVersion: kustomize.toolkit.fluxcd.io/v1
-kind: Kustomization
-metadata:
-  name: infrastructure
-  namespace: flux-system
-spec:
-  interval: 10m
-  path: ./infrastructure
-  prune: true
-  sourceRef:
-    kind: GitRepository
-    name: flux-system
-  suspend: true
+    bad: concat!(
+        kustomization!("apps", "  dependsOn:\n  - name: infrastructure\n"),
+        "---\n",
+        kustomization!("infrastructure", "  suspend: true\n"),
+        "\
 -- apps/kustomization.yaml --
 kind: Kustomization
 -- infrastructure/kustomization.yaml --
 kind: Kustomization
 ",
-    good: "\
-apiVersion: kustomize.toolkit.fluxcd.io/v1
-kind: Kustomization
-metadata:
-  name: apps
-  namespace: flux-system
-spec:
-  interval: 10m
-  path: ./apps
-  prune: true
-  sourceRef:
-    kind: GitRepository
-    name: flux-system
-  dependsOn:
-  - name: infrastructure
----
-apiVersion: kustomize.toolkit.fluxcd.io/v1
-kind: Kustomization
-metadata:
-  name: infrastructure
-  namespace: flux-system
-spec:
-  interval: 10m
-  path: ./infrastructure
-  prune: true
-  sourceRef:
-    kind: GitRepository
-    name: flux-system
+    ),
+    good: concat!(
+        kustomization!("apps", "  dependsOn:\n  - name: infrastructure\n"),
+        "---\n",
+        kustomization!("infrastructure"),
+        "\
 -- apps/kustomization.yaml --
 kind: Kustomization
 -- infrastructure/kustomization.yaml --
 kind: Kustomization
 ",
+    ),
     check: Check::Cluster(check),
 };
 

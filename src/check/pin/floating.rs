@@ -2,7 +2,7 @@
 
 use crate::check::subst::is_open;
 use crate::check::{Applied, Check, Out, Rule, View};
-use crate::diag::{Finding, Severity, Span};
+use crate::diag::{Cause, Finding, Severity, Span};
 use crate::flux::api::{HELM, SOURCE};
 use crate::gostd::semver::Version;
 use crate::yaml::Node;
@@ -187,11 +187,9 @@ fn chart(applied: &Applied<'_>, at: &[&str], out: &mut Out<'_>) {
 /// What is to be said of a remote base besides that it is one: that its address
 /// means another thing tomorrow.
 pub(in crate::check) fn of_remote(told: &Finding) -> Option<Finding> {
-    if *told.rule != *"kustomize/remote" {
+    let Some(Cause::Remote(address)) = &told.cause else {
         return None;
-    }
-    let (before, _) = told.message.split_once("` is a remote resource")?;
-    let (_, address) = before.rsplit_once('`')?;
+    };
     is_moving_address(address).then(|| Finding {
         rule: RULE.id.into(),
         severity: RULE.severity,

@@ -11,10 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::artifact::path;
 use crate::check::files::reach::Reach;
 use crate::check::{Repository, View};
-use crate::diag::{Finding, Location};
+use crate::diag::{Cause, Finding, Location};
 use crate::flux::api;
 use crate::flux::generate::FILE_NAMES;
-use crate::kustomize::{NOTHING_REPLACED, NOTHING_SELECTED};
 use crate::yaml::Node;
 
 /// A patch in a cluster.
@@ -56,10 +55,8 @@ pub(in crate::check) fn drop_shared(
 }
 
 fn key_of(finding: &Finding) -> Option<Key> {
-    let begins = |text| finding.message.starts_with(text);
-    let meant =
-        &*finding.rule == "ref/missing" && (begins(NOTHING_SELECTED) || begins(NOTHING_REPLACED));
-    let location = finding.location.clone().filter(|_| meant)?;
+    let location = finding.location.clone();
+    let location = location.filter(|_| finding.cause == Some(Cause::NothingMatched))?;
     Some((finding.cluster.clone(), location))
 }
 

@@ -144,6 +144,7 @@ fn of_unrendered(part: &Unrendered) -> Finding {
         location: part.failure.location.clone(),
         path: None,
         cluster: None,
+        cause: None,
     }
 }
 

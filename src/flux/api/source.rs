@@ -66,6 +66,25 @@ pub struct GitSpec {
 }
 
 impl GitSpec {
+    /// What is checked out: the field that counts, and its value.
+    ///
+    /// Compat: of several fields commit counts before name, semver, tag and
+    /// branch, and none means the branch `master`.
+    fn revision(&self) -> (&str, &str) {
+        let order = ["commit", "name", "semver", "tag", "branch"];
+        let mut set = order
+            .into_iter()
+            .filter_map(|field| Some((field, self.reference.get(field)?.as_str())));
+        match set.next() {
+            Some(("name", name)) => match name.strip_prefix("refs/heads/") {
+                Some(branch) => ("branch", branch),
+                None => ("name", name),
+            },
+            Some(revision) => revision,
+            None => ("branch", "master"),
+        }
+    }
+
     /// Whether the reference names a tag.
     pub fn is_tag(&self) -> bool {
         match (self.reference.get("commit"), self.reference.get("name")) {
@@ -145,6 +164,31 @@ impl SourceRef {
 }
 
 impl Source {
+    /// Whether two GitRepositories hold the same files: of one repository,
+    /// however it is reached, the same revision and the same part of it. What
+    /// must be signed is never the same as what need not be.
+    pub fn is_same_content(&self, other: &Source) -> bool {
+        let (SourceSpec::Git(one), SourceSpec::Git(two)) = (&self.spec, &other.spec) else {
+            return false;
+        };
+        let is_signed = |source: &Source| source.verify.is_some();
+        let included = |spec: &GitSpec| -> Vec<_> {
+            let each = spec.include.iter();
+            each.map(|i| (i.repository.clone(), i.from.clone(), i.to.clone()))
+                .collect()
+        };
+        let same_includes = included(one) == included(two)
+            && (one.include.is_empty() || self.id.namespace == other.id.namespace);
+        place(&self.url).is_some_and(|at| place(&other.url) == Some(at))
+            && one.revision() == two.revision()
+            && self.ignore == other.ignore
+            && one.recurse_submodules == two.recurse_submodules
+            && one.sparse_checkout == two.sparse_checkout
+            && same_includes
+            && !is_signed(self)
+            && !is_signed(other)
+    }
+
     /// Reads a source; none for objects of other kinds.
     ///
     /// # Errors
@@ -211,6 +255,25 @@ impl Source {
             id,
         })
     }
+}
+
+/// The host and the path of a repository's address: over HTTPS and SSH it is the
+/// same one.
+fn place(url: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    let (authority, path) = rest.split_once('/')?;
+    let host = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host);
+    let port = match scheme {
+        "https" => ":443",
+        "http" => ":80",
+        _ => ":22",
+    };
+    let host = host.strip_suffix(port).unwrap_or(host);
+    let path = path.trim_end_matches('/');
+    let path = path.strip_suffix(".git").unwrap_or(path);
+    Some(format!("{}/{path}", host.to_ascii_lowercase()))
 }
 
 fn git(spec: &Fields<'_>) -> Result<GitSpec> {
@@ -300,6 +363,66 @@ mod tests {
             "apiVersion: source.toolkit.fluxcd.io/v1\nkind: {kind}\nmetadata:\n  name: x\nspec:\n{spec}"
         );
         Source::read(&parse_one(&text, FileId::default()).unwrap().unwrap())
+    }
+
+    #[test]
+    fn two_sources_may_hold_the_same_files() {
+        let git = |spec: &str| {
+            let spec = format!("  {}\n", spec.replace("; ", "\n  "));
+            read("GitRepository", &spec).unwrap().unwrap()
+        };
+        let own = git("url: ssh://git@git.example.com/org/fleet; ref: {branch: main}");
+        for (spec, same) in [
+            (
+                "url: ssh://git@git.example.com/org/fleet; ref: {branch: main}",
+                true,
+            ),
+            (
+                "url: https://Git.example.com:443/org/fleet.git/; ref: {branch: main}",
+                true,
+            ),
+            (
+                "url: https://git.example.com/org/fleet; ref: {name: refs/heads/main}",
+                true,
+            ),
+            (
+                "url: https://git.example.com/org/fleet; interval: 1h; ref: {branch: main}",
+                true,
+            ),
+            ("url: https://git.example.com/org/fleet", false),
+            (
+                "url: https://git.example.com/org/fleet; ref: {branch: main, tag: v1}",
+                false,
+            ),
+            (
+                "url: https://git.example.com/org/fleet2; ref: {branch: main}",
+                false,
+            ),
+            (
+                "url: https://git.example.com:8443/org/fleet; ref: {branch: main}",
+                false,
+            ),
+            (
+                "url: https://other.example.com/org/fleet; ref: {branch: main}",
+                false,
+            ),
+            (
+                "url: ssh://git@git.example.com/org/fleet; ref: {branch: main}; ignore: a",
+                false,
+            ),
+            (
+                "url: ssh://git@git.example.com/org/fleet; ref: {branch: main}; verify: \
+                 {secretRef: {name: keys}}",
+                false,
+            ),
+            (
+                "url: ssh://git@git.example.com/org/fleet; ref: {branch: main}; include: \
+                 [{repository: {name: other}}]",
+                false,
+            ),
+        ] {
+            assert_eq!(own.is_same_content(&git(spec)), same, "{spec}");
+        }
     }
 
     #[test]

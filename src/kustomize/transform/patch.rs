@@ -309,9 +309,6 @@ fn neither(strategic: Error, json: Error, span: Span) -> Error {
     )
 }
 
-/// How the finding about a patch begins whose target means no object.
-pub const NOTHING_SELECTED: &str = "the patch's target matches nothing";
-
 impl Warnings {
     fn of(target: Option<&Selector>, files: &Files) -> Warnings {
         let target = target.and_then(|target| {
@@ -327,8 +324,9 @@ impl Warnings {
             let mut finding = crate::diag::Finding::new(
                 "ref/missing",
                 crate::diag::Severity::Warning,
-                format!("{NOTHING_SELECTED}: {target}"),
+                format!("the patch's target matches nothing: {target}"),
             )
+            .cause(crate::diag::Cause::NothingMatched)
             .help("correct the target, or take the patch out");
             finding.location = Some(location.clone());
             context.findings.push(finding);

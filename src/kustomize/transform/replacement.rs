@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::Transform;
 use super::labels::resource_ref;
 use super::structured;
-use crate::diag::{Error, Finding, Result, Severity, SourceMap, Span};
+use crate::diag::{Cause, Error, Finding, Result, Severity, SourceMap, Span};
 use crate::kustomize::build::Context;
 use crate::kustomize::documents;
 use crate::kustomize::fields::{self, Kind};
@@ -34,9 +34,6 @@ pub(in crate::kustomize) struct Replacements {
     replacements: Vec<Replacement>,
     sources: Arc<SourceMap>,
 }
-
-/// How the finding about a replacement begins of which a target means no object.
-pub const NOTHING_REPLACED: &str = "the replacement's target matches nothing";
 
 impl Replacements {
     /// Takes replacements as they are written out, or loads their files.
@@ -105,11 +102,12 @@ impl Transform for Replacements {
             for target in targets {
                 let is_met = apply(map, &mut value, target, context)?;
                 if let Some(select) = target.select.as_ref().filter(|_| !is_met) {
-                    let message = format!("{NOTHING_REPLACED}: {select}");
+                    let message = format!("the replacement's target matches nothing: {select}");
                     let finding = Finding::new("ref/missing", Severity::Info, message);
                     context.findings.push(
                         finding
                             .at(select.span, &self.sources)
+                            .cause(Cause::NothingMatched)
                             .help("correct the target, or take it out"),
                     );
                 }

@@ -25,6 +25,7 @@ use rayon::prelude::*;
 
 use super::cluster::{Cluster, UnitKind};
 use super::composed;
+use super::entry;
 use super::release;
 use super::render::{self, Options, Raw, Rendered};
 use super::variables::{Providers, Sourced};
@@ -157,7 +158,7 @@ fn cluster(
     if let Some(span) = entry.artifact.inferred {
         findings.push(artifact_folder(&entry.artifact.folder, span, options));
     }
-    for object in &seen {
+    for object in entry::synced_repository(entry).iter().chain(&seen) {
         sources.declare(object);
     }
     let mut graph = Graph {

@@ -35,7 +35,6 @@ use crate::yaml::{Entry, Node, secret};
 pub(super) use charts::Charts;
 pub use lookups::Lookups;
 pub(super) use lookups::Shelf;
-pub use values::NO_VALUES;
 
 /// The annotation that makes an object a hook.
 const HOOK: &str = "helm.sh/hook";

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 
 use super::Context;
-use crate::diag::{Error, FileId, Finding, Findings, Result, Severity};
+use crate::diag::{Cause, Error, FileId, Finding, Findings, Result, Severity};
 use crate::flux::api::{HelmRelease, ValuesReference};
 use crate::helm::strvals::{self, Kind};
 use crate::helm::values::{floats_of, merge};
@@ -97,9 +97,6 @@ pub(super) fn read(text: &str, file: FileId) -> Result<Map> {
     }
 }
 
-/// How the finding about values ends that a release is rendered without.
-pub const NO_VALUES: &str = "its values are missing";
-
 /// A value of a ConfigMap or Secret.
 struct Found {
     node: Node,
@@ -127,9 +124,12 @@ fn look_up(
             reference.kind, release.id.namespace, reference.name
         );
         let message = if object.is_none() {
-            format!("{what} is not in the repository in clear: {NO_VALUES}")
+            format!("{what} is not in the repository in clear: its values are missing")
         } else {
-            format!("{what} has no key `{}`: {NO_VALUES}", reference.key)
+            format!(
+                "{what} has no key `{}`: its values are missing",
+                reference.key
+            )
         };
         // Secrets are kept out of repositories; ConfigMaps seldom are.
         let severity = match &*reference.kind {
@@ -140,6 +140,7 @@ fn look_up(
             Finding::new("ref/missing", severity, message)
                 .at(reference.span, &context.options.source_map)
                 .object(release.id.to_object_ref())
+                .cause(Cause::NoValues)
                 .help("set `optional: true` where the release can do without"),
         );
     }
