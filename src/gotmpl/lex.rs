@@ -226,7 +226,7 @@ impl<'t> Lexer<'t> {
         loop {
             let start = self.at;
             let rest = self.rest();
-            let Some(length) = find(rest, LEFT) else {
+            let Some(length) = find(rest, *b"{{") else {
                 self.at = self.text.len();
                 let kind = if rest.is_empty() {
                     Kind::Eof
@@ -274,7 +274,7 @@ impl<'t> Lexer<'t> {
     fn comment(&mut self) -> Option<Token> {
         let start = self.at;
         self.at += 2;
-        let Some(length) = find(self.rest(), "*/") else {
+        let Some(length) = find(self.rest(), *b"*/") else {
             return Some(self.fail(start, "unclosed comment"));
         };
         self.at += length + 2;
@@ -287,12 +287,11 @@ impl<'t> Lexer<'t> {
 
     /// The length of `}}` or ` -}}` here.
     fn right_delimiter_here(&self) -> Option<usize> {
-        let rest = self.rest();
-        if rest.starts_with(RIGHT) {
-            return Some(2);
+        match self.text.as_bytes().get(self.at..)? {
+            [b'}', b'}', ..] => Some(2),
+            [b' ' | b'\t' | b'\r' | b'\n', b'-', b'}', b'}', ..] => Some(4),
+            _ => None,
         }
-        let trimmed = has_right_trim(rest) && rest[2..].starts_with(RIGHT);
-        trimmed.then_some(4)
     }
 
     /// Skips a delimiter of that length, and blanks behind a trim marker.
@@ -333,7 +332,7 @@ impl<'t> Lexer<'t> {
             '|' => self.token(Kind::Pipe, start),
             '"' => self.quoted(start, '"'),
             '\'' => self.quoted(start, '\''),
-            '`' => match find(self.rest(), "`") {
+            '`' => match memchr::memchr(b'`', self.rest().as_bytes()) {
                 Some(length) => {
                     self.at += length + 1;
                     self.token(Kind::RawString, start)
@@ -420,8 +419,16 @@ impl<'t> Lexer<'t> {
     }
 
     fn skip_alphanumeric(&mut self) {
-        while self.peek().is_some_and(is_alphanumeric) {
-            self.advance();
+        loop {
+            let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+            let is_word = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_';
+            let word = rest.iter().position(|b| !is_word(b));
+            self.at += word.unwrap_or(rest.len());
+            // Letters of other scripts are rare.
+            match self.peek() {
+                Some(c) if !c.is_ascii() && is_alphanumeric(c) => self.at += c.len_utf8(),
+                _ => return,
+            }
         }
     }
 
@@ -446,16 +453,22 @@ impl<'t> Lexer<'t> {
         } else {
             (Kind::CharConstant, "unterminated character constant")
         };
+        let end = u8::try_from(quote).unwrap_or_default();
         loop {
+            let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+            let Some(length) = memchr::memchr3(end, b'\\', b'\n', rest) else {
+                self.at = self.text.len();
+                return self.fail(start, unterminated);
+            };
+            self.at += length;
             match self.advance() {
                 Some('\\') => {
                     if matches!(self.advance(), None | Some('\n')) {
                         return self.fail(start, unterminated);
                     }
                 }
-                None | Some('\n') => return self.fail(start, unterminated),
                 Some(c) if c == quote => return self.token(kind, start),
-                Some(_) => {}
+                _ => return self.fail(start, unterminated),
             }
         }
     }
@@ -523,9 +536,11 @@ impl<'t> Lexer<'t> {
     }
 }
 
-/// Where a short pattern begins.
-fn find(text: &str, pattern: &str) -> Option<usize> {
-    memchr::memmem::find(text.as_bytes(), pattern.as_bytes())
+/// Where a pattern of two characters begins; what is here is too short for a
+/// searcher to be made.
+fn find(text: &str, pattern: [u8; 2]) -> Option<usize> {
+    let bytes = text.as_bytes();
+    memchr::memchr_iter(pattern[0], bytes).find(|at| bytes.get(at + 1) == Some(&pattern[1]))
 }
 
 fn is_space(c: char) -> bool {
@@ -540,10 +555,6 @@ fn is_alphanumeric(c: char) -> bool {
 
 fn has_left_trim(text: &str) -> bool {
     matches!(text.as_bytes(), [b'-', b' ' | b'\t' | b'\r' | b'\n', ..])
-}
-
-fn has_right_trim(text: &str) -> bool {
-    matches!(text.as_bytes(), [b' ' | b'\t' | b'\r' | b'\n', b'-', ..])
 }
 
 /// `%#U`

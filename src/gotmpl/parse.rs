@@ -294,14 +294,13 @@ impl<'t> Parser<'t> {
         let Some(bytes) = strconv::unquote(self.slice(token)) else {
             return Err(self.error("invalid syntax"));
         };
-        let text = Text::from(bytes.into_owned());
         // The same few names are written again and again.
         let known = self.source.literals.iter().rev().take(16);
         let text = known
             .map(|l| &l.text)
-            .find(|t| **t == text)
+            .find(|t| *t.as_bytes() == *bytes)
             .cloned()
-            .unwrap_or(text);
+            .unwrap_or_else(|| Text::from(&*bytes));
         self.source.literals.push(Literal {
             quoted: slice_of(token),
             text,

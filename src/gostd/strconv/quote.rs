@@ -108,6 +108,14 @@ pub fn unquote(text: &str) -> Option<Cow<'_, [u8]>> {
     if quote != b'"' && quote != b'\'' {
         return None;
     }
+    let is_plain = |b: u8| !matches!(b, b'\\' | b'\n') && b != quote;
+    if let Some((last, plain)) = inner.as_bytes().split_last()
+        && quote == b'"'
+        && *last == quote
+        && plain.iter().all(|b| is_plain(*b))
+    {
+        return Some(Cow::Borrowed(plain));
+    }
     let mut out = Vec::with_capacity(inner.len());
     let mut rest = inner;
     while !rest.starts_with(char::from(quote)) {
