@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use super::chart::ChartFile;
 use super::dependencies::Instance;
 use super::errors;
+use super::load;
 use super::manifest::Output;
 use super::objects::{CapabilitiesObject, Files, VALUES};
 use super::render::Rendering;
@@ -20,8 +21,8 @@ use crate::gotmpl::{
     self, Environment, Failure, Limits, Machine, Made, MissingKey, RandomCounts, Set, World,
 };
 
-/// How many templates are parsed by several threads.
-const MANY: usize = 32;
+/// Templates that are parsed by several threads.
+const MANY_TEMPLATES: usize = 100;
 
 /// A template file of a release.
 struct Renderable {
@@ -152,8 +153,7 @@ impl Rendering<'_> {
 
     /// Parses all templates, each once for all releases of its chart.
     fn parse(&self, renderables: &[Renderable]) -> Result<Set> {
-        // Threads cost more than a few templates.
-        if renderables.len() >= MANY {
+        if load::is_worth_threads(renderables.len(), MANY_TEMPLATES) {
             let files: Vec<&ChartFile> = renderables.iter().map(|r| &*r.file).collect();
             files.into_par_iter().for_each(|file| {
                 // Errors are told below, in order.

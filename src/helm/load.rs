@@ -231,21 +231,20 @@ fn chart(
         Some(file) => Defaults::read(file, sources),
         None => Ok(Defaults::default()),
     };
-    // Values and subcharts are read side by side; the first error counts.
-    let (values, dependencies) = if charts.is_empty() {
-        (read_values(), Vec::new())
-    } else {
-        rayon::join(read_values, || {
-            charts
-                .into_par_iter()
-                .map(|(name, files)| {
-                    subchart(&name, files, display, sources, depth).map_err(|e| {
-                        let parent = &metadata.name;
-                        e.context(format!("error unpacking subchart {name} in {parent}"))
-                    })
-                })
-                .collect::<Vec<_>>()
+    let read_subchart = |(name, files): (String, Vec<ChartFile>)| {
+        subchart(&name, files, display, sources, depth).map_err(|e| {
+            let parent = &metadata.name;
+            e.context(format!("error unpacking subchart {name} in {parent}"))
         })
+    };
+    // Values and subcharts are read side by side; the first error counts.
+    let (values, dependencies) = if is_worth_threads(charts.len(), MANY_CHARTS) {
+        rayon::join(read_values, || {
+            let charts = charts.into_par_iter();
+            charts.map(read_subchart).collect::<Vec<_>>()
+        })
+    } else {
+        (read_values(), charts.into_iter().map(read_subchart).collect())
     };
     Ok(Arc::new(Chart {
         values: values?,
@@ -258,6 +257,15 @@ fn chart(
         schema: parts.schema,
         parsed_schema: std::sync::OnceLock::new(),
     }))
+}
+
+/// Subcharts that are read by several threads.
+const MANY_CHARTS: usize = 4;
+
+/// Whether threads gain more than they cost: many parts are to be worked on, or
+/// a thread pool runs already.
+pub(super) fn is_worth_threads(parts: usize, many: usize) -> bool {
+    parts >= many || parts * 4 >= many && rayon::current_thread_index().is_some()
 }
 
 /// The files of a chart by what they are for.
