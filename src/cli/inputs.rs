@@ -135,7 +135,13 @@ mod fetching {
         let mut clusters = Vec::new();
         let mut findings = Findings::new();
         for entry in &repository.entries {
-            let (_, cluster) = args.render(repository, entry, Extent::WHOLE, &mut findings)?;
+            let rendered = args.render(repository, entry, Extent::WHOLE, &mut findings);
+            let cluster = match rendered {
+                Ok((_, cluster)) => cluster,
+                // What it lacks may be what was asked for.
+                Err(_) if shared.has_orders() => continue,
+                Err(error) => return Err(error),
+            };
             for source in cluster.sources() {
                 if !repository.sources.local.contains_key(&source.id) {
                     // What is missing is noted there.

@@ -244,7 +244,10 @@ fn chart(
             charts.map(read_subchart).collect::<Vec<_>>()
         })
     } else {
-        (read_values(), charts.into_iter().map(read_subchart).collect())
+        (
+            read_values(),
+            charts.into_iter().map(read_subchart).collect(),
+        )
     };
     Ok(Arc::new(Chart {
         values: values?,

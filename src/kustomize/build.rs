@@ -34,6 +34,9 @@ pub(super) struct Context<'a> {
     is_api_set: bool,
     /// Whether the built-in schemas have been needed.
     pub(super) is_builtin_used: bool,
+    /// Whether a remote resource was not at hand: what else is named is looked at
+    /// for further ones, so that all are asked for at once.
+    pub(super) is_remote_missing: bool,
     targets: usize,
 }
 
@@ -45,6 +48,7 @@ impl<'a> Context<'a> {
             api: OpenApi::new(),
             is_api_set: false,
             is_builtin_used: false,
+            is_remote_missing: false,
             targets: 0,
         }
     }

@@ -273,30 +273,47 @@ impl Target {
         entries: &[Text],
         context: &mut Context<'_>,
     ) -> Result<()> {
+        let mut failed = None;
         for entry in entries {
-            match loader.find(entry)? {
-                Found::File(path) => {
-                    self.accumulate_file(loader, &path, accumulator, entry, context)?;
-                }
-                Found::Folder => {
-                    let folder = loader.folder(entry)?;
-                    self.accumulate_base(&folder, accumulator, entry, context)?;
-                }
-                Found::Remote => {
-                    let remote = context.options.remote.ok_or_else(|| remote_error(entry))?;
-                    let content = remote.resolve(entry).map_err(|e| e.at(entry.span))?;
-                    if content.files.kind(&content.path)? == Some(Kind::File) {
-                        let files = loader.remote_file(&content, entry)?;
-                        let path = content.path.clone();
-                        self.accumulate_file(&files, &path, accumulator, entry, context)?;
-                    } else {
-                        let folder = loader.remote(&content, entry)?;
-                        self.accumulate_base(&folder, accumulator, entry, context)?;
-                    }
+            if let Err(error) = self.accumulate_entry(loader, accumulator, entry, context) {
+                failed.get_or_insert(error);
+                if !context.is_remote_missing {
+                    break;
                 }
             }
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
+    }
+
+    fn accumulate_entry(
+        &mut self,
+        loader: &Loader<'_>,
+        accumulator: &mut Accumulator,
+        entry: &Text,
+        context: &mut Context<'_>,
+    ) -> Result<()> {
+        match loader.find(entry)? {
+            Found::File(path) => self.accumulate_file(loader, &path, accumulator, entry, context),
+            Found::Folder => {
+                let folder = loader.folder(entry)?;
+                self.accumulate_base(&folder, accumulator, entry, context)
+            }
+            Found::Remote => {
+                let remote = context.options.remote.ok_or_else(|| remote_error(entry))?;
+                let content = remote.resolve(entry).map_err(|e| {
+                    context.is_remote_missing = true;
+                    e.at(entry.span)
+                })?;
+                if content.files.kind(&content.path)? == Some(Kind::File) {
+                    let files = loader.remote_file(&content, entry)?;
+                    let path = content.path.clone();
+                    self.accumulate_file(&files, &path, accumulator, entry, context)
+                } else {
+                    let folder = loader.remote(&content, entry)?;
+                    self.accumulate_base(&folder, accumulator, entry, context)
+                }
+            }
+        }
     }
 
     fn accumulate_file(

@@ -109,6 +109,11 @@ impl Locked {
         )
     }
 
+    /// Whether something was asked for that is not at hand.
+    pub fn has_orders(&self) -> bool {
+        !lock(&self.orders).is_empty()
+    }
+
     /// Takes up what an order came to.
     pub fn fill(&mut self, key: Key, result: Result<Filled>) {
         match result {

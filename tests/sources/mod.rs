@@ -27,6 +27,7 @@ pub(crate) mod http;
 mod merge;
 mod offline;
 mod registry;
+mod remotes;
 mod secure;
 mod ssh;
 mod tls;
