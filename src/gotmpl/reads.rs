@@ -321,8 +321,8 @@ impl Reader<'_> {
             }
             Node::Dot => self.dot.clone(),
             Node::Pipe { .. } => self.pipe(id, condition),
-            // A function without arguments.
-            Node::Function(_) | Node::Command(_) => self.command(id, None, condition),
+            Node::Command(_) => self.command(id, None, condition),
+            // A function without arguments reads nothing.
             _ => Known::Other,
         }
     }
@@ -419,6 +419,11 @@ mod tests {
         assert_eq!(
             read("{{ default .Values.a .Values.b.c }}"),
             ["a.*", "b.c.*"]
+        );
+        // A function may stand for a value.
+        assert_eq!(
+            read("{{ eq now .Values.a | ternary list (list .Values.b) }}{{ now }}{{ (now).Year }}"),
+            ["a.", "b.*"]
         );
     }
 
