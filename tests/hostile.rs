@@ -101,6 +101,26 @@ const TEMPLATES: &[(&str, &str)] = &[
         r#"{{ $s := repeat 1000000 "x" }}{{ range until 100000 }}{{ $x := sha256sum $s }}{{ end }}"#,
     ),
     (
+        "compiles many patterns",
+        r#"{{ range $i := until 100000 }}{{ $_ := regexMatch (printf "[^a]%d\\pL" $i) "xé" }}{{ end }}"#,
+    ),
+    (
+        "looks for files by much",
+        r#"{{ range until 1000000 }}{{ $_ := $.Files.Glob (repeat 200 "{*,**}") }}{{ end }}"#,
+    ),
+    (
+        "reads a file again and again",
+        r#"{{ range until 1000000 }}{{ $_ := $.Files.Lines "lines.txt" }}{{ end }}"#,
+    ),
+    (
+        "prints its values again and again",
+        r#"{{ range 2000000000 }}{{ $_ := $.Values.YAML }}{{ end }}"#,
+    ),
+    (
+        "sorts again and again",
+        r#"{{ $l := splitList "" (repeat 100000 "ba") }}{{ range until 10000 }}{{ $_ := sortAlpha $l }}{{ end }}"#,
+    ),
+    (
         "matches at every place",
         r#"{{ $s := repeat 1000000 "a" }}{{ range until 10000 }}{{ $x := regexMatch "(a*)*b" $s }}{{ end }}"#,
     ),
@@ -123,6 +143,7 @@ fn templates_that_never_end_are_refused() {
             "apiVersion: v2\nname: c\nversion: 1.0.0\n",
         )
         .unwrap();
+        fs::write(path.join("lines.txt"), "x\n".repeat(50_000)).unwrap();
         fs::write(path.join("templates/x.yaml"), template).unwrap();
         // Fewer steps than by default: this is not an optimised program.
         let command =

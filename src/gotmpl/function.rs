@@ -425,7 +425,7 @@ pub(crate) mod signature {
     use super::{Argument, Context, MAX_PARAMETERS, Returned, Signature, Type, Value};
 
     macro_rules! signatures {
-        ($($name:ident, $with_context:ident, $method:ident: $($parameter:ident)*;)*) => {$(
+        ($($name:ident, $with_context:ident, $method:ident, $method_with:ident: $($parameter:ident)*;)*) => {$(
             /// Of a function of the arguments alone.
             pub(crate) const fn $name<$($parameter: Argument,)* R: Returned>(
                 _: fn($($parameter),*) -> R,
@@ -436,6 +436,13 @@ pub(crate) mod signature {
             /// Of a method, which takes what it belongs to.
             pub(crate) const fn $method<$($parameter: Argument,)* R: Returned>(
                 _: fn(&Value, $($parameter),*) -> R,
+            ) -> Signature {
+                of::<R>(&[$(($parameter::TYPE, $parameter::VARIADIC)),*])
+            }
+
+            /// Of a method that sees the execution, too.
+            pub(crate) const fn $method_with<$($parameter: Argument,)* R: Returned>(
+                _: fn(&mut Context<'_>, &Value, $($parameter),*) -> R,
             ) -> Signature {
                 of::<R>(&[$(($parameter::TYPE, $parameter::VARIADIC)),*])
             }
@@ -462,13 +469,13 @@ pub(crate) mod signature {
     }
 
     signatures! {
-        of_0, with_0, method_0: ;
-        of_1, with_1, method_1: A;
-        of_2, with_2, method_2: A B;
-        of_3, with_3, method_3: A B C;
-        of_4, with_4, method_4: A B C D;
-        of_5, with_5, method_5: A B C D E;
-        of_6, with_6, method_6: A B C D E F;
+        of_0, with_0, method_0, method_with_0: ;
+        of_1, with_1, method_1, method_with_1: A;
+        of_2, with_2, method_2, method_with_2: A B;
+        of_3, with_3, method_3, method_with_3: A B C;
+        of_4, with_4, method_4, method_with_4: A B C D;
+        of_5, with_5, method_5, method_with_5: A B C D E;
+        of_6, with_6, method_6, method_with_6: A B C D E F;
     }
 }
 
@@ -508,6 +515,8 @@ macro_rules! function {
     (@method $run:ident $a:ident) => { $crate::gotmpl::function::signature::method_1($run) };
     (@method $run:ident $a:ident $b:ident) => { $crate::gotmpl::function::signature::method_2($run) };
     (@method $run:ident $a:ident $b:ident $c:ident) => { $crate::gotmpl::function::signature::method_3($run) };
+    (@method_with $run:ident) => { $crate::gotmpl::function::signature::method_with_0($run) };
+    (@method_with $run:ident $a:ident) => { $crate::gotmpl::function::signature::method_with_1($run) };
     (@signature with $run:ident) => { $crate::gotmpl::function::signature::with_0($run) };
     (@signature with $run:ident $a:ident) => { $crate::gotmpl::function::signature::with_1($run) };
     (@signature with $run:ident $a:ident $b:ident) => { $crate::gotmpl::function::signature::with_2($run) };
@@ -538,6 +547,19 @@ macro_rules! method {
             run: |_, arguments| {
                 $(let $parameter = arguments.take();)*
                 $crate::gotmpl::function::Returned::into_value($run(&arguments.receiver, $($parameter),*))
+            },
+        }
+    };
+    ($name:literal, with $run:ident($($parameter:ident),*)) => {
+        $crate::gotmpl::function::Function {
+            name: $name,
+            parameters: &[$(stringify!($parameter)),*],
+            signature: $crate::gotmpl::function::function!(@method_with $run $($parameter)*),
+            doc: "",
+            special: $crate::gotmpl::function::Special::None,
+            run: |context, arguments| {
+                $(let $parameter = arguments.take();)*
+                $crate::gotmpl::function::Returned::into_value($run(context, &arguments.receiver, $($parameter),*))
             },
         }
     };

@@ -39,5 +39,5 @@ pub use set::Set;
 pub use tree::Source;
 pub use value::Value;
 
-pub(crate) use exec::without_no_value;
+pub(crate) use exec::{Context, without_no_value};
 pub(crate) use print::shown as show_value;

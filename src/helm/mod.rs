@@ -21,6 +21,7 @@ mod dependencies;
 mod document;
 mod errors;
 mod execute;
+mod files;
 mod ignore;
 mod landing;
 mod load;

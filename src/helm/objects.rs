@@ -1,25 +1,21 @@
-//! What templates see besides plain data: capabilities, files, and the methods
-//! of values.
+//! What templates see besides plain data: capabilities, and the methods of
+//! values.
 //!
-//! Compat: Helm 4.3.1 `pkg/chart/common/capabilities.go`, `values.go`,
-//! `pkg/engine/files.go`.
+//! Compat: Helm 4.3.1 `pkg/chart/common/capabilities.go`, `values.go`.
 
 // Methods take their arguments as the tables declare them.
 #![allow(clippy::needless_pass_by_value)]
 
 use std::any::Any;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use super::capabilities::{Capabilities, HELM_VERSION, KubeVersion};
-use super::chart::ChartFile;
 use super::dependencies::table_at;
-use crate::gostd::glob::Glob;
-use crate::gostd::{path, strconv};
-use crate::gotmpl::Function;
+use crate::gostd::strconv;
 use crate::gotmpl::function::{CallError, CallResult, method};
-use crate::gotmpl::value::{Entries, Kind, List, Map, MapType, Object, Operand, Text, Value};
+use crate::gotmpl::value::{Kind, Map, MapType, Object, Text, Value};
+use crate::gotmpl::{Context, Function};
 use crate::yaml;
 
 /// `common.Values`: a map with methods.
@@ -27,7 +23,7 @@ pub(super) static VALUES: MapType = MapType {
     name: "common.Values",
     boxed: true,
     methods: &[
-        method!("YAML", values_yaml()),
+        method!("YAML", with values_yaml()),
         method!("Table", values_table(path)),
         method!("PathValue", values_path_value(path)),
         method!("AsMap", values_as_map()),
@@ -41,9 +37,8 @@ fn map_of(value: &Value) -> Map {
     }
 }
 
-fn values_yaml(values: &Value) -> CallResult<String> {
-    let mut meter = crate::gotmpl::limits::Meter::new(&crate::gotmpl::Limits::default());
-    let data = values.to_json(&mut meter)?;
+fn values_yaml(context: &mut Context<'_>, values: &Value) -> CallResult<String> {
+    let data = values.to_json(context.meter())?;
     let mut out = String::new();
     yaml::emit::sorted_value(&data, &mut out)
         .map_err(|e| CallError::new(e.message().to_owned()))?;
@@ -84,7 +79,7 @@ fn text_value(text: &str) -> Value {
     Value::text(text)
 }
 
-fn json_text(text: &str) -> yaml::Value {
+pub(super) fn json_text(text: &str) -> yaml::Value {
     yaml::Value::String(text.into())
 }
 
@@ -371,197 +366,6 @@ impl Object for ApiVersions {
             .as_any()
             .downcast_ref::<ApiVersions>()
             .is_some_and(|o| o.0.api_versions == self.0.api_versions)
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-}
-
-/// `.Files`: the files of a chart by their paths.
-#[derive(Debug)]
-pub(super) struct Files(BTreeMap<String, Arc<ChartFile>>);
-
-impl Files {
-    /// The files that have no meaning of their own.
-    pub(super) fn new(files: &[Arc<ChartFile>]) -> Files {
-        Files(files.iter().map(|f| (f.name.clone(), f.clone())).collect())
-    }
-
-    fn of(value: &Value) -> Option<&Files> {
-        match value {
-            Value::Object(object) => object.as_any().downcast_ref(),
-            _ => None,
-        }
-    }
-
-    fn bytes(&self, name: &str) -> CallResult<Option<Arc<[u8]>>> {
-        match self.0.get(name) {
-            Some(file) => file
-                .bytes()
-                .map(Some)
-                .map_err(|e| CallError::new(e.to_string())),
-            None => Ok(None),
-        }
-    }
-
-    /// The last parts of the paths, each with what `show` makes of the
-    /// content, as YAML.
-    fn flattened(&self, show: impl Fn(&[u8]) -> String) -> CallResult<String> {
-        let mut map = yaml::Map::new();
-        for name in self.0.keys() {
-            let bytes = self.bytes(name)?.unwrap_or_default();
-            let value = yaml::Value::String(show(&bytes).into());
-            map.insert(path::base(name).into(), value);
-        }
-        let mut out = String::new();
-        // Compat: what cannot be printed gives nothing.
-        if yaml::emit::sorted_value(&yaml::Value::Mapping(map), &mut out).is_err() {
-            return Ok(String::new());
-        }
-        Ok(out.strip_suffix('\n').unwrap_or(&out).to_owned())
-    }
-}
-
-fn files_get(files: &Value, name: Text) -> CallResult<Text> {
-    let bytes = match Files::of(files) {
-        Some(files) => files.bytes(&name.to_str())?,
-        None => None,
-    };
-    Ok(bytes.map_or_else(Text::default, |bytes| Text::from(&bytes[..])))
-}
-
-fn files_get_bytes(files: &Value, name: Text) -> CallResult {
-    let bytes = match Files::of(files) {
-        Some(files) => files.bytes(&name.to_str())?,
-        None => None,
-    };
-    Ok(Value::Bytes(bytes.unwrap_or_default()))
-}
-
-fn files_glob(files: &Value, pattern: Text) -> Value {
-    let everything = || Glob::new("**", &[]).ok();
-    let glob = Glob::new(&pattern.to_str(), &['/'])
-        .ok()
-        .or_else(everything);
-    let matching = match (Files::of(files), glob) {
-        (Some(files), Some(glob)) => files
-            .0
-            .iter()
-            .filter(|(name, _)| glob.is_match(name))
-            .map(|(name, file)| (name.clone(), file.clone()))
-            .collect(),
-        _ => BTreeMap::new(),
-    };
-    Value::Object(Rc::new(Files(matching)))
-}
-
-fn files_lines(files: &Value, name: Text) -> CallResult<List> {
-    let text = files_get(files, name)?;
-    if text.is_empty() {
-        return Ok(List::texts::<Text>([]));
-    }
-    let bytes = text.as_bytes();
-    let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
-    Ok(List::texts(bytes.split(|b| *b == b'\n')))
-}
-
-fn files_as_config(files: &Value) -> CallResult<String> {
-    Files::of(files).map_or_else(
-        || Ok(String::new()),
-        |files| files.flattened(|bytes| Text::from(bytes).to_string()),
-    )
-}
-
-fn files_as_secrets(files: &Value) -> CallResult<String> {
-    use base64::Engine as _;
-    Files::of(files).map_or_else(
-        || Ok(String::new()),
-        |files| files.flattened(|bytes| base64::engine::general_purpose::STANDARD.encode(bytes)),
-    )
-}
-
-impl Object for Files {
-    fn type_name(&self) -> &'static str {
-        "engine.files"
-    }
-
-    fn kind(&self) -> Kind {
-        Kind::Map
-    }
-
-    fn methods(&self) -> &'static [Function] {
-        const {
-            &[
-                method!("Get", files_get(name)),
-                method!("GetBytes", files_get_bytes(name)),
-                method!("Glob", files_glob(pattern)),
-                method!("Lines", files_lines(name)),
-                method!("AsConfig", files_as_config()),
-                method!("AsSecrets", files_as_secrets()),
-            ]
-        }
-    }
-
-    fn get(&self, key: &[u8]) -> Option<Value> {
-        let name = std::str::from_utf8(key).ok()?;
-        let file = self.0.get(name)?;
-        Some(Value::Bytes(file.bytes().unwrap_or_default()))
-    }
-
-    fn zero(&self) -> Operand {
-        Operand::plain(Value::Bytes(Arc::from(&b""[..])))
-    }
-
-    fn length(&self) -> Option<usize> {
-        Some(self.0.len())
-    }
-
-    fn entries(&self) -> Vec<(Value, Value)> {
-        self.0
-            .iter()
-            .map(|(name, file)| {
-                let bytes = file.bytes().unwrap_or_default();
-                (Value::text(&**name), Value::Bytes(bytes))
-            })
-            .collect()
-    }
-
-    fn text(&self) -> String {
-        let entries: Entries = self
-            .entries()
-            .into_iter()
-            .filter_map(|(key, value)| match key {
-                Value::Text(key) => Some((key, value)),
-                _ => None,
-            })
-            .collect();
-        crate::gotmpl::show_value(&Map::any(entries).into())
-    }
-
-    fn json(&self) -> yaml::Value {
-        use base64::Engine as _;
-        let encode = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
-        yaml::Value::Mapping(
-            self.0
-                .iter()
-                .map(|(name, file)| {
-                    let bytes = file.bytes().unwrap_or_default();
-                    (Arc::from(&**name), json_text(&encode(&bytes)))
-                })
-                .collect(),
-        )
-    }
-
-    fn equals(&self, other: &dyn Object) -> bool {
-        other.as_any().downcast_ref::<Files>().is_some_and(|other| {
-            self.0.len() == other.0.len()
-                && self
-                    .0
-                    .iter()
-                    .zip(&other.0)
-                    .all(|(a, b)| a.0 == b.0 && a.1.bytes().ok() == b.1.bytes().ok())
-        })
     }
 
     fn as_any(&self) -> &dyn Any {

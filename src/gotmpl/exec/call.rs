@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{Context, Failure, Frame, Machine, RandomCall, Result, Scope};
 use crate::gostd::strconv::quote_bytes;
 use crate::gotmpl::function::{Arguments, CallError, CallResult, Function, Special, Type};
+use crate::gotmpl::limits::Meter;
 use crate::gotmpl::parse;
 use crate::gotmpl::set::Set;
 use crate::gotmpl::tree::{Node, NodeId, Range};
@@ -58,7 +59,7 @@ impl Machine {
             values.push(self.checked(frame, fed, Some(wanted))?);
         }
         let called = node;
-        let made_of = self.made.among(&values);
+        let made_of = self.made.among(name, &values);
         let mut arguments = Arguments::new(receiver.unwrap_or_default(), values);
         let mut context = Context {
             machine: self,
@@ -368,6 +369,11 @@ impl Context<'_> {
     /// Counts bytes that are about to be made.
     pub(crate) fn take_bytes(&mut self, bytes: usize) -> CallResult<()> {
         Ok(self.machine.meter.take_bytes(bytes)?)
+    }
+
+    /// What counts the cost.
+    pub(crate) fn meter(&mut self) -> &mut Meter {
+        &mut self.machine.meter
     }
 
     /// Counts steps of work.

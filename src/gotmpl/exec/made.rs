@@ -19,6 +19,49 @@ const MIN_BYTES: usize = 8;
 /// The most pieces that are kept; what is made in a loop may give any number.
 const MAX_PIECES: usize = 256;
 
+/// The functions that make something of a text in which it cannot be seen; all
+/// others give it on as it is, or decide on it.
+const REMAKING: &[&str] = &[
+    "abbrev",
+    "abbrevboth",
+    "adler32sum",
+    "b32dec",
+    "b32enc",
+    "b64dec",
+    "b64enc",
+    "bcrypt",
+    "buildCustomCert",
+    "camelcase",
+    "decryptAES",
+    "derivePassword",
+    "encryptAES",
+    "genCAWithKey",
+    "genSelfSignedCertWithKey",
+    "genSignedCert",
+    "genSignedCertWithKey",
+    "htpasswd",
+    "initials",
+    "kebabcase",
+    "lower",
+    "nospace",
+    "regexFind",
+    "regexReplaceAll",
+    "regexReplaceAllLiteral",
+    "replace",
+    "sha1sum",
+    "sha256sum",
+    "sha512sum",
+    "shuffle",
+    "snakecase",
+    "substr",
+    "swapcase",
+    "title",
+    "trunc",
+    "untitle",
+    "upper",
+    "urlquery",
+];
+
 /// The pieces of an execution.
 #[derive(Clone, Debug, Default)]
 pub struct Made {
@@ -52,10 +95,11 @@ impl Made {
         }
     }
 
-    /// The calls of which something is in the arguments of another call.
-    pub(super) fn among(&self, arguments: &[Operand]) -> Vec<Site> {
+    /// The calls of which something is in the arguments of another call, where
+    /// that makes something else of it.
+    pub(super) fn among(&self, function: &str, arguments: &[Operand]) -> Vec<Site> {
         let mut sites = Vec::new();
-        if self.pieces.is_empty() {
+        if self.pieces.is_empty() || REMAKING.binary_search(&function).is_err() {
             return sites;
         }
         for argument in arguments {
@@ -71,11 +115,12 @@ impl Made {
     /// Adds what was made of the results of calls, unless they are in it as they
     /// were.
     pub(super) fn add_made_of(&mut self, sites: Vec<Site>, result: &Value) {
-        let Value::Text(text) = result else {
-            return;
-        };
         let mut seen = Vec::new();
-        self.in_text(text.as_bytes(), &mut seen);
+        match result {
+            Value::Text(text) => self.in_text(text.as_bytes(), &mut seen),
+            Value::Object(object) => self.in_text(object.text().as_bytes(), &mut seen),
+            _ => return,
+        }
         for site in sites {
             if !seen.contains(&site) {
                 self.add(site, result);
@@ -121,14 +166,23 @@ mod tests {
         made.add(other.clone(), &text("short"));
         assert!(made.is_blurred(&other) && !made.is_blurred(&site));
         let arguments = [Operand::plain(text("my correct-horse battery"))];
-        let sites = made.among(&arguments);
+        let sites = made.among("b64enc", &arguments);
         assert_eq!(sites, [site.clone()]);
         // It is in the result as it was: nothing new.
         made.add_made_of(sites.clone(), &text("(my correct-horse battery)"));
         assert_eq!(made.pieces().count(), 1);
         made.add_made_of(sites, &text("bXkgY29ycmVjdC1ob3JzZQ=="));
         let arguments = [Operand::plain(text("x: bXkgY29ycmVjdC1ob3JzZQ=="))];
-        assert_eq!(made.among(&arguments), [site]);
+        assert_eq!(made.among("b64enc", &arguments), [site]);
+    }
+
+    #[test]
+    fn functions_that_remake_are_sorted_and_there() {
+        assert!(REMAKING.is_sorted());
+        let functions = crate::gotmpl::functions::all();
+        for name in REMAKING {
+            assert!(functions.get(name).is_some(), "{name}");
+        }
     }
 
     #[test]

@@ -25,9 +25,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 /// Steps that a bcrypt hash takes.
-const BCRYPT_STEPS: u64 = 400_000;
+const BCRYPT_STEPS: u64 = 800_000;
 /// Steps that deriving a key takes.
-const SCRYPT_STEPS: u64 = 800_000;
+const SCRYPT_STEPS: u64 = 2_000_000;
 
 /// Compat: Go's default cost.
 const BCRYPT_COST: u32 = 10;

@@ -31,6 +31,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
     ),
 ];
 
+/// How many compiled patterns are kept; one with its scratch memory may take a
+/// few megabytes.
+const MAX_PATTERNS: usize = 100;
+
 /// The compiled pattern; an error is Go's message, of `Compile` or, with a
 /// panic, of `MustCompile`.
 fn compiled(context: &mut Context<'_>, pattern: &Text, must: bool) -> CallResult<Rc<Regexp>> {
@@ -38,8 +42,11 @@ fn compiled(context: &mut Context<'_>, pattern: &Text, must: bool) -> CallResult
     if let Some(regexp) = context.machine.patterns.get(&*pattern) {
         return Ok(regexp.clone());
     }
-    // Compiling takes much longer than the text is.
-    context.take_steps(200 + pattern.len() as u64 * 20)?;
+    // Compiling takes much longer than the text is, and much more memory.
+    context.take_steps(2000 + pattern.len() as u64 * 100)?;
+    if context.machine.patterns.len() >= MAX_PATTERNS {
+        context.machine.patterns.clear();
+    }
     let regexp = Regexp::new(&pattern).map_err(|e| {
         CallError::new(if must {
             let shown = if crate::gostd::strconv::can_backquote(&pattern) {

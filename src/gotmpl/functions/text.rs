@@ -548,7 +548,7 @@ fn sort_alpha(context: &mut Context<'_>, list: Value) -> CallResult<List> {
     }
     // Compat: a list of texts is sorted itself, for all who see it.
     let texts = strslice(context, &list)?;
-    context.take_steps(texts.len() as u64)?;
+    context.take_steps(texts.len() as u64 * 3)?;
     texts.change(|items| {
         items.sort_by(|a, b| match (a, b) {
             (Value::Text(a), Value::Text(b)) => a.cmp(b),
