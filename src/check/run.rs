@@ -91,11 +91,12 @@ fn drop_echoes(findings: &mut Vec<Finding>) {
     findings.retain(|f| {
         !f.rule.starts_with("schema/") || !holes.contains(&(f.cluster.clone(), f.object.clone()))
     });
-    // Of a variable that only the cluster has, once is enough.
+    // Of a variable that only the cluster has, and of a schema that only the
+    // network has, once is enough.
     let mut told = BTreeSet::new();
     findings.retain(|f| {
-        f.cause != Some(Cause::ValueElsewhere)
-            || told.insert((f.cluster.clone(), f.message.clone()))
+        let once = f.cause == Some(Cause::ValueElsewhere) || *f.rule == *"helm/schema-reference";
+        !once || told.insert((f.cluster.clone(), f.message.clone()))
     });
     // A field that a version of Flux does not have yet is one that its schema
     // does not know.

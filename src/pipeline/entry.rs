@@ -223,7 +223,8 @@ impl Scan {
         // Parse only files that can hold what is looked for.
         let Ok(bytes) = files.bytes(at) else { return };
         let holds = |needle: &str| memchr::memmem::find(&bytes, needle.as_bytes()).is_some();
-        if !holds("kustomize.toolkit.fluxcd.io/") && !holds("FluxInstance") {
+        let is_chart = holds(INSTANCE_CHART) && holds("HelmRelease");
+        if !holds("kustomize.toolkit.fluxcd.io/") && !holds("FluxInstance") && !is_chart {
             return;
         }
         let Ok(documents) = files.documents(at) else {
@@ -241,6 +242,11 @@ impl Scan {
             } else if &*id.gvk.kind == "FluxInstance" && &*id.gvk.group == "fluxcd.controlplane.io"
             {
                 self.instances.push(found());
+            } else if let Some(instance) = instance_of_chart(files, &document.root) {
+                self.instances.push(Found {
+                    object: instance,
+                    ..found()
+                });
             }
         }
     }
@@ -294,8 +300,9 @@ impl Scan {
     /// A folder that a kustomization in another one includes is no root: what
     /// includes it may be.
     fn roots(&self, files: &Files) -> Vec<Entry> {
-        let includes = self.includes(files);
         let artifact = self.artifact(files);
+        let mut includes = self.includes(files);
+        includes.extend(self.components(&artifact));
         let mut open: Vec<&str> = self
             .kustomizations
             .iter()
@@ -367,6 +374,20 @@ impl Scan {
         }
     }
 
+    /// Which folders Kustomizations add components to, and which components.
+    fn components(&self, artifact: &Artifact) -> Vec<(String, String)> {
+        let mut includes = Vec::new();
+        for found in &self.kustomizations {
+            let folder = artifact.within(&sync_path(&found.object, &["spec", "path"]));
+            let components = found.object.at_path(&["spec", "components"]);
+            let components = components.map_or(&[][..], |list| list.target().items());
+            let texts = components.iter().filter_map(|item| item.target().text());
+            let paths = texts.filter_map(|text| path::join(&folder, text));
+            includes.extend(paths.map(|what| (folder.clone(), what)));
+        }
+        includes
+    }
+
     /// Which folder's kustomization includes which files and folders.
     fn includes(&self, files: &Files) -> Vec<(String, String)> {
         let mut includes = Vec::new();
@@ -387,6 +408,42 @@ impl Scan {
         }
         includes
     }
+}
+
+/// The chart that makes a FluxInstance of its values.
+const INSTANCE_CHART: &str = "flux-instance";
+
+/// The FluxInstance that a release of its chart makes; none for any other
+/// object, and where the folder that it syncs is not here.
+fn instance_of_chart(files: &Files, release: &Node) -> Option<Node> {
+    let id = ResId::of(release);
+    if !api::is_helm_release(&id.gvk) {
+        return None;
+    }
+    let named = [
+        &["spec", "chartRef", "name"][..],
+        &["spec", "chart", "spec", "chart"],
+    ];
+    let mut named = named
+        .iter()
+        .filter_map(|path| release.at_path(path)?.text());
+    let spec = release.at_path(&["spec", "values", "instance"])?;
+    if !named.any(|name| name.ends_with(INSTANCE_CHART)) {
+        return None;
+    }
+    let empty = || Node::mapping(Vec::new(), release.span());
+    let text = |value: &str| Node::string(value, release.span());
+    let (mut instance, mut metadata) = (empty(), empty());
+    metadata.set("name", text("flux"));
+    if !id.namespace.is_empty() {
+        metadata.set("namespace", text(&id.namespace));
+    }
+    instance.set("apiVersion", text("fluxcd.controlplane.io/v1"));
+    instance.set("kind", text("FluxInstance"));
+    instance.set("metadata", metadata);
+    instance.set("spec", spec.target().clone());
+    let folder = sync_path(&instance, &["spec", "sync", "path"]);
+    (!folder.is_empty() && is_folder(files, &folder)).then_some(instance)
 }
 
 /// A folder and those that it lies in, the root left out.
@@ -644,6 +701,41 @@ mod tests {
     }
 
     #[test]
+    fn a_release_of_its_chart_makes_an_instance() {
+        let release = |chart: &str, path: &str| {
+            format!(
+                "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata:\n  name: \
+                 flux-instance\nspec:\n  chartRef: {{kind: OCIRepository, name: {chart}}}\n  \
+                 values:\n    instance:\n      sync:\n        kind: GitRepository\n        url: \
+                 https://git.example.com/fleet\n        ref: refs/heads/main\n        path: \
+                 {path}\n"
+            )
+        };
+        let found = |release: &str| {
+            let apps = kustomization("web", "./apps/web/app");
+            let files = files(&[
+                ("apps/flux/release.yaml", release),
+                ("apps/web/ks.yaml", &apps),
+                ("apps/web/app/x.yaml", ""),
+            ]);
+            let entries = find(&files, &Config::default()).unwrap();
+            let entries = entries.into_iter();
+            entries
+                .map(|e| (e.folder, e.source.map(|s| s.to_string())))
+                .collect::<Vec<_>>()
+        };
+        let source = Some("GitRepository/flux-system/flux-system".to_owned());
+        assert_eq!(
+            found(&release("flux-instance", "apps/")),
+            [("apps".to_owned(), source)]
+        );
+        // Of another chart, or of another repository.
+        let plain = [("apps/web".to_owned(), None)];
+        assert_eq!(found(&release("other", "apps/")), plain);
+        assert_eq!(found(&release("flux-instance", "clusters/a")), plain);
+    }
+
+    #[test]
     fn an_artifact_may_be_a_part_of_the_repository() {
         let sync = kustomization("flux-system", "./clusters/blue");
         let apps = kustomization("apps", "./apps");
@@ -693,6 +785,27 @@ mod tests {
             names(&files, ""),
             [("flux".into(), "kubernetes/flux".into())]
         );
+    }
+
+    #[test]
+    fn what_a_kustomization_adds_as_a_component_is_no_root() {
+        let apps = kustomization("apps", "./apps");
+        let with = format!("{apps}  components: [../parts/database]\n");
+        let inner = kustomization("database", "./database");
+        let found = |apps: &str| {
+            names(
+                &files(&[
+                    ("cluster/apps.yaml", apps),
+                    ("apps/web.yaml", ""),
+                    ("parts/database/sync.yaml", &inner),
+                ]),
+                "",
+            )
+        };
+        let cluster = ("cluster".to_owned(), "cluster".to_owned());
+        assert_eq!(found(&with), std::slice::from_ref(&cluster));
+        let part = ("database".to_owned(), "parts/database".to_owned());
+        assert_eq!(found(&apps), [cluster, part]);
     }
 
     #[test]

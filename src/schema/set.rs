@@ -186,6 +186,11 @@ impl Schemas {
         schema.map_or_else(Vec::new, |schema| unknown::fields(schema, object))
     }
 
+    /// Whether a group is one of Kubernetes' own.
+    pub fn is_built_in_group(group: &str) -> bool {
+        is_kubernetes_group(group)
+    }
+
     /// Where objects of a kind live.
     pub fn scope(&self, api_version: &str, kind: &str) -> Option<Scope> {
         self.kind(api_version, kind)?.1.scope

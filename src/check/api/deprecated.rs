@@ -1,9 +1,10 @@
 //! API versions that are out of date.
 
-use crate::check::{Check, Out, Rule, View};
+use crate::check::{Applied, Check, Out, Rule, View};
 use crate::diag::Severity;
 use crate::flux::api;
-use crate::schema::Missing;
+use crate::pipeline::cluster::UnitKind;
+use crate::schema::{Missing, Schemas};
 
 pub(in crate::check) static RULE: Rule = Rule {
     id: "api/deprecated",
@@ -59,11 +60,22 @@ fn check(view: &View<'_>, out: &mut Out<'_>) {
             }
             continue;
         }
-        let (message, help) = match view.schemas.missing(&version, &gvk.kind) {
+        let (message, mut help) = match view.schemas.missing(&version, &gvk.kind) {
             Some(Missing::NotServed(help)) => ("is not served", help),
             Some(Missing::NotYet(help)) => ("is not served yet", help),
             _ => continue,
         };
+        let mut severity = RULE.severity;
+        if may_be_chosen(applied) {
+            severity = if applied.is_of_foreign_chart() {
+                Severity::Info
+            } else {
+                Severity::Warning
+            };
+            help.push_str(
+                "; if the chart chooses the version by what the cluster serves, say what that is with `--api-versions`",
+            );
+        }
         out.push(
             out.about(
                 applied,
@@ -74,7 +86,53 @@ fn check(view: &View<'_>, out: &mut Out<'_>) {
                 ),
             )
             .path("/apiVersion")
+            .severity(severity)
             .help(help),
         );
+    }
+}
+/// Whether a chart may have chosen the version of an object by what it takes the
+/// cluster to serve, which is not known here.
+///
+/// Compat: Helm's capabilities without a cluster are the kinds of client-go and
+/// those of apiextensions.
+fn may_be_chosen(applied: &Applied<'_>) -> bool {
+    let group = &applied.gvk().group;
+    let is_known_to_helm =
+        Schemas::is_built_in_group(group) && **group != *"apiregistration.k8s.io";
+    let is_release = applied
+        .unit
+        .is_some_and(|unit| unit.kind == UnitKind::HelmRelease);
+    is_release && !is_known_to_helm
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::check::example::testing::found;
+
+    #[test]
+    fn a_chart_may_choose_by_what_the_cluster_serves() {
+        let brought = |object: &str| {
+            let text = format!(
+                "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {{name: a, \
+                 namespace: default}}\nspec:\n  interval: 1h\n  chart:\n    spec:\n      chart: \
+                 ./chart\n      sourceRef: {{kind: GitRepository, name: flux-system, namespace: \
+                 flux-system}}\n-- chart/Chart.yaml --\napiVersion: v2\nname: c\nversion: 1.0.0\n-- \
+                 chart/templates/x.yaml --\n{object}"
+            );
+            let found = found(RULE.id, &text);
+            let severities = found.iter().filter_map(|f| f.split(' ').next());
+            severities.map(str::to_owned).collect::<Vec<_>>()
+        };
+        let of = |version: &str, kind: &str| {
+            format!("apiVersion: {version}\nkind: {kind}\nmetadata: {{name: x}}\n")
+        };
+        // Helm knows what takes the place of these without a cluster.
+        let budget = of("policy/v1beta1", "PodDisruptionBudget");
+        assert_eq!(brought(&budget), ["error"]);
+        let service = of("apiregistration.k8s.io/v1beta1", "APIService");
+        assert_eq!(brought(&service), ["warning"]);
+        assert_eq!(brought(&of("apps/v1", "Deployment")), [""; 0]);
     }
 }

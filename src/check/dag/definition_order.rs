@@ -11,13 +11,13 @@ use crate::yaml::Node;
 
 pub(in crate::check) static RULE: Rule = Rule {
     id: "dag/definition-order",
-    severity: Severity::Error,
+    severity: Severity::Warning,
     title: "a custom resource beside the release that brings its definition",
     why: "A Kustomization tries all its objects before it applies the first one (definitions, namespaces \
           and classes go ahead). A custom resource whose definition a HelmRelease of the same Kustomization brings \
-          fails the trial, so that the HelmRelease is never applied and the definition never comes. Where \
-          another Kustomization brings the definition, and this one does not wait for it, the trial fails \
-          until it is there: that is a warning.",
+          fails the trial, so that in a cluster that does not have the definition already, the HelmRelease is \
+          never applied and the definition never comes. Where another Kustomization brings the definition, and \
+          this one does not wait for it, the trial fails until it is there: that is a note.",
     mend: "Move the custom resource to a Kustomization of its own that depends on the one with the HelmRelease, \
            or on whatever brings its definition.",
     bad: "\
@@ -134,7 +134,6 @@ fn check(view: &View<'_>, out: &mut Out<'_>) {
     }
     let numbers = numbers(view);
     let order = view.graph.order();
-    // Once for each Kustomization and whoever brings the definition.
     let mut told = BTreeSet::new();
     for applied in view.objects() {
         let gvk = applied.gvk();
@@ -158,13 +157,18 @@ fn check(view: &View<'_>, out: &mut Out<'_>) {
         let beside = owners.iter().all(|owner| {
             owner.kind == UnitKind::HelmRelease && owner.parent.as_ref() == Some(&unit.id)
         });
+        // Once for each Kustomization and whoever brings the definition.
+        if told.contains(&(whole.clone(), by.clone())) {
+            continue;
+        }
         if beside {
             let message =
                 format!("its definition comes with {by}, which {whole} applies together with it");
             out.push(
                 out.about(applied, applied.node().span(), message)
-                    .help("move it to a Kustomization that depends on this one"),
+                    .help("move it, and what else is of that kind, to a Kustomization that depends on this one"),
             );
+            told.insert((whole, by));
             continue;
         }
         let is_ordered = || {
@@ -189,12 +193,12 @@ fn check(view: &View<'_>, out: &mut Out<'_>) {
                     })
                 })
         };
-        if !told.contains(&(whole.clone(), by.clone())) && !is_ordered() {
+        if !is_ordered() {
             let message =
                 format!("its definition comes with {by}, which {whole} does not wait for");
             out.push(
                 out.about(applied, applied.node().span(), message)
-                    .severity(Severity::Warning)
+                    .severity(Severity::Info)
                     .help(format!("let {whole} depend on what applies {by}")),
             );
             told.insert((whole, by));
@@ -256,7 +260,7 @@ mod tests {
         };
         assert_eq!(
             found(RULE.id, &repository("", "")),
-            ["warning apps/widgets.yaml:2:1 its definition comes with \
+            ["info apps/widgets.yaml:2:1 its definition comes with \
                  Kustomization/flux-system/definitions, which Kustomization/flux-system/apps does \
                  not wait for"]
         );

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::check::{Applied, Check, Out, Rule, View};
-use crate::diag::{Location, Severity};
+use crate::diag::{Location, Severity, SourceMap};
 use crate::flux::api;
-use crate::pipeline::cluster::Unit;
+use crate::pipeline::cluster::{Unit, UnitKind};
 use crate::yaml::{Node, emit};
 
 /// The example, with the part that is wrong in one and right in the other.
@@ -103,9 +103,13 @@ fn check(view: &View<'_>, out: &mut Out<'_>) {
                     format!("{b} applies it, and so does {a}{there}"),
                 )
                 .help(format!("leave it to one of them, {a} or {b}"));
+            let is_of_crds = |applied| is_in_crds_folder(applied, out.sources());
             out.push(if is_namespace(other) {
                 // Both say the same of it; what is at stake is pruning.
                 finding.severity(namespace_severity(first, other))
+            } else if is_of_crds(first) && is_of_crds(other) {
+                // Helm neither owns nor deletes what lies there.
+                finding.severity(Severity::Info)
             } else {
                 finding
             });
@@ -148,6 +152,16 @@ fn variables(applied: &Applied<'_>, unit: &Unit) -> String {
         let _ = emit::sorted(given, &mut text);
     }
     text
+}
+
+/// Whether an object is a definition from the folder `crds` of a chart.
+fn is_in_crds_folder(applied: &Applied<'_>, sources: &SourceMap) -> bool {
+    let is_release = applied
+        .unit
+        .is_some_and(|unit| unit.kind == UnitKind::HelmRelease);
+    let file = sources.get(applied.node().span().file);
+    let in_folder = file.is_some_and(|file| file.path.contains("/crds/"));
+    is_release && applied.is("apiextensions.k8s.io", "CustomResourceDefinition") && in_folder
 }
 
 fn is_namespace(applied: &Applied<'_>) -> bool {
@@ -197,6 +211,36 @@ mod tests {
             sync("other", other)
         );
         found("own/duplicate", &text).len()
+    }
+
+    #[test]
+    fn definitions_of_two_releases_of_one_chart_are_a_note() {
+        let release = |name: &str| {
+            format!(
+                "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {{name: \
+                 {name}, namespace: default}}\nspec:\n  interval: 1h\n  chart:\n    spec:\n      \
+                 chart: ./chart\n      sourceRef: {{kind: GitRepository, name: flux-system, \
+                 namespace: flux-system}}\n---\n"
+            )
+        };
+        let definition = "apiVersion: apiextensions.k8s.io/v1\nkind: \
+                          CustomResourceDefinition\nmetadata: {name: widgets.example.com}\nspec:\n  \
+                          group: example.com\n  scope: Namespaced\n  names: {kind: Widget, plural: \
+                          widgets}\n  versions:\n  - {name: v1, served: true, storage: true, schema: \
+                          {openAPIV3Schema: {type: object}}}\n";
+        let found = |folder: &str| {
+            let text = format!(
+                "{}{}-- chart/Chart.yaml --\napiVersion: v2\nname: c\nversion: 1.0.0\n-- \
+                 chart/{folder}/w.yaml --\n{definition}",
+                release("a"),
+                release("b")
+            );
+            let found = found("own/duplicate", &text);
+            let severities = found.iter().filter_map(|f| f.split(' ').next());
+            severities.map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(found("crds"), ["info"]);
+        assert_eq!(found("templates"), ["error"]);
     }
 
     #[test]

@@ -56,6 +56,22 @@ pub(in crate::check) static RULE: Rule = Rule {
     check: Check::Cluster(check),
 };
 
+/// Roles that every cluster has.
+///
+/// Compat: `namespace_policy.go` of Kubernetes' bootstrap policy.
+const BUILT_IN: [(&str, &str); 7] = [
+    ("kube-system", "extension-apiserver-authentication-reader"),
+    (
+        "kube-system",
+        "system::leader-locking-kube-controller-manager",
+    ),
+    ("kube-system", "system::leader-locking-kube-scheduler"),
+    ("kube-system", "system:controller:bootstrap-signer"),
+    ("kube-system", "system:controller:cloud-provider"),
+    ("kube-system", "system:controller:token-cleaner"),
+    ("kube-public", "system:controller:bootstrap-signer"),
+];
+
 fn check(view: &View<'_>, out: &mut Out<'_>) {
     let policy = &view.access().policy;
     for applied in super::own(view, &["RoleBinding", "ClusterRoleBinding"]) {
@@ -64,7 +80,11 @@ fn check(view: &View<'_>, out: &mut Out<'_>) {
         };
         let reference = &binding.role;
         let namespace = binding.namespace.as_ref().filter(|_| !reference.cluster);
-        if reference.name.is_empty() || policy.role(reference, namespace).is_some() {
+        let is_built_in = !reference.cluster
+            && BUILT_IN.iter().any(|(of, name)| {
+                namespace.is_some_and(|n| &**n == *of) && *reference.name == **name
+            });
+        if reference.name.is_empty() || is_built_in || policy.role(reference, namespace).is_some() {
             continue;
         }
         let kind = if reference.cluster {
@@ -93,5 +113,26 @@ fn check(view: &View<'_>, out: &mut Out<'_>) {
                 .path("/roleRef/name")
                 .help(help),
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::check::example::testing::found;
+
+    #[test]
+    fn roles_that_every_cluster_has_are_there() {
+        let of = |namespace: &str| {
+            let binding = format!(
+                "apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {{name: a, \
+                 namespace: {namespace}}}\nroleRef: {{apiGroup: rbac.authorization.k8s.io, kind: Role, \
+                 name: extension-apiserver-authentication-reader}}\nsubjects: [{{kind: \
+                 ServiceAccount, name: a, namespace: metrics}}]\n"
+            );
+            found(RULE.id, &binding).len()
+        };
+        assert_eq!(of("kube-system"), 0);
+        assert_eq!(of("metrics"), 1);
     }
 }

@@ -1,5 +1,7 @@
 //! References to objects that do not exist.
 
+use std::collections::BTreeSet;
+
 use super::{pods, values};
 use crate::artifact::path;
 use crate::check::subst::is_open;
@@ -119,10 +121,11 @@ const REFERENCES: &[Reference] = &[
 ];
 
 fn check(view: &View<'_>, out: &mut Out<'_>) {
+    let mut told = BTreeSet::new();
     for reference in REFERENCES {
         for applied in view.of_kind(reference.group, reference.kind) {
             if let Some(node) = applied.at(reference.path) {
-                one(view, applied, reference, node, out);
+                one(view, applied, reference, node, &mut told, out);
             }
         }
     }
@@ -153,7 +156,14 @@ fn severity(view: &View<'_>) -> Severity {
     }
 }
 
-fn one(view: &View<'_>, applied: &Applied<'_>, field: &Reference, node: &Node, out: &mut Out<'_>) {
+fn one<'v>(
+    view: &'v View<'_>,
+    applied: &'v Applied<'_>,
+    field: &Reference,
+    node: &'v Node,
+    told: &mut BTreeSet<(&'v str, &'v str, &'v str)>,
+    out: &mut Out<'_>,
+) {
     let text = |key| node.get(key).and_then(|n| n.target().text());
     let Some(name) = text("name") else { return };
     let (group, kind) = match field.target {
@@ -170,6 +180,10 @@ fn one(view: &View<'_>, applied: &Applied<'_>, field: &Reference, node: &Node, o
     let is_own = is_own(view, kind, namespace, name) && users(view, kind, namespace, name) > 1;
     if is_own || is_given(view, kind, namespace, name) {
         severity = Severity::Info;
+        // All name it, and one place is enough to think of it.
+        if !told.insert((kind, namespace, name)) {
+            return;
+        }
     }
     let span = node.get("name").map_or(node.span(), Node::span);
     out.push(

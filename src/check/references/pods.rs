@@ -145,7 +145,12 @@ impl Pod<'_, '_> {
                             "there is no {kind} `{namespace}/{text}`, and the pods wait for it"
                         ),
                     )
-                    .severity(Severity::Warning)
+                    // What an operator needs, it often makes itself.
+                    .severity(if self.applied.is_of_foreign_chart() {
+                        Severity::Info
+                    } else {
+                        Severity::Warning
+                    })
                     .path(format!("{path}/{field}"))
                     .help(match near {
                         Some(near) => format!("did you mean `{near}`?"),

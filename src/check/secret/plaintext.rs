@@ -199,7 +199,46 @@ fn is_harmless(key: &str, content: &str) -> bool {
         "url" | "uri" | "endpoint" | "server" | "githubappbaseurl"
     ) && !content.contains('@')
         && !content.contains('?');
-    super::is_reference(content) || public || about_public || named || address
+    super::is_reference(content)
+        || public
+        || about_public
+        || named
+        || address
+        || is_bare_address(content)
+}
+
+/// Whether a value is the address of a database or the like that gives no
+/// password. Of addresses on the web the path itself may be one.
+fn is_bare_address(content: &str) -> bool {
+    let address = content.strip_prefix("jdbc:").unwrap_or(content);
+    let Some((scheme, rest)) = address.split_once("://") else {
+        return false;
+    };
+    let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
+    if !scheme.chars().all(is_word) || scheme.starts_with("http") || content.contains(['\n', ' ']) {
+        return false;
+    }
+    let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+    // Variables may hold a colon: `${a:=b}`.
+    let names_password = place.rsplit_once('@').is_some_and(|(user, _)| {
+        let mut depth = 0usize;
+        user.chars().any(|c| {
+            match c {
+                '{' => depth += 1,
+                '}' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            c == ':' && depth == 0
+        })
+    });
+    let tells = |parameter: &str| {
+        let name = parameter.split('=').next().unwrap_or_default();
+        let name = name.to_ascii_lowercase();
+        ["pass", "pwd", "token", "secret", "credential"]
+            .iter()
+            .any(|word| name.contains(word))
+    };
+    !names_password && !query.split(['&', ';']).any(tells)
 }
 
 #[cfg(test)]
@@ -232,9 +271,23 @@ mod tests {
             "stringData: {password: '${DB_PASSWORD}'}",
             "stringData: {password: 'op://vault/item/field'}",
             "stringData: {username: flux, url: 'https://charts.example.com'}",
+            "stringData: {uri: 'postgresql://web@db.example:5432/web?sslmode=verify-full&sslkey=/x/tls.key'}",
+            "stringData: {jdbc: 'jdbc:postgresql://db.example/web?user=web'}",
             "stringData: {password: 'ENC[AES256_GCM,data:Zm9v,iv:YQ==,tag:Yg==,type:str]', region: eu}\nsops: {mac: x}",
         ] {
             assert!(found(secret).is_empty(), "{secret}");
+        }
+        for secret in [
+            "uri: 'postgresql://web:hunter2@db.example/web'",
+            "uri: 'mysql://db.example/web?user=web&password=hunter2'",
+            "hook: 'https://hooks.example.com/services/T0/B0/abcdef'",
+            "uri: 'redis://:hunter2@cache.example'",
+        ] {
+            assert_eq!(
+                found(&format!("stringData: {{{secret}}}")).len(),
+                1,
+                "{secret}"
+            );
         }
         // Encrypted by name alone.
         assert_eq!(

@@ -92,6 +92,15 @@ fn check(view: &View<'_>, out: &mut Out<'_>) {
                 continue;
             }
             if let Some(node) = expression(applied.node()) {
+                // Scripts and dashboards have expressions of their own.
+                let is_text = node
+                    .text()
+                    .is_some_and(|text| text.trim_end().contains('\n'));
+                let severity = if is_text {
+                    Severity::Info
+                } else {
+                    RULE.severity
+                };
                 out.push(
                     out.about(
                         applied,
@@ -101,6 +110,7 @@ fn check(view: &View<'_>, out: &mut Out<'_>) {
                             unit.id.to_object_ref()
                         ),
                     )
+                    .severity(severity)
                     .help("give `postBuild` a variable, or `substituteStrategy: Always`"),
                 );
             }
@@ -118,4 +128,21 @@ fn expression(object: &Node) -> Option<&Node> {
         }
     });
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::check::example::testing::found;
+
+    #[test]
+    fn longer_texts_have_expressions_of_their_own() {
+        let of = |value: &str| {
+            let text = RULE.bad.replace("domain: ${domain:=example.com}", value);
+            assert_ne!(text, RULE.bad);
+            found(RULE.id, &text)
+        };
+        assert!(of("domain: ${a}")[0].starts_with("warning"));
+        assert!(of("run: |\n    echo ${a}\n    exit")[0].starts_with("info"));
+    }
 }

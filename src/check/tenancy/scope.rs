@@ -1,6 +1,7 @@
 //! Where a tenant's objects go, and where they come from.
 
 use super::{Tenant, references};
+use crate::check::rbac::access::Applier;
 use crate::check::subst::is_open;
 use crate::check::{Check, Out, Rule, View};
 use crate::diag::Severity;
@@ -125,7 +126,13 @@ fn objects(view: &View<'_>, tenant: &Tenant<'_, '_>, out: &mut Out<'_>) {
                 .help(help.clone()),
         );
     }
+    // Who lets Flux itself install a chart of others does not mean to confine
+    // what is in it; that nothing confines the tenant is told.
+    let by_controller = tenant.applier == Applier::Controller;
     for applied in &tenant.applied {
+        if by_controller && tenant.declared.is_none() && applied.is_of_foreign_chart() {
+            continue;
+        }
         let gvk = applied.gvk();
         let scope = view.schemas.scope(&gvk.api_version(), &gvk.kind);
         let message = if scope == Some(Scope::Cluster) {
