@@ -26,6 +26,7 @@ mod landing;
 mod load;
 mod lookup;
 mod manifest;
+mod mention;
 mod metadata;
 mod objects;
 pub mod order;
@@ -44,6 +45,7 @@ pub use capabilities::{Capabilities, KubeVersion};
 pub use chart::{Chart, ChartFile};
 pub use lookup::lookup_in;
 pub use manifest::{Hook, HookEvent, Manifest, Origin, documents};
+pub use mention::archive_mentions;
 pub use metadata::{Dependency, Maintainer, Metadata};
 pub use package::Download;
 pub use render::{
