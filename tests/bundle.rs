@@ -589,10 +589,46 @@ fn two_bundles_are_compared_and_damage_is_told() {
     let web = fs::read_to_string(fixture.path().join("cluster/web.yaml")).unwrap();
     fixture.write("cluster/web.yaml", &web.replace("web:1.0", "web:1.1"));
     create(&new);
-    let run = bundle(&["diff", text(&old), text(&new)]);
-    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    let diff = |more: &[&str]| {
+        let mut args = vec!["diff", text(&old), text(&new)];
+        args.extend(more);
+        bundle(&args)
+    };
+    let run = diff(&[]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
     assert!(run.stdout.contains("change/image"), "{}", run.stdout);
-    assert_eq!(bundle(&["diff", text(&old), text(&old)]).code, Some(0));
+    // As every comparison, it is no answer of yes or no unless it is asked for.
+    assert_eq!(diff(&["--exit-code"]).code, Some(1));
+    assert_eq!(diff(&["--fail-on", "info"]).code, Some(1));
+    assert_eq!(diff(&["--fail-on", "warning"]).code, Some(0));
+    let ignored = [
+        "--fail-on",
+        "info",
+        "--ignore",
+        "change/image",
+        "--ignore",
+        "change/restart",
+    ];
+    assert_eq!(diff(&ignored).code, Some(0));
+    let same = ["diff", text(&old), text(&old), "--exit-code"];
+    assert_eq!(bundle(&same).code, Some(0));
+    for form in [
+        "human", "unified", "json", "markdown", "github", "html", "brief",
+    ] {
+        let of_bundles = diff(&["--output", form]);
+        assert_eq!(of_bundles.code, Some(0), "{form}: {}", of_bundles.stderr);
+        assert!(
+            of_bundles.stdout.contains("web"),
+            "{form}: {}",
+            of_bundles.stdout
+        );
+        // `diff` sees that these are bundles.
+        let args = ["diff", text(&old), text(&new), "--output", form];
+        assert_eq!(run_with(&args, "", &[]), of_bundles, "{form}");
+    }
+    fixture.write("own.jinja", "{{ summary.changed }}\n");
+    let template = fixture.path().join("own.jinja");
+    assert_eq!(diff(&["--template", text(&template)]).stdout, "1\n");
 
     let run = bundle(&["inspect", text(&new), "--part", "images"]);
     let images: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();

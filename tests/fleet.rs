@@ -47,27 +47,26 @@ fn built(tree: MemoryTree, folder: &str) -> (Result<Cluster, String>, Arc<Source
 /// Every value of what a cluster applies that is a scalar: the unit, the object, the way to
 /// the scalar, and the scalar.
 pub(crate) fn scalars(cluster: &Cluster) -> Vec<(String, Node)> {
-    fn walk(node: &Node, path: &str, found: &mut Vec<(String, Node)>) {
-        if node.is_scalar() {
-            found.push((path.to_owned(), node.clone()));
-        }
-        for (i, item) in node.items().iter().enumerate() {
-            walk(item, &format!("{path}/{i}"), found);
-        }
-        for entry in node.entries() {
-            walk(
-                &entry.value,
-                &format!("{path}/{}", entry.key.text().unwrap()),
-                found,
-            );
-        }
-    }
     let mut found = Vec::new();
     for (unit, object) in cluster.objects() {
         let id = object.id.to_object_ref();
-        walk(&object.node, &format!("{} {id}", unit.id.name), &mut found);
+        scalars_in(&object.node, &format!("{} {id}", unit.id.name), &mut found);
     }
     found
+}
+
+/// The same in a node, which is at the end of `path`.
+pub(crate) fn scalars_in(node: &Node, path: &str, found: &mut Vec<(String, Node)>) {
+    if node.is_scalar() {
+        found.push((path.to_owned(), node.clone()));
+    }
+    for (i, item) in node.items().iter().enumerate() {
+        scalars_in(item, &format!("{path}/{i}"), found);
+    }
+    for entry in node.entries() {
+        let key = entry.key.text().unwrap();
+        scalars_in(&entry.value, &format!("{path}/{key}"), found);
+    }
 }
 
 /// A place to edit: the line and the column behind which something is put in.

@@ -18,6 +18,8 @@ mod check_schema;
 mod ci;
 #[cfg(feature = "git")]
 mod diff;
+#[cfg(feature = "git")]
+mod diff_reach;
 mod docs;
 mod envsubst;
 mod fleet;

@@ -1,20 +1,23 @@
 //! What two versions of a repository have in common is rendered once, and that
 //! never shows.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
 use fluxwright::artifact::{DiskTree, MemoryTree, Tree};
-use fluxwright::diag::{Findings, Location, SourceMap};
+use fluxwright::diag::{Findings, Location, SourceMap, Span};
 use fluxwright::diff::{self, Comparison, Rendering};
-use fluxwright::pipeline::cluster::Cluster;
-use fluxwright::pipeline::{LocalSource, Reuse, Sources, build, entry, render};
+use fluxwright::pipeline::build::Prepared;
+use fluxwright::pipeline::cluster::{Cluster, Unit};
+use fluxwright::pipeline::{Entry, LocalSource, Reuse, Sources, build, entry, render};
 use fluxwright::report::difference::{self as report, Form, Titles};
 use fluxwright::resource::Files;
 use rayon::prelude::*;
+use serde_json::Value;
 
 use crate::diff::Fixture;
-use crate::fleet::{fleet, scalars};
+use crate::fleet::{fleet, scalars_in};
 use crate::program::{Run, run};
 
 const ENTRIES: [&str; 2] = ["clusters/staging", "clusters/production"];
@@ -22,11 +25,10 @@ const ENTRIES: [&str; 2] = ["clusters/staging", "clusters/production"];
 /// Both clusters of a version, as far as they render.
 type Clusters = Vec<(Result<Cluster, String>, Findings)>;
 
-fn clusters(sources: &Sources, map: &Arc<SourceMap>, reuse: Option<&Arc<Reuse>>) -> Clusters {
+fn clusters(sources: &Sources, map: &Arc<SourceMap>) -> Clusters {
     let built = ENTRIES.iter().map(|folder| {
         let mut findings = Findings::new();
-        let mut options = render::Options::new(map.clone());
-        options.reuse = reuse.cloned();
+        let options = render::Options::new(map.clone());
         let cluster = entry::at(&sources.repository, folder)
             .and_then(|entry| build::build(&entry, sources, &options, &mut findings));
         (cluster.map_err(|e| e.to_string()), findings)
@@ -60,67 +62,179 @@ fn sources(tree: &MemoryTree, map: &Arc<SourceMap>) -> Sources {
     sources
 }
 
-/// Both versions, with what they have in common rendered once.
+fn prepare<'a>(
+    entry: &'a fluxwright::diag::Result<Entry>,
+    sources: &Sources,
+    options: &'a render::Options,
+) -> fluxwright::diag::Result<Prepared<'a>> {
+    let entry = entry.as_ref().map_err(Clone::clone);
+    entry.and_then(|entry| build::prepare(entry, sources, options))
+}
+
+/// Both versions as a comparison renders them: what they have in common is built
+/// once, and HelmReleases that are the same in both are not rendered.
 fn together(old: &MemoryTree, new: &MemoryTree) -> (Clusters, Clusters, Arc<SourceMap>) {
     let map = Arc::new(SourceMap::new());
-    let reuse = Arc::new(Reuse::default());
+    let mut options = render::Options::new(map.clone());
+    options.reuse = Some(Arc::new(Reuse::default()));
     let new = sources(new, &map);
-    let new_clusters = clusters(&new, &map, Some(&reuse));
     let files = Files::new(Arc::new(old.clone()), map.clone());
     let old = new.beside(Arc::new(files));
-    let old_clusters = clusters(&old, &map, Some(&reuse));
+    let (mut old_clusters, mut new_clusters) = (Clusters::new(), Clusters::new());
+    for folder in ENTRIES {
+        let entries = [&new, &old].map(|sources| entry::at(&sources.repository, folder));
+        let mut new_build = prepare(&entries[0], &new, &options);
+        let mut old_build = prepare(&entries[1], &old, &options);
+        let left = |build: &fluxwright::diag::Result<Prepared<'_>>| {
+            build.as_ref().map(Prepared::left).unwrap_or_default()
+        };
+        let (new_left, old_left) = (left(&new_build), left(&old_build));
+        if let Ok(build) = &mut new_build {
+            build.render(&old_left);
+        }
+        if let Ok(build) = &mut old_build {
+            build.render(&new_left);
+        }
+        let finish = |build: fluxwright::diag::Result<Prepared<'_>>| {
+            let mut findings = Findings::new();
+            let cluster = build.map(|build| build.finish(&mut findings));
+            (cluster.map_err(|e| e.to_string()), findings)
+        };
+        new_clusters.push(finish(new_build));
+        old_clusters.push(finish(old_build));
+    }
     (old_clusters, new_clusters, map)
 }
 
 /// Both versions, each by itself.
 fn apart(old: &MemoryTree, new: &MemoryTree) -> (Clusters, Clusters, Arc<SourceMap>) {
     let map = Arc::new(SourceMap::new());
-    let of = |tree| clusters(&sources(tree, &map), &map, None);
+    let of = |tree| clusters(&sources(tree, &map), &map);
     (of(old), of(new), map)
 }
 
-/// All that a version renders to: the text of every object, the place of every
-/// scalar, errors and findings.
-fn described(clusters: &Clusters, map: &SourceMap) -> Vec<String> {
-    let place = |span| match Location::of(span, map) {
+fn place(span: Span, map: &SourceMap) -> String {
+    match Location::of(span, map) {
         Some(l) => format!("{}:{}:{}", l.file, l.line, l.column),
         None => "nowhere".to_owned(),
-    };
-    let mut out = Vec::new();
-    for (cluster, findings) in clusters {
-        out.extend(
-            findings
-                .clone()
-                .into_sorted()
-                .iter()
-                .map(|f| format!("{f:?}")),
-        );
-        let cluster = match cluster {
-            Ok(cluster) => cluster,
-            Err(e) => {
-                out.push(e.clone());
-                continue;
-            }
-        };
-        for unit in &cluster.units {
-            out.push(format!("{:?} {:?} {:?}", unit.id, unit.parent, unit.source));
-            match &unit.outcome {
-                Ok(objects) => out.extend(objects.iter().map(|object| {
-                    let mut text = String::new();
-                    object.print(&mut text).unwrap();
-                    text
-                })),
-                Err(e) => out.push(format!("{e} {}", place(e.span()))),
+    }
+}
+
+/// All that a unit renders to: the text of every object and the place of every
+/// scalar, or the error.
+fn rendered(unit: &Unit, map: &SourceMap) -> Vec<String> {
+    let mut out = vec![format!("{:?} {:?} {:?}", unit.id, unit.parent, unit.source)];
+    match &unit.outcome {
+        Ok(objects) => {
+            for object in objects {
+                let mut text = String::new();
+                object.print(&mut text).unwrap();
+                out.push(text);
+                let mut found = Vec::new();
+                scalars_in(&object.node, "", &mut found);
+                let places = found
+                    .iter()
+                    .map(|(path, node)| format!("{path} {}", place(node.span(), map)));
+                out.extend(places);
             }
         }
-        let scalars = scalars(cluster);
-        out.extend(
-            scalars
-                .iter()
-                .map(|(path, node)| format!("{path} {}", place(node.span()))),
-        );
+        Err(e) => out.push(format!("{e} {}", place(e.span(), map))),
     }
     out
+}
+
+fn name_of(unit: &Unit) -> String {
+    unit.id.to_object_ref().to_string()
+}
+
+/// The units of each cluster.
+fn units(clusters: &Clusters) -> Vec<BTreeMap<String, &Unit>> {
+    let units = clusters.iter().map(|(cluster, _)| {
+        let units = cluster.iter().flat_map(|cluster| &cluster.units);
+        units.map(|unit| (name_of(unit), unit)).collect()
+    });
+    units.collect()
+}
+
+/// Holds one version as a comparison rendered it to the same as it is rendered
+/// by itself: what was rendered is the same, findings included, and the rest is
+/// left out.
+fn same_as_full(
+    limited: &Clusters,
+    full: &Clusters,
+    (map, map_full): (&SourceMap, &SourceMap),
+    what: &str,
+) {
+    for ((limited, full), (one, other)) in limited
+        .iter()
+        .zip(full)
+        .zip(units(limited).iter().zip(&units(full)))
+    {
+        assert_eq!(limited.0.as_ref().err(), full.0.as_ref().err(), "{what}");
+        assert!(one.keys().eq(other.keys()), "{what}");
+        let mut about_left = BTreeSet::new();
+        for (name, unit) in one {
+            if unit.is_left {
+                about_left.insert(name.clone());
+                let objects = other[name].outcome.iter().flatten();
+                about_left.extend(objects.map(|o| o.id.to_object_ref().to_string()));
+            } else {
+                assert_eq!(
+                    rendered(unit, map),
+                    rendered(other[name], map_full),
+                    "{what}"
+                );
+            }
+        }
+        let texts = |findings: &Findings| -> Vec<(String, Option<String>)> {
+            let all = findings.clone().into_sorted().into_iter();
+            all.map(|f| (format!("{f:?}"), f.object.map(|o| o.to_string())))
+                .collect()
+        };
+        let told: BTreeSet<_> = texts(&limited.1).into_iter().collect();
+        for finding in texts(&full.1) {
+            let is_left = finding.1.as_ref().is_some_and(|o| about_left.contains(o));
+            assert!(told.contains(&finding) || is_left, "{what}: {}", finding.0);
+        }
+        assert!(told.len() <= texts(&full.1).len(), "{what}");
+    }
+}
+
+/// The names of units, cluster by cluster, that have the same inputs in both
+/// versions; these render to the same when each version is rendered by itself.
+fn unreached(
+    (old, new): (&Clusters, &Clusters),
+    (old_full, new_full, map): (&Clusters, &Clusters, &SourceMap),
+    what: &str,
+) -> Vec<BTreeSet<String>> {
+    let all = units(old).into_iter().zip(units(new));
+    let full = units(old_full).into_iter().zip(units(new_full));
+    let same = all.zip(full).map(|((old, new), (old_full, new_full))| {
+        let has_same = |(name, unit): &(&String, &&Unit)| {
+            let before = old.get(*name).and_then(|unit| unit.inputs);
+            unit.inputs.is_some() && before == unit.inputs
+        };
+        let same: BTreeSet<String> = new
+            .iter()
+            .filter(has_same)
+            .map(|(n, _)| n.clone())
+            .collect();
+        for name in &same {
+            assert_eq!(
+                rendered(old_full[name], map),
+                rendered(new_full[name], map),
+                "{what}: {name}"
+            );
+        }
+        for (name, unit) in &new {
+            assert!(
+                !unit.is_left || same.contains(name),
+                "{what}: {name} is left"
+            );
+        }
+        same
+    });
+    same.collect()
 }
 
 fn difference(old: Clusters, new: Clusters, map: &SourceMap) -> String {
@@ -141,21 +255,35 @@ fn difference(old: Clusters, new: Clusters, map: &SourceMap) -> String {
     report::difference(&difference, &titles, Form::Json).unwrap()
 }
 
-/// How many units have the same inputs in both versions, and how many there
-/// are.
-fn in_common(old: &Clusters, new: &Clusters) -> (usize, usize) {
-    let units = |clusters: &Clusters| -> Vec<_> {
-        let clusters = clusters
-            .iter()
-            .filter_map(|(cluster, _)| cluster.as_ref().ok());
-        let units = clusters.flat_map(|cluster| &cluster.units);
-        units.map(|unit| (unit.id.clone(), unit.inputs)).collect()
+/// A report without what is said of units that the change does not reach: how
+/// many objects they hold is only known where they are rendered.
+fn of_reached(report: &str, unreached: &[BTreeSet<String>], objects: &[usize]) -> Value {
+    let mut report: Value = serde_json::from_str(report).unwrap();
+    let name = |object: &Value| {
+        let text = |key: &str| object[key].as_str().unwrap_or_default();
+        match text("namespace") {
+            "" => format!("{}/{}", text("kind"), text("name")),
+            namespace => format!("{}/{namespace}/{}", text("kind"), text("name")),
+        }
     };
-    let (old, new) = (units(old), units(new));
-    let common = new
-        .iter()
-        .filter(|unit| unit.1.is_some() && old.contains(unit));
-    (common.count(), new.len())
+    let all: BTreeSet<&String> = unreached.iter().flatten().collect();
+    let is_of_them = |owner: &Value| all.contains(&name(owner));
+    for (cluster, objects) in report["clusters"]
+        .as_array_mut()
+        .unwrap()
+        .iter_mut()
+        .zip(objects)
+    {
+        let count = cluster["unchanged"].as_u64().unwrap();
+        cluster["unchanged"] = (count - *objects as u64).into();
+        cluster["unreached"] = Value::Null;
+        let parts = cluster["unrendered"].as_array_mut().unwrap();
+        parts.retain(|part| !(part["side"] == "both" && is_of_them(&part["owner"])));
+    }
+    let findings = report["findings"].as_array_mut().unwrap();
+    findings.retain(|f| !(f["rule"] == "change/unrendered" && is_of_them(&f["object"])));
+    report["summary"] = Value::Null;
+    report
 }
 
 /// Random numbers, the same in every run.
@@ -205,34 +333,47 @@ fn edited(tree: &MemoryTree, random: &mut Random) -> (MemoryTree, String) {
 #[test]
 fn random_edits_give_what_two_full_renderings_give() {
     let fleet = fleet();
-    let common: Vec<(usize, usize)> = (0..24u64)
+    let counts: Vec<[usize; 3]> = (0..24u64)
         .into_par_iter()
         .map(|seed| {
             let (changed, what) = edited(&fleet, &mut Random(seed * 7919 + 1));
             let (old, new, map) = together(&fleet, &changed);
             let (old_full, new_full, map_full) = apart(&fleet, &changed);
-            let common = in_common(&old, &new);
+            for (limited, full) in [(&old, &old_full), (&new, &new_full)] {
+                same_as_full(limited, full, (&map, &map_full), &what);
+            }
+            let full = (&old_full, &new_full, &*map_full);
+            let unreached = unreached((&old, &new), full, &what);
+            let objects = |(units, names): (BTreeMap<String, &Unit>, &BTreeSet<String>)| {
+                let outcomes = names.iter().map(|name| &units[name].outcome);
+                outcomes.flatten().map(Vec::len).sum()
+            };
+            let in_unreached: Vec<usize> = units(&new_full)
+                .into_iter()
+                .zip(&unreached)
+                .map(objects)
+                .collect();
+            let all = units(&new).iter().map(BTreeMap::len).sum();
+            let left = units(&new)
+                .iter()
+                .flat_map(BTreeMap::values)
+                .filter(|u| u.is_left)
+                .count();
+            let limited = difference(old, new, &map);
+            let full = difference(old_full, new_full, &map_full);
             assert_eq!(
-                described(&old, &map),
-                described(&old_full, &map_full),
+                of_reached(&limited, &unreached, &[0, 0]),
+                of_reached(&full, &unreached, &in_unreached),
                 "{what}"
             );
-            assert_eq!(
-                described(&new, &map),
-                described(&new_full, &map_full),
-                "{what}"
-            );
-            assert_eq!(
-                difference(old, new, &map),
-                difference(old_full, new_full, &map_full),
-                "{what}"
-            );
-            common
+            [unreached.iter().map(BTreeSet::len).sum(), left, all]
         })
         .collect();
-    let (same, all) = common.iter().fold((0, 0), |(a, b), (c, d)| (a + c, b + d));
+    let sum = |at: usize| counts.iter().map(|counts| counts[at]).sum::<usize>();
+    let (same, left, all) = (sum(0), sum(1), sum(2));
     assert!(same * 2 > all, "{same} of {all} units were rendered once");
     assert!(same < all, "no edit reached anything");
+    assert!(left * 8 > all, "{left} of {all} units were not rendered");
 }
 
 #[test]

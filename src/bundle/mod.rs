@@ -33,7 +33,7 @@ pub use layout::{Beside, Bundle, create};
 pub use merge::merge;
 #[cfg(feature = "verify")]
 pub use prove::{Signers, prove};
-pub use read::{Opened, open};
+pub use read::{Opened, is_layout, open};
 pub use rebuild::{Deviation, deviations};
 #[cfg(feature = "verify")]
 pub use sign::{Keys, sign};

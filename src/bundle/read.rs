@@ -147,6 +147,11 @@ pub fn open(tree: &dyn Tree) -> Result<Opened> {
     })
 }
 
+/// Whether a tree is an OCI layout, as bundles are.
+pub fn is_layout(tree: &dyn Tree) -> bool {
+    matches!(tree.kind(LAYOUT_NAME), Ok(Some(Kind::File)))
+}
+
 fn index_of(tree: &dyn Tree) -> Result<(Index, layout::Descriptor)> {
     if tree.kind(LAYOUT_NAME)? != Some(Kind::File) {
         return Err(Error::new(

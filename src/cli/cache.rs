@@ -20,6 +20,7 @@ use super::settings::RepositoryArgs;
 use crate::artifact::bytes::{Reader, Writer};
 use crate::artifact::{Digest, DiskTree, Hasher, Reads, Recording, Tree};
 use crate::diag::{Finding, SourceMap};
+use crate::pipeline::Reuse;
 use crate::pipeline::cluster::Cluster;
 use crate::source::trust::Verdict;
 use crate::store::{Rendered, Renders, Store, Uses};
@@ -241,6 +242,13 @@ impl RenderCache {
             store,
             key: hasher.finish(),
         }
+    }
+
+    /// What runs of the same program with such options for the repository found
+    /// out about content; what they are asked does not matter for it.
+    pub(super) fn found_out(&self, repository: &RepositoryArgs) -> Reuse {
+        let basis = format!("{} {repository:?}", env!("FLUXWRIGHT_BUILD"));
+        Reuse::in_store(self.renders.clone(), basis)
     }
 
     /// What a run over the repository in `root` would give; none where it must

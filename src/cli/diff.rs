@@ -1,30 +1,35 @@
 //! `fluxwright diff`: what does this change do to the clusters?
 
+mod base;
+mod shown;
+mod sides;
+
 use std::collections::BTreeSet;
-use std::io::{self, IsTerminal as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
 
-use super::fail_on::FailOn;
+pub(super) use base::Base;
+pub(super) use shown::{Shown, ShownArgs};
+
+use super::cache::{CacheArgs, Recorder, Texts, take_up, texts_of};
 use super::output::{self, Exit};
-use super::settings::{Extent, Repository, RepositoryArgs, open_source};
+use super::settings::{Repository, RepositoryArgs, open_source};
 use super::shard::{FORMAT, PartReport, ShardArg};
-use super::{environment, read};
-use crate::artifact::{DiskTree, Replaced, Tree};
-use crate::diag::{Error, Findings, Result, SourceMap};
-use crate::diff::{self, Comparison, Difference, Ignore, Rendering};
+use crate::diag::{Finding, Result, SourceMap};
+use crate::diff::{self, Rendering};
 use crate::pipeline::shard::Part;
-use crate::report::difference::{self as report, Form, Model, Titles};
+use crate::report::difference::Model;
 
 /// Show what a change does to the clusters, object by object
 ///
-/// Renders the repository as it is, and what is not the same in a base, which is
-/// read from git's objects: the working tree is not touched. Says what the difference
-/// means, worst first; what a side cannot render is told as that, never as a
-/// deletion. With two paths, compares two folders of manifests, or two folders
-/// that `fluxwright build --output-dir` wrote.
+/// Renders what the change reaches, in the repository as it is and in a base,
+/// which is read from git's objects: the working tree is not touched. Says what
+/// the difference means, worst first; what a side cannot render is told as that,
+/// never as a deletion. With two paths, compares two bundles, two folders of
+/// manifests, or two folders that `fluxwright build --output-dir` wrote.
 ///
 /// Examples:
 ///   fluxwright diff                                   # since the default branch
@@ -33,6 +38,7 @@ use crate::report::difference::{self as report, Form, Model, Titles};
 ///   fluxwright diff --output github > comment.md      # for a pull request
 ///   fluxwright diff --base-lock old.lock              # what a new lockfile does
 ///   fluxwright diff old-manifests new-manifests       # two folders
+///   fluxwright diff v1.3.tar v1.4.tar                 # two bundles
 ///   fluxwright diff --fail-on warning                 # hold the pull request
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
@@ -40,7 +46,8 @@ pub(super) struct Args {
     #[command(flatten)]
     repository: RepositoryArgs,
 
-    /// Compare PATH with this instead of a base: both are folders of manifests or of a build
+    /// Compare PATH with this instead of a base: both are bundles, or folders of manifests or of a
+    /// build
     #[arg(value_name = "NEW")]
     new: Option<PathBuf>,
 
@@ -58,78 +65,39 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE", conflicts_with = "new")]
     base_lock: Option<PathBuf>,
 
-    /// A field that is left out, as a JSON pointer: [KIND:]/a/b, * for any part (repeatable); or a
-    /// rule that is left out: change/restart
-    #[arg(long, value_name = "FIELD|RULE")]
-    ignore: Vec<String>,
-
-    /// Show objects, too, in which nothing but noise changed: version labels, checksums
-    #[arg(long)]
-    show_noise: bool,
-
-    /// Which findings make the answer no
-    #[arg(long, value_name = "SEVERITY", default_value = "error")]
-    fail_on: FailOn,
-
-    /// Exit with 1 where anything differs
-    #[arg(long)]
-    exit_code: bool,
+    #[command(flatten)]
+    shown: ShownArgs,
 
     #[command(flatten)]
     shard: ShardArg,
 
-    /// The form of the report
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    output: Format,
-
-    /// Fill in this template (MiniJinja) instead; docs/diff.md lists what it is given
-    #[arg(long, value_name = "FILE", conflicts_with = "output")]
-    template: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// Field by field, for a terminal
-    Human,
-    /// Lines of YAML, as `diff -u` shows them
-    Unified,
-    /// All of it as data, with RFC 6902 patches
-    Json,
-    /// A page of Markdown
-    Markdown,
-    /// A comment for a pull request, within its limit
-    Github,
-    /// One HTML file
-    Html,
-    /// One line for each object
-    Brief,
+    #[command(flatten)]
+    cache: CacheArgs,
 }
 
 /// The largest template or lockfile that is read, in bytes.
 const MAX_FILE_BYTES: usize = 16 << 20;
 
+/// What a run says.
+#[derive(Debug, Serialize, Deserialize)]
+struct Answer {
+    /// The report.
+    text: String,
+    exit: Exit,
+    /// What was noticed on the way and every command tells.
+    findings: Vec<Finding>,
+    /// The files that these point into, where it is kept.
+    texts: Texts,
+}
+
 impl Args {
     pub(super) fn run(self) -> io::Result<Exit> {
         let sources = Arc::new(SourceMap::new());
-        match self
-            .repository
-            .with_jobs(|| self.compare(&sources))
-            .and_then(|(difference, titles, part)| {
-                let Some(part) = part else {
-                    return Ok((self.text(&difference, &titles)?, self.exit(&difference)));
-                };
-                // What the answer is can be said of the whole alone.
-                let report = PartReport {
-                    format: FORMAT.to_owned(),
-                    part,
-                    findings: None,
-                    difference: Some(Box::new(Model::new(&difference, &titles))),
-                };
-                Ok((report.to_text(), Exit::Done))
-            }) {
-            Ok((text, exit)) => {
-                output::stdout(text.as_bytes())?;
-                Ok(exit)
+        match self.repository.with_jobs(|| self.answer(&sources)) {
+            Ok(answer) => {
+                output::findings(&answer.findings, &sources);
+                output::stdout(answer.text.as_bytes())?;
+                Ok(answer.exit)
             }
             Err(e) => {
                 output::error_at(&e, &sources);
@@ -138,231 +106,145 @@ impl Args {
         }
     }
 
-    fn exit(&self, difference: &Difference) -> Exit {
-        if difference.clusters.iter().any(|c| !c.unrendered.is_empty()) {
-            return Exit::Failed;
+    fn answer(&self, sources: &Arc<SourceMap>) -> Result<Answer> {
+        let shown = self.shown.read()?;
+        match &self.new {
+            Some(new) => self.written(new, shown, sources),
+            None => self.revisions(shown, sources),
         }
-        if self.exit_code && !difference.is_empty() {
-            return Exit::No;
-        }
-        self.fail_on.exit(difference.findings())
     }
 
-    fn text(&self, difference: &Difference, titles: &Titles) -> Result<String> {
-        if let Some(path) = &self.template {
-            let source = read::text_file(path, MAX_FILE_BYTES)?;
-            let name = path.display().to_string();
-            return report::with_template(difference, titles, &name, &source);
-        }
-        let color = io::stdout().is_terminal();
-        let form = match self.output {
-            Format::Human => Form::Human {
-                color,
-                width: environment::columns(),
-            },
-            Format::Unified => Form::Unified { color },
-            Format::Json => Form::Json,
-            Format::Markdown => Form::Markdown,
-            Format::Github => Form::Github,
-            Format::Html => Form::Html,
-            Format::Brief => Form::Brief,
+    /// Two folders, or bundles, that hold what was rendered.
+    fn written(&self, new: &Path, shown: Shown, sources: &Arc<SourceMap>) -> Result<Answer> {
+        let side = |path: &Path| -> Result<Rendering> {
+            let mut rendering = written(path, sources)?;
+            if let Some(shard) = self.shard.shard {
+                rendering.narrow(shard);
+            }
+            Ok(rendering)
         };
-        report::difference(difference, titles, form)
+        let old = &self.repository.path;
+        let (old_side, new_side) = (side(old)?, side(new)?);
+        let names = (old.display().to_string(), new.display().to_string());
+        self.told(&old_side, &new_side, names, shown, sources)
     }
 
-    fn compare(&self, sources: &Arc<SourceMap>) -> Result<(Difference, Titles, Option<Part>)> {
-        let (rules, fields): (Vec<&String>, Vec<&String>) = self
-            .ignore
-            .iter()
-            .partition(|text| text.starts_with("change/"));
-        let mut comparison = Comparison {
-            is_part: false,
-            ignore: fields
-                .into_iter()
-                .map(|text| Ignore::parse(text))
-                .collect::<Result<_>>()?,
-        };
-        for rule in &rules {
-            known_rule(rule)?;
+    /// The repository as it was and as it is.
+    fn revisions(&self, shown: Shown, sources: &Arc<SourceMap>) -> Result<Answer> {
+        let (root, _) = self.repository.locate()?;
+        let base = self.base(&root)?;
+        let arguments = format!("{} {:?} {}", shown.key(), self.shard, base.key);
+        let cache = self.cache.open("diff", &self.repository, &arguments);
+        let kept = cache.as_ref().and_then(|cache| cache.get(&root)?.bytes());
+        if let Some(answer) = kept.and_then(|kept| serde_json::from_slice::<Answer>(&kept).ok()) {
+            take_up(&answer.texts, sources);
+            return Ok(answer);
         }
-        let ((old, new), names) = match &self.new {
-            Some(new) => self.written(new, sources)?,
-            None => self.rendered(sources)?,
+        let recorder = Arc::new(Recorder::default());
+        let names = (base.name.clone(), "the working tree".to_owned());
+        let found_out = cache
+            .as_ref()
+            .map(|cache| cache.found_out(&self.repository));
+        let reuse = found_out.unwrap_or_default();
+        let new = self.repository.open_new(sources, &recorder, reuse)?;
+        let old = self.open_base(base, &new, &recorder)?;
+        let sides = sides::render(&self.repository, old.as_ref(), &new, self.shard.shard);
+        let mut answer = self.told(&sides.old, &sides.new, names, shown, sources)?;
+        answer.findings = output::unverified_in(&sides.told);
+        answer.texts = texts_of(&answer.findings, sources);
+        if let Some(cache) = cache
+            && sides.may_be_kept
+            && let Ok(bytes) = serde_json::to_vec(&answer)
+        {
+            cache.put(&recorder, &bytes);
+        }
+        // The process ends: its memory goes back as a whole.
+        std::mem::forget(sides);
+        Ok(answer)
+    }
+
+    fn base(&self, root: &Path) -> Result<Base> {
+        let base = match (&self.base_dir, &self.base, &self.base_lock) {
+            (Some(folder), ..) => Base::folder(folder),
+            (None, None, Some(_)) => Base::same(root.to_owned()),
+            (None, revision, _) => Base::commit(root, revision.as_deref())?,
         };
+        match &self.base_lock {
+            Some(path) => base.with_lock(path),
+            None => Ok(base),
+        }
+    }
+
+    /// Opens the base; none for a folder that is new.
+    fn open_base(
+        &self,
+        base: Base,
+        new: &Repository,
+        recorder: &Recorder,
+    ) -> Result<Option<Repository>> {
+        match self.repository.open_base(base.open(recorder)?, new) {
+            Ok(old) => Ok(Some(old)),
+            // It was nothing before.
+            Err(e) if e.rule() == "ref/missing" => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// What is said of two sides that are called so.
+    fn told(
+        &self,
+        old: &Rendering,
+        new: &Rendering,
+        names: (String, String),
+        mut shown: Shown,
+        sources: &Arc<SourceMap>,
+    ) -> Result<Answer> {
         let part = self.shard.shard.map(|shard| {
-            let names: BTreeSet<String> = old
-                .names()
-                .chain(new.names())
-                .map(ToString::to_string)
-                .collect();
+            let names = old.names().chain(new.names()).map(ToString::to_string);
+            let names: BTreeSet<String> = names.collect();
             Part {
                 shard,
                 clusters: names.into_iter().collect(),
             }
         });
-        comparison.is_part = part.as_ref().is_some_and(|part| part.clusters.len() > 1);
-        let mut difference = diff::compare(&old, &new, &comparison, sources);
-        for cluster in &mut difference.clusters {
-            cluster
-                .findings
-                .retain(|f| !rules.iter().any(|rule| *rule.as_str() == *f.rule));
-        }
-        let titles = Titles {
-            old: names.0,
-            new: names.1,
-            show_noise: self.show_noise,
-        };
-        Ok((difference, titles, part))
-    }
-
-    /// Two folders that hold what was rendered.
-    fn written(&self, new: &Path, sources: &Arc<SourceMap>) -> Result<Sides> {
-        let side = |path: &Path| -> Result<(Rendering, String)> {
-            let name = path.display().to_string();
-            let source = open_source(&name, sources)?;
-            let mut rendering = diff::output::read(source.files()?)?;
-            if let Some(shard) = self.shard.shard {
-                rendering.narrow(shard);
+        shown.comparison.is_part = part.as_ref().is_some_and(|part| part.clusters.len() > 1);
+        let mut difference = diff::compare(old, new, &shown.comparison, sources);
+        shown.narrow(&mut difference);
+        let titles = shown.titles(names.0, names.1);
+        let (text, exit) = match part {
+            None => (shown.text(&difference, &titles)?, shown.exit(&difference)),
+            Some(part) => {
+                // What the answer is can be said of the whole alone.
+                let report = PartReport {
+                    format: FORMAT.to_owned(),
+                    part,
+                    findings: None,
+                    difference: Some(Box::new(Model::new(&difference, &titles))),
+                };
+                (report.to_text(), Exit::Done)
             }
-            Ok((rendering, name))
         };
-        let (old, new) = (side(&self.repository.path)?, side(new)?);
-        Ok(((old.0, new.0), (old.1, new.1)))
-    }
-
-    /// The repository as it was and as it is, both rendered.
-    fn rendered(&self, sources: &Arc<SourceMap>) -> Result<Sides> {
-        let (root, _) = self.repository.locate()?;
-        let (base, name): (Arc<dyn Tree>, String) = match &self.base_dir {
-            Some(folder) => {
-                let name = folder.display().to_string();
-                (Arc::new(DiskTree::open(folder)?.named(&name)), name)
-            }
-            None if self.base_lock.is_some() && self.base.is_none() => {
-                (Arc::new(DiskTree::open(&root)?), String::new())
-            }
-            None => base_tree(&root, self.base.as_deref())?,
-        };
-        let (base, name) = match &self.base_lock {
-            Some(path) => with_lock(base, &name, path)?,
-            None => (base, name),
-        };
-        let new = self.repository.open_new(sources)?;
-        // What the base has in common with it is rendered once.
-        let mut told = Findings::new();
-        let new_side = self.side(&new, sources, &mut told);
-        output::unverified(&told, sources);
-        let old_side = match self.repository.open_base(base, &new) {
-            Ok(old) => self.side(&old, sources, &mut Findings::new()),
-            // A folder that is new was nothing before.
-            Err(e) if e.rule() == "ref/missing" => Rendering::default(),
-            Err(e) => return Err(e),
-        };
-        Ok(((old_side, new_side), (name, "the working tree".to_owned())))
-    }
-
-    /// All clusters of one side; `told` is what is noticed on the way, which is
-    /// `check`'s to tell.
-    fn side(
-        &self,
-        opened: &Repository,
-        sources: &Arc<SourceMap>,
-        told: &mut Findings,
-    ) -> Rendering {
-        let mut rendering = Rendering::default();
-        for entry in &opened.entries {
-            if self
-                .shard
-                .shard
-                .is_some_and(|shard| !shard.holds(&entry.name))
-            {
-                rendering.left_out.insert(entry.name.clone());
-                continue;
-            }
-            match self
-                .repository
-                .render(opened, entry, Extent::default(), told)
-            {
-                Ok((_, cluster)) => rendering.add_cluster(cluster, sources),
-                Err(e) => rendering.add_failed(&entry.name, &e, sources),
-            }
-        }
-        rendering
+        Ok(Answer {
+            text,
+            exit,
+            findings: Vec::new(),
+            texts: Texts::new(),
+        })
     }
 }
 
-/// A base with another lockfile, and what it is called.
-fn with_lock(base: Arc<dyn Tree>, name: &str, path: &Path) -> Result<(Arc<dyn Tree>, String)> {
-    let content = read::file(path, MAX_FILE_BYTES)?;
-    let display = path.display().to_string();
-    let name = match name {
-        "" => display.clone(),
-        name => format!("{name} with {display}"),
-    };
-    let tree = Replaced::new(base, crate::lock::FILE_NAME, content, &display);
-    Ok((Arc::new(tree), name))
-}
-
-/// Both sides, and what they are called.
-type Sides = ((Rendering, Rendering), (String, String));
-
-fn known_rule(id: &str) -> Result<()> {
-    let ids = || diff::RULES.iter().map(|rule| rule.id);
-    if ids().any(|known| known == id) {
-        return Ok(());
+/// What a folder or an archive holds: a bundle, the output of a build, or
+/// manifests.
+///
+/// # Errors
+///
+/// What is wrong with a bundle, and as [`diff::output::read`].
+pub(super) fn written(path: &Path, sources: &Arc<SourceMap>) -> Result<Rendering> {
+    let name = path.display().to_string();
+    let source = open_source(&name, sources)?;
+    let files = source.files()?;
+    if super::bundle::is_bundle(&**files.tree()) {
+        return super::bundle::rendering(path, sources);
     }
-    let error = Error::new("usage/ignore", format!("no such rule: `{id}`"));
-    Err(match crate::diag::nearest(id, ids()) {
-        Some(near) => error.help(format!("did you mean `{near}`?")),
-        None => error.help("docs/diff.md lists the rules"),
-    })
-}
-
-/// The root as it was at a revision, and what messages call it.
-#[cfg(feature = "git")]
-pub(super) fn base_tree(root: &Path, revision: Option<&str>) -> Result<(Arc<dyn Tree>, String)> {
-    use crate::artifact::git::{GitRepository, GitTree};
-
-    let top = root.ancestors().find(|folder| folder.join(".git").exists());
-    let Some(top) = top else {
-        return Err(Error::new(
-            "ref/missing",
-            format!("`{}` lies in no Git repository", root.display()),
-        )
-        .help("name a folder to compare with: `--base-dir DIR`"));
-    };
-    let folder = root.strip_prefix(top).unwrap_or(Path::new(""));
-    let folder = folder.to_str().unwrap_or_default();
-    let repository = GitRepository::open(top)?;
-    let commit = if let Some(revision) = revision {
-        repository.revision(revision)?
-    } else {
-        let head = repository.revision("HEAD")?;
-        let default = repository.default_branch().ok_or_else(|| {
-            Error::new(
-                "ref/missing",
-                "which branch is the default one is not known here",
-            )
-            .help("name what to compare with: `--base REVISION`")
-        })?;
-        repository.merge_base(head, default)?
-    };
-    let short: String = commit.to_string().chars().take(10).collect();
-    let tree = GitTree::open(repository, commit, folder, &short)?;
-    let name = match revision {
-        Some(revision) if !commit.to_string().starts_with(revision) => {
-            format!("{revision} ({short})")
-        }
-        _ => short,
-    };
-    Ok((Arc::new(tree), name))
-}
-
-#[cfg(not(feature = "git"))]
-pub(super) fn base_tree(_root: &Path, _revision: Option<&str>) -> Result<(Arc<dyn Tree>, String)> {
-    Err(Error::new(
-        "usage/feature",
-        "this build of fluxwright lacks the feature `git`",
-    )
-    .help("name a folder to compare with: `--base-dir DIR`"))
+    diff::output::read(files)
 }

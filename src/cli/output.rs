@@ -4,13 +4,14 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
 
 use crate::check::RULES;
 use crate::diag::{Error, Finding, Findings, Severity, SourceMap};
 use crate::report::{self, human};
 
 /// How a run ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Exit {
     /// 0: done.
     Done,
@@ -111,13 +112,18 @@ pub(super) fn stderr(message: &str) {
 /// Tells of what was noticed on the way what every command tells: sources whose
 /// signatures nobody looked at.
 pub(super) fn unverified(told: &Findings, sources: &SourceMap) {
+    findings(&unverified_in(told), sources);
+}
+
+/// Those findings of what was noticed.
+pub(super) fn unverified_in(told: &Findings) -> Vec<Finding> {
     let mut loud = Findings::new();
     for finding in told.as_slice() {
         if &*finding.rule == "trust/skipped" {
             loud.push(finding.clone());
         }
     }
-    findings(&loud.into_sorted(), sources);
+    loud.into_sorted()
 }
 
 /// Whether standard error takes colour.

@@ -234,15 +234,22 @@ impl RepositoryArgs {
         self.open_parts(tree, source_map, Some(recorder), None)
     }
 
-    /// Opens the repository as it is, to be compared with another version.
+    /// Opens the repository as it is, to be compared with another version: what
+    /// both have in common goes into `reuse`, and what is read of both is
+    /// remembered.
     ///
     /// # Errors
     ///
     /// As [`RepositoryArgs::open`].
-    pub(super) fn open_new(&self, source_map: &Arc<SourceMap>) -> Result<Repository> {
+    pub(super) fn open_new(
+        &self,
+        source_map: &Arc<SourceMap>,
+        recorder: &Arc<Recorder>,
+        reuse: Reuse,
+    ) -> Result<Repository> {
         Ok(Repository {
-            reuse: Some(Arc::default()),
-            ..self.open(source_map)?
+            reuse: Some(Arc::new(reuse)),
+            ..self.open_watched(source_map, recorder)?
         })
     }
 
@@ -253,7 +260,7 @@ impl RepositoryArgs {
     ///
     /// As [`RepositoryArgs::open`].
     pub(super) fn open_base(&self, tree: Arc<dyn Tree>, new: &Repository) -> Result<Repository> {
-        self.open_parts(tree, &new.source_map, None, Some(new))
+        self.open_parts(tree, &new.source_map, new.recorder.as_ref(), Some(new))
     }
 
     /// Opens another version of the repository, from a tree of its root.
@@ -633,9 +640,48 @@ impl RepositoryArgs {
         progress: Option<Arc<dyn Progress>>,
         findings: &mut Findings,
     ) -> Result<(FluxVersion, Cluster)> {
+        let options = self.options(repository, entry, extent, progress, findings)?;
+        let mut own = Findings::new();
+        let cluster = build::build(entry, &repository.sources, &options, &mut own);
+        if repository.has_several {
+            own.set_cluster(&entry.name);
+        }
+        findings.extend(own);
+        let cluster = cluster?;
+        self.check_frozen(&cluster, &repository.sources)?;
+        Ok((options.flux, cluster))
+    }
+
+    /// Refuses a cluster some of whose sources are not locked, where the user
+    /// asks for that.
+    ///
+    /// # Errors
+    ///
+    /// For the first of them.
+    pub(super) fn check_frozen(&self, cluster: &Cluster, sources: &Sources) -> Result<()> {
+        if self.frozen {
+            check_frozen(cluster, sources)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// What shapes the build of an entry point besides the repository.
+    ///
+    /// # Errors
+    ///
+    /// For versions and variables that are none.
+    pub(super) fn options(
+        &self,
+        repository: &Repository,
+        entry: &Entry,
+        extent: Extent,
+        progress: Option<Arc<dyn Progress>>,
+        findings: &mut Findings,
+    ) -> Result<render::Options> {
         let flux = self.flux_version(repository, entry, findings)?;
         let controllers = entry::controllers(&repository.sources.repository, entry);
-        let options = render::Options {
+        Ok(render::Options {
             flux,
             strict: self
                 .strict_substitute
@@ -655,18 +701,7 @@ impl RepositoryArgs {
             progress,
             reuse: repository.reuse.clone(),
             ..render::Options::new(repository.source_map.clone())
-        };
-        let mut own = Findings::new();
-        let cluster = build::build(entry, &repository.sources, &options, &mut own);
-        if repository.has_several {
-            own.set_cluster(&entry.name);
-        }
-        findings.extend(own);
-        let cluster = cluster?;
-        if self.frozen {
-            check_frozen(&cluster, &repository.sources)?;
-        }
-        Ok((flux, cluster))
+        })
     }
 
     /// The Kustomizations of `--kustomization-file`.

@@ -12,6 +12,7 @@ use super::pairs::{self, Located, Pair};
 use super::rendering::{Cluster, Failure, Owner, Rendering, Side, Unit};
 use super::secret::Placeholders;
 use super::{meaning, pairs::stem};
+use crate::artifact::Digest;
 use crate::diag::{Finding, ObjectRef, SourceMap};
 use crate::resource::ResId;
 use crate::yaml::Node;
@@ -56,8 +57,12 @@ pub struct ClusterDifference {
     pub unrendered: Vec<Unrendered>,
     /// The objects that differ, by owner, kind, namespace and name.
     pub objects: Vec<ObjectDifference>,
-    /// How many objects are the same on both sides.
+    /// How many objects are the same on both sides, of those that were
+    /// compared.
     pub unchanged: usize,
+    /// How many Kustomizations and HelmReleases have the same inputs on both
+    /// sides: what they apply is the same, and was not compared.
+    pub unreached: usize,
     /// What the change means, worst first.
     pub findings: Vec<Finding>,
 }
@@ -202,8 +207,9 @@ fn cluster(
     comparison: &Comparison,
     sources: &SourceMap,
 ) -> ClusterDifference {
-    let (mut old_objects, old_left_out) = comparable(old, new);
-    let (mut new_objects, new_left_out) = comparable(new, old);
+    let unreached = unreached(old, new);
+    let (mut old_objects, old_left_out) = comparable(old, new, &unreached);
+    let (mut new_objects, new_left_out) = comparable(new, old, &unreached);
     let mut unrendered: Vec<Unrendered> = failures(new, Side::New, &old_left_out).collect();
     for before in failures(old, Side::Old, &new_left_out) {
         match unrendered.iter_mut().find(|u| u.owner == before.owner) {
@@ -240,6 +246,7 @@ fn cluster(
         presence: Presence::Both,
         unrendered,
         unchanged: total - objects.len(),
+        unreached: unreached.len(),
         objects,
         findings,
     }
@@ -266,13 +273,36 @@ impl Part {
     }
 }
 
+/// What was rendered from the same inputs on both sides, and is not compared:
+/// each object in it is one of both sides.
+fn unreached<'a>(old: &'a Cluster, new: &'a Cluster) -> BTreeMap<&'a ResId, Digest> {
+    let inputs = |side: &'a Cluster| -> BTreeMap<&'a ResId, Digest> {
+        let units = side.units.iter();
+        units
+            .filter_map(|unit| Some((&unit.owner.as_ref()?.id, unit.inputs?)))
+            .collect()
+    };
+    let before = inputs(old);
+    let mut same = inputs(new);
+    same.retain(|id, inputs| before.get(id) == Some(inputs));
+    same
+}
+
 /// The objects of a side that can be compared, and for each part that failed on
 /// the other side the number of those that cannot.
-fn comparable<'a>(side: &'a Cluster, other: &Cluster) -> (Vec<Located<'a>>, LeftOut) {
+fn comparable<'a>(
+    side: &'a Cluster,
+    other: &Cluster,
+    unreached: &BTreeMap<&ResId, Digest>,
+) -> (Vec<Located<'a>>, LeftOut) {
     let mut objects = Vec::new();
     let mut left_out = LeftOut::new();
     for unit in &side.units {
         let Ok(own) = &unit.outcome else { continue };
+        let id = unit.owner.as_ref().map(|owner| &owner.id);
+        if id.is_some_and(|id| unreached.contains_key(id)) {
+            continue;
+        }
         if let Some(failed) = failed_part(unit, side, other) {
             *left_out.entry(failed).or_default() += own.len();
             continue;

@@ -124,6 +124,7 @@ fn of_index(files: &Files, index: &Index) -> Result<Rendering> {
                     ..Owner::new(kind, id, flags)
                 }),
                 outcome: Ok(objects),
+                inputs: None,
             });
         }
         for failed in &entry.failed {
@@ -138,6 +139,7 @@ fn of_index(files: &Files, index: &Index) -> Result<Rendering> {
                     help: None,
                     location: None,
                 }),
+                inputs: None,
             });
         }
         rendering

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::artifact::Digest;
 use crate::diag::{Error, Location, Result, SourceMap};
 use crate::pipeline::cluster::{self, Object, UnitKind};
 use crate::pipeline::shard::Shard;
@@ -48,6 +49,10 @@ pub struct Unit {
     /// The objects, in the order in which they are applied, or why there are
     /// none.
     pub outcome: std::result::Result<Vec<Object>, Failure>,
+    /// A digest of all that they were rendered from, where that is known: a
+    /// unit of the other side with the same is the same, and either need not
+    /// have been rendered.
+    pub inputs: Option<Digest>,
 }
 
 /// A Kustomization or HelmRelease, as far as it matters for what it applies.
@@ -121,12 +126,14 @@ impl Rendering {
             .map(|unit| Unit {
                 owner: Some(owner(&unit)),
                 outcome: unit.outcome.map_err(|e| Failure::of(&e, sources)),
+                inputs: unit.inputs,
             })
             .collect();
         if !built.bootstrap.is_empty() {
             units.push(Unit {
                 owner: None,
                 outcome: Ok(built.bootstrap),
+                inputs: None,
             });
         }
         let cluster = Cluster {
@@ -168,6 +175,7 @@ impl Rendering {
         cluster.units.push(Unit {
             owner: None,
             outcome: Ok(objects),
+            inputs: None,
         });
         Ok(())
     }

@@ -51,6 +51,7 @@ fn side(units: &[(&str, &str)], sources: &SourceMap) -> Rendering {
         cluster.units.push(Unit {
             owner: Some(owner),
             outcome,
+            inputs: None,
         });
     }
     let mut rendering = Rendering::default();

@@ -18,7 +18,7 @@ pub(super) const MAX_CHART_BYTES: u64 = 100 << 20;
 /// `helm/chart-invalid` for what is no archive, paths that lead out of the
 /// chart, and content of more than [`MAX_CHART_BYTES`].
 pub(super) fn files(bytes: &[u8]) -> Result<Vec<(String, Vec<u8>)>> {
-    if !bytes.starts_with(&[0x1F, 0x8B]) {
+    if !is_archive(bytes) {
         return Err(invalid("the file does not appear to be a gzipped archive")
             .help("package the chart again: `helm package`"));
     }
@@ -64,6 +64,11 @@ pub(super) fn files(bytes: &[u8]) -> Result<Vec<(String, Vec<u8>)>> {
         return Err(invalid("no files in chart archive").help("package the chart again"));
     }
     Ok(files)
+}
+
+/// Whether bytes begin as what gzip packs.
+pub(super) fn is_archive(bytes: &[u8]) -> bool {
+    bytes.starts_with(&[0x1F, 0x8B])
 }
 
 fn invalid(message: impl Into<String>) -> Error {

@@ -191,17 +191,6 @@ impl Chart {
         self.schema.as_ref()
     }
 
-    /// Whether its schema, or that of a chart below, may refer to something
-    /// outside of the chart.
-    pub fn has_references(&self) -> bool {
-        let own = self.schema.as_ref();
-        let refers = own.is_some_and(|file| match file.text() {
-            Ok(text) => text.contains("$ref") || text.contains("$dynamicRef"),
-            Err(_) => false,
-        });
-        refers || self.dependencies.iter().any(|chart| chart.has_references())
-    }
-
     /// What the schema says, read once; none where there is none.
     pub(super) fn values_schema(&self) -> Option<&Result<yaml::Value>> {
         let file = self.schema.as_ref()?;

@@ -27,6 +27,7 @@ mod landing;
 mod load;
 mod lookup;
 mod manifest;
+mod mention;
 mod metadata;
 mod objects;
 pub mod order;
@@ -45,6 +46,7 @@ pub use capabilities::{Capabilities, KubeVersion};
 pub use chart::{Chart, ChartFile};
 pub use lookup::lookup_in;
 pub use manifest::{Hook, HookEvent, Manifest, Origin, documents};
+pub use mention::archive_mentions;
 pub use metadata::{Dependency, Maintainer, Metadata};
 pub use package::Download;
 pub use render::{

@@ -92,6 +92,9 @@ pub struct Unit {
     ///
     /// [`Options::reuse`]: super::render::Options::reuse
     pub inputs: Option<Digest>,
+    /// Whether it was not rendered, so that the outcome is empty: another
+    /// version of the repository has it with the same inputs.
+    pub is_left: bool,
 }
 
 /// A source as a unit uses it.

@@ -12,6 +12,7 @@ pub mod cluster;
 mod composed;
 pub mod entry;
 pub mod index;
+mod known;
 mod names;
 mod progress;
 mod release;

@@ -19,6 +19,7 @@ use foldhash::HashMap;
 
 use super::Sources;
 use super::composed;
+use super::known::Known;
 use super::release;
 use super::render::{Options, Raw, Rendered};
 use super::secrets;
@@ -28,19 +29,22 @@ use crate::artifact::{Digest, Reads, Recording};
 use crate::diag::{FileId, Result, Span};
 use crate::flux::api::{Kustomization, SourceRef};
 use crate::kustomize::{Remote, RemoteContent, Text};
+use crate::store::Renders;
 use crate::yaml::{Data, Node, secret};
 
 /// What was read, and what kustomize made of it.
-type Known = (Vec<(Origin, Reads)>, Raw);
+type Built = (Vec<(Origin, Reads)>, Raw);
 
 /// Results of builds of several versions of one repository. All of them have
 /// one source map and the same arguments.
 #[derive(Debug, Default)]
 pub struct Reuse {
     /// What kustomize made, by what is known before; and what it read.
-    raw: Mutex<HashMap<Digest, Vec<Known>>>,
+    raw: Mutex<HashMap<Digest, Vec<Built>>>,
     rendered: Mutex<HashMap<Digest, Rendered>>,
     releases: Mutex<HashMap<Digest, release::Rendered>>,
+    /// What earlier runs found out.
+    pub(super) known: Known,
 }
 
 /// Which files were read.
@@ -55,6 +59,15 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Reuse {
+    /// With what earlier runs found out, and left in the store; all of that
+    /// depends on `basis`: the program, and how it was called.
+    pub fn in_store(renders: Renders, basis: String) -> Reuse {
+        Reuse {
+            known: Known::in_store(renders, basis),
+            ..Reuse::default()
+        }
+    }
+
     /// What kustomize made of a Kustomization whose files are the same.
     pub(super) fn raw(&self, key: Digest, sources: &Sources) -> Option<Raw> {
         let known = lock(&self.raw).get(&key).cloned()?;

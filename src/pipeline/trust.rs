@@ -47,6 +47,11 @@ impl Sources {
         })
     }
 
+    /// Whether keys have not turned up that a source is to be verified with.
+    pub(super) fn wait_for_keys(&self) -> bool {
+        self.declared.keys().any(|source| !self.knows_keys(source))
+    }
+
     /// Looks for the signatures that are demanded of a source, and of those
     /// that it includes.
     ///

@@ -66,6 +66,13 @@ impl Args {
     }
 }
 
+pub(super) use compare::rendering;
+
+/// Whether a tree is that of a bundle, whole or not.
+pub(super) fn is_bundle(tree: &dyn Tree) -> bool {
+    crate::bundle::is_layout(tree)
+}
+
 /// The files of a bundle: a folder, or a tar archive of one.
 fn tree(path: &Path) -> Result<Arc<dyn Tree>> {
     let source = open_source(&path.display().to_string(), &Arc::new(SourceMap::new()))?;

@@ -22,6 +22,7 @@ use super::shard::{FORMAT, PartReport, ShardArg};
 use crate::check::settings::Settings;
 use crate::check::{Repository, View, run};
 use crate::diag::{Error, Finding, Findings, Result, Severity, SourceMap};
+use crate::pipeline::Reuse;
 use crate::pipeline::shard::Part;
 use crate::report::{Baseline, Compared};
 use crate::schema::KubernetesVersion;
@@ -154,7 +155,10 @@ impl Args {
         // What git has is not among what is remembered.
         let Some(cache) = cache.filter(|_| self.changed_from.is_none()) else {
             let opened = match &self.changed_from {
-                Some(_) => self.repository.open_new(source_map)?,
+                Some(_) => {
+                    self.repository
+                        .open_new(source_map, &Arc::default(), Reuse::default())?
+                }
                 None => self.repository.open(source_map)?,
             };
             return Ok(self.check_opened(opened, today, source_map)?.0);

@@ -1,16 +1,18 @@
 //! What a change reaches: for `check --changed-from`.
 //!
-//! The repository is rendered as it was, too, save for what both versions have
-//! in common. A Kustomization or HelmRelease that was rendered from the same
+//! The repository is built as it was, too, as far as to see what everything is
+//! rendered from. A Kustomization or HelmRelease that was rendered from the same
 //! inputs, by their digest, is not reached, nor is what it applies.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::check::{Applied, View};
-use crate::cli::diff::base_tree;
+use crate::cli::cache::Recorder;
+use crate::cli::diff::Base;
 use crate::cli::settings::{Extent, Repository, RepositoryArgs};
-use crate::diag::{Finding, Findings, ObjectRef, Result};
+use crate::diag::{Error, Finding, Findings, ObjectRef, Result};
+use crate::pipeline::build;
 use crate::pipeline::cluster::{Cluster, Unit, UnitKind};
 use crate::resource::Files;
 
@@ -44,7 +46,7 @@ impl Reach {
         clusters: impl Iterator<Item = &'a Cluster>,
         revision: &str,
     ) -> Result<Reach> {
-        let (tree, _) = base_tree(&new.root, Some(revision))?;
+        let tree = Base::commit(&new.root, Some(revision))?.open(&Recorder::default())?;
         let mut reach = Reach {
             same: BTreeSet::new(),
             new: new.sources.repository.clone(),
@@ -59,10 +61,13 @@ impl Reach {
         reach.old = Some(old.sources.repository.clone());
         let mut before = BTreeSet::new();
         for entry in &old.entries {
-            // What was wrong there is not asked for.
+            // What was wrong there is not asked for, nor what is rendered.
             let mut told = Findings::new();
-            if let Ok((_, cluster)) = args.render(&old, entry, Extent::CHECKED, &mut told) {
-                before.extend(rendered(&cluster));
+            let options = args.options(&old, entry, Extent::CHECKED, None, &mut told);
+            let prepared = options.as_ref().map_err(Error::clone);
+            let prepared = prepared.and_then(|o| build::prepare(entry, &old.sources, o));
+            if let Ok(prepared) = prepared {
+                before.extend(rendered(&prepared.finish(&mut told)));
             }
         }
         let now = clusters.flat_map(rendered);

@@ -9,7 +9,7 @@ use crate::diag::{Error, Findings};
 use crate::flux::api::{self, SourceRef};
 use crate::lock::ChartRequest;
 use crate::pipeline::cluster::{Cluster, Object, SourceOrigin, SourceUse, Unit, UnitKind};
-use crate::pipeline::render;
+use crate::pipeline::{release, render};
 use crate::resource::{Gvk, ResId};
 use crate::source::trust::Verdict;
 use crate::yaml::Node;
@@ -72,9 +72,10 @@ impl Graph<'_> {
                 None => Ok(rendered),
             })
             .and_then(|rendered| {
-                inputs = rendered.inputs;
                 findings.extend(about(&task.object, rendered.findings));
-                render::in_order(rendered.objects, self.options)
+                let objects = render::in_order(rendered.objects, self.options)?;
+                inputs = rendered.inputs;
+                Ok(objects)
             });
         let fields = spec.as_ref().map(|s| s.dropped.as_slice());
         let failure = outcome.as_ref().err();
@@ -90,6 +91,7 @@ impl Graph<'_> {
             object: task.object,
             outcome,
             inputs,
+            is_left: false,
         };
         (unit, findings)
     }
@@ -97,15 +99,16 @@ impl Graph<'_> {
     /// What came of a HelmRelease.
     fn release_unit(&self, release: Release) -> (Unit, Findings) {
         let mut findings = Findings::new();
-        let mut inputs = None;
-        let outcome = release
-            .done
-            .unwrap_or_else(|| Err(incomplete()))
-            .map(|rendered| {
-                inputs = rendered.inputs;
-                findings.extend(about(&release.object, rendered.findings));
-                rendered.objects
-            });
+        let mut inputs = release.left;
+        let done = match release.left {
+            Some(_) => Ok(release::Rendered::default()),
+            None => release.done.unwrap_or_else(|| Err(incomplete())),
+        };
+        let outcome = done.map(|rendered| {
+            inputs = inputs.or(rendered.inputs);
+            findings.extend(about(&release.object, rendered.findings));
+            rendered.objects
+        });
         let spec = release.spec.ok();
         let fields = spec.as_ref().map(|s| s.dropped.as_slice());
         let failure = outcome.as_ref().err();
@@ -121,6 +124,7 @@ impl Graph<'_> {
             object: release.object,
             outcome,
             inputs,
+            is_left: release.left.is_some(),
         };
         (unit, findings)
     }

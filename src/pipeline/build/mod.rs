@@ -11,10 +11,13 @@
 //! one round decides never depends on the order in which its parts finished.
 //!
 //! HelmReleases come when the Kustomizations are done, and should they render
-//! Flux objects in turn, it goes on with those.
+//! Flux objects in turn, it goes on with those. [`prepare`] leaves those that
+//! cannot for later, so that a comparison need not render what is the same in
+//! both versions.
 
 mod family;
 mod finish;
+mod prepared;
 mod releases;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,12 +33,14 @@ use super::release;
 use super::render::{self, Options, Raw, Rendered};
 use super::variables::{Providers, Sourced};
 use super::{Entry, Sources};
-use crate::artifact::path;
+use crate::artifact::{Digest, path};
 use crate::diag::{Error, Finding, Findings, Result, Severity, Span};
 use crate::flux::api::{self, HelmRelease, Kustomization, SourceRef};
 use crate::lock::ChartRequest;
 use crate::resource::ResId;
 use crate::yaml::{Node, Value, decode, resolve::Version};
+
+pub use prepared::{Left, Prepared, prepare};
 
 /// A Kustomization or HelmRelease by namespace and name.
 type Key = (Arc<str>, Arc<str>);
@@ -100,6 +105,9 @@ struct Release {
     source: Option<SourceRef>,
     chart: Option<ChartRequest>,
     done: Option<Result<release::Rendered>>,
+    /// Where it is left for later: a digest of all that it would be rendered
+    /// from.
+    left: Option<Digest>,
     /// Whether a template of its chart looked for objects.
     asked: Arc<AtomicBool>,
 }
@@ -113,6 +121,7 @@ impl Release {
             source: None,
             chart: None,
             done: None,
+            left: None,
             asked: Arc::default(),
         }
     }
@@ -133,7 +142,12 @@ pub fn build(
     findings: &mut Findings,
 ) -> Result<Cluster> {
     let redact = |text: &str| options.secrets.redact(text);
-    let mut cluster = cluster(entry, sources, options, findings).map_err(|e| e.map_text(redact));
+    let mut cluster = graph(entry, sources, options, findings)
+        .map(|mut graph| {
+            graph.run_all();
+            graph.finish(findings)
+        })
+        .map_err(|e| e.map_text(redact));
     findings.map_text(redact);
     if let Ok(cluster) = &mut cluster {
         options.secrets.hide(cluster);
@@ -141,12 +155,13 @@ pub fn build(
     cluster
 }
 
-fn cluster(
-    entry: &Entry,
+/// What an entry folder holds, nothing of it built yet.
+fn graph<'a>(
+    entry: &'a Entry,
     sources: &Sources,
-    options: &Options,
+    options: &'a Options,
     findings: &mut Findings,
-) -> Result<Cluster> {
+) -> Result<Graph<'a>> {
     let seen = render::entry_objects(entry, sources, options, findings)?;
     let mut sources = sources.clone();
     sources.verdicts = Arc::default();
@@ -167,17 +182,14 @@ fn cluster(
         options,
         tasks: BTreeMap::new(),
         releases: BTreeMap::new(),
-        seen: &seen,
+        seen: seen.into(),
         cycles: BTreeSet::new(),
+        leaves_releases: false,
     };
-    for object in options.replacements.iter().chain(&seen) {
+    for object in options.replacements.iter().chain(&*graph.seen.clone()) {
         graph.seed(object);
     }
-    graph.run();
-    if !options.skip_releases {
-        graph.run_releases();
-    }
-    Ok(graph.finish(findings))
+    Ok(graph)
 }
 
 struct Graph<'a> {
@@ -187,9 +199,11 @@ struct Graph<'a> {
     tasks: BTreeMap<Key, Task>,
     releases: BTreeMap<Key, Release>,
     /// The objects of the entry folder.
-    seen: &'a [Node],
+    seen: Arc<[Node]>,
     /// Cycles of Kustomizations that render each other, told once each.
     cycles: BTreeSet<Vec<Owner>>,
+    /// Whether HelmReleases that lead to nothing else are left for later.
+    leaves_releases: bool,
 }
 
 impl Graph<'_> {
@@ -202,7 +216,15 @@ impl Graph<'_> {
         }
     }
 
-    /// Works until nothing is left to do.
+    /// Renders everything.
+    fn run_all(&mut self) {
+        self.run();
+        if !self.options.skip_releases {
+            self.run_releases();
+        }
+    }
+
+    /// Works until no Kustomization is left to do.
     fn run(&mut self) {
         // What applies the entry folder itself renders the others: first.
         let first: Vec<Key> = self

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
 
+use super::facts::Facts;
 use super::{Context, Objects};
 use crate::artifact::{Digest, Hasher, Kind, path};
 use crate::diag::{Error, Result, Span};
@@ -26,6 +27,7 @@ const SHORT_DIGEST: usize = 12;
 #[derive(Debug, Default)]
 pub(crate) struct Charts {
     loaded: Mutex<BTreeMap<String, Result<Loaded>>>,
+    pub(super) facts: Facts,
 }
 
 /// A chart that was loaded.
@@ -47,11 +49,8 @@ impl Charts {
         match origin {
             ChartOrigin::Template(spec) => self.of_spec(spec, context),
             ChartOrigin::Reference { source, span } if &*source.kind == "HelmChart" => {
-                let spec = helm_chart(source, context.objects).ok_or_else(|| {
-                    Error::new("ref/missing", format!("there is no `{source}`"))
-                        .at(*span)
-                        .help("add the HelmChart, or name another one in `spec.chartRef`")
-                })?;
+                let spec = helm_chart(source, context.objects)
+                    .ok_or_else(|| no_helm_chart(source, *span))?;
                 self.of_spec(&spec, context)
             }
             ChartOrigin::Reference { source, span } => self.of_source(source, *span, context),
@@ -216,14 +215,7 @@ impl Charts {
         let Some(local) = context.sources.local.get(&spec.source) else {
             return self.of_locked_repository(spec, context);
         };
-        let name = spec.chart.text().unwrap_or_default();
-        let wanted = Wanted {
-            name: path::name(name),
-            range: &spec.version,
-            span: spec.chart.span(),
-            range_span: spec.version_span,
-        };
-        self.of_folder(local, &spec.source, &wanted, context)
+        self.of_folder(local, &spec.source, &Wanted::of(spec), context)
     }
 
     /// The version of a chart that a folder of archives has for a range.
@@ -234,37 +226,11 @@ impl Charts {
         wanted: &Wanted<'_>,
         context: &Context<'_>,
     ) -> Result<Loaded> {
-        let Wanted { name, range, .. } = wanted;
-        let files = local.files()?;
-        let candidates = candidates(files, name)?;
-        let versions: Vec<&str> = candidates.iter().map(|(v, _)| v.as_str()).collect();
-        let chosen = semver::chart_version(&versions, range).map_err(|e| {
-            Error::new("source/version", e.to_string())
-                .at(wanted.range_span)
-                .help("write a range such as `>=1.2.0 <2.0.0`, `^1.2.0` or `1.2.x`")
-        })?;
-        let Some((_, file)) = chosen.and_then(|i| candidates.get(i)) else {
-            let error = if candidates.is_empty() {
-                Error::new(
-                    "ref/missing",
-                    format!("`{}` has no chart `{name}`", local.path),
-                )
-                .at(wanted.span)
-                .help(format!("put `{name}-VERSION.tgz` there"))
-            } else {
-                Error::new(
-                    "source/version",
-                    format!("no version of `{name}` is in the range `{range}`"),
-                )
-                .at(wanted.range_span)
-                .help(format!("there is {}", versions.join(", ")))
-            };
-            return Err(error);
-        };
+        let (files, file) = in_folder(local, wanted)?;
         let key = format!("{} {file}", context.sources.key_of(source));
         self.once(key, || {
-            let chart = Chart::load(files.tree(), file, &context.options.source_map)?;
-            let identity = context.options.reuse.as_ref().map(|_| files.digest(file));
+            let chart = Chart::load(files.tree(), &file, &context.options.source_map)?;
+            let identity = context.options.reuse.as_ref().map(|_| files.digest(&file));
             Ok(Loaded { chart, identity })
         })
     }
@@ -386,11 +352,63 @@ impl Charts {
 }
 
 /// A chart that is wanted of a folder of archives.
-struct Wanted<'w> {
+pub(super) struct Wanted<'w> {
     name: &'w str,
     range: &'w str,
     span: Span,
     range_span: Span,
+}
+
+impl<'w> Wanted<'w> {
+    pub(super) fn of(spec: &'w ChartSpec) -> Wanted<'w> {
+        Wanted {
+            name: path::name(spec.chart.text().unwrap_or_default()),
+            range: &spec.version,
+            span: spec.chart.span(),
+            range_span: spec.version_span,
+        }
+    }
+}
+
+/// The archive in a folder of them that a range asks for.
+pub(super) fn in_folder<'l>(
+    local: &'l LocalSource,
+    wanted: &Wanted<'_>,
+) -> Result<(&'l Arc<Files>, String)> {
+    let Wanted { name, range, .. } = wanted;
+    let files = local.files()?;
+    let candidates = candidates(files, name)?;
+    let versions: Vec<&str> = candidates.iter().map(|(v, _)| v.as_str()).collect();
+    let chosen = semver::chart_version(&versions, range).map_err(|e| {
+        Error::new("source/version", e.to_string())
+            .at(wanted.range_span)
+            .help("write a range such as `>=1.2.0 <2.0.0`, `^1.2.0` or `1.2.x`")
+    })?;
+    let Some((_, file)) = chosen.and_then(|i| candidates.get(i)) else {
+        let error = if candidates.is_empty() {
+            Error::new(
+                "ref/missing",
+                format!("`{}` has no chart `{name}`", local.path),
+            )
+            .at(wanted.span)
+            .help(format!("put `{name}-VERSION.tgz` there"))
+        } else {
+            Error::new(
+                "source/version",
+                format!("no version of `{name}` is in the range `{range}`"),
+            )
+            .at(wanted.range_span)
+            .help(format!("there is {}", versions.join(", ")))
+        };
+        return Err(error);
+    };
+    Ok((files, file.clone()))
+}
+
+pub(super) fn no_helm_chart(source: &SourceRef, span: Span) -> Error {
+    Error::new("ref/missing", format!("there is no `{source}`"))
+        .at(span)
+        .help("add the HelmChart, or name another one in `spec.chartRef`")
 }
 
 /// An identity with a text that goes into the chart, too.

@@ -4,6 +4,7 @@
 //! values come from. Out: objects in the order of their application.
 //!
 //! - `charts` finds the chart and makes of it what source-controller does,
+//! - `facts` says what is known of it before it is loaded,
 //! - `values` composes the values,
 //! - `lookups` has the objects that templates find,
 //! - here, the chart is rendered and goes through the post-renderers.
@@ -11,6 +12,7 @@
 //! Compat: helm-controller 1.6 with Helm 4.3.
 
 mod charts;
+mod facts;
 mod lookups;
 mod values;
 
@@ -30,7 +32,7 @@ use crate::helm::{self, Chart, ReleaseOptions, UserValues, order};
 use crate::kustomize::{Step, post_render};
 use crate::lock::ChartRequest;
 use crate::resource::ResId;
-use crate::yaml::{Entry, Node, secret};
+use crate::yaml::{Data, Entry, Node, secret};
 
 pub(super) use charts::Charts;
 pub use lookups::Lookups;
@@ -93,7 +95,7 @@ pub(super) struct Context<'a> {
 }
 
 /// What a release applies, in order.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Rendered {
     pub(super) objects: Vec<cluster::Object>,
     pub(super) findings: Findings,
@@ -166,21 +168,31 @@ pub(super) fn render(
     rendered(object, release, context, asked)
 }
 
-/// All that a release depends on; none where secrets are in it, its chart is
-/// not at hand, or it may look for any object.
-fn key_of(object: &Node, release: &HelmRelease, context: &Context<'_>) -> Option<Digest> {
-    if !context.options.lookups.are_empty() {
+/// A digest of all that a release depends on; none where secrets are in it, its
+/// chart is not at hand, or it may look for any object that is rendered.
+pub(super) fn key_of(
+    object: &Node,
+    release: &HelmRelease,
+    context: &Context<'_>,
+) -> Option<Digest> {
+    if context.options.lookups.rendered {
         return None;
     }
     if secret::has_secret(object) || values::have_secrets(release, context) {
         return None;
     }
-    let chart = context.charts.find(&release.chart, context).ok()?;
+    let origin = &release.chart;
+    let chart = context.charts.identity(origin, context).ok()??;
     let mut inputs = Inputs::new("release", context.sources, context.options);
-    inputs.text(&chart.identity?.hex());
-    if chart.chart.has_references() {
-        // What its schema refers to is no part of the chart.
-        inputs.text(&context.sources.key_of_schemas());
+    inputs.text(&chart.hex());
+    // What its schema refers to is no part of the chart.
+    let schemas = context.sources.key_of_schemas();
+    let refers = || {
+        let mut words = ["$ref", "$dynamicRef"].into_iter();
+        words.any(|word| context.charts.may_mention(word, origin, context))
+    };
+    if !schemas.is_empty() && refers() {
+        inputs.text(&schemas);
     }
     inputs.node(object);
     let namespace = &release.id.namespace;
@@ -201,6 +213,43 @@ fn key_of(object: &Node, release: &HelmRelease, context: &Context<'_>) -> Option
         }
     }
     Some(inputs.finish())
+}
+
+/// The word without which no object of Flux can be named: it is part of their
+/// groups.
+const FLUX: &str = "fluxcd";
+
+/// Whether a release may render objects of Flux, which lead to others: the word
+/// stands in the chart, or in what the chart is told.
+pub(super) fn may_bring_flux(object: &Node, release: &HelmRelease, context: &Context<'_>) -> bool {
+    let in_entries = |node: &Node, but: &[&str]| {
+        let entries = node.entries().iter();
+        let mut told = entries.filter(|e| !e.key.text().is_some_and(|key| but.contains(&key)));
+        told.any(|e| mentions(&e.key, FLUX) || mentions(&e.value, FLUX))
+    };
+    let metadata = object.get("metadata");
+    let names = ["annotations", "labels"];
+    let of_itself = metadata.is_some_and(|metadata| in_entries(metadata, &names))
+        || object.get("spec").is_some_and(|spec| {
+            // Where the chart comes from is not told to it.
+            in_entries(spec, &["chart", "chartRef", "dependsOn"])
+        });
+    of_itself
+        || !context.options.lookups.are_empty()
+        || values::mention(release, FLUX, context)
+        || (context.charts).may_mention(FLUX, &release.chart, context)
+}
+
+/// Whether a word stands in any scalar of a node.
+fn mentions(node: &Node, word: &str) -> bool {
+    match node.data() {
+        Data::Scalar(text) => text.contains(word),
+        Data::Sequence(items) => items.iter().any(|item| mentions(item, word)),
+        Data::Mapping(entries) => entries
+            .iter()
+            .any(|e| mentions(&e.key, word) || mentions(&e.value, word)),
+        Data::Alias(alias) => mentions(&alias.1, word),
+    }
 }
 
 fn rendered(

@@ -174,6 +174,17 @@ pub(super) fn have_secrets(release: &HelmRelease, context: &Context<'_>) -> bool
     })
 }
 
+/// Whether a word stands in a value of a release that comes from another object.
+pub(super) fn mention(release: &HelmRelease, word: &str, context: &Context<'_>) -> bool {
+    release.values_from.iter().any(|reference| {
+        context
+            .objects
+            .get(&reference.kind, &release.id.namespace, &reference.name)
+            .and_then(|object| value_of(object, &reference.key))
+            .is_some_and(|found| found.text.contains(word))
+    })
+}
+
 /// The value under a key of a ConfigMap or Secret.
 fn value_of(object: &Node, key: &str) -> Option<Found> {
     let of = |field: &str| object.get(field).and_then(|data| data.get(key)).cloned();

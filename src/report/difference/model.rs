@@ -52,8 +52,10 @@ pub struct Summary {
     pub changed: usize,
     /// How many changed in nothing but noise.
     pub noise: usize,
-    /// How many are the same.
+    /// How many are the same, of those that were compared.
     pub unchanged: usize,
+    /// How many Kustomizations and HelmReleases the change does not reach.
+    pub unreached: usize,
     /// How many parts do not render.
     pub unrendered: usize,
     /// The clusters that the change reaches.
@@ -74,8 +76,10 @@ pub struct ClusterModel {
     pub name: String,
     /// `both`, `added` or `removed`.
     pub presence: Word,
-    /// How many objects are the same.
+    /// How many objects are the same, of those that were compared.
     pub unchanged: usize,
+    /// How many Kustomizations and HelmReleases the change does not reach.
+    pub unreached: usize,
     /// What does not render.
     pub unrendered: Vec<UnrenderedModel>,
     /// The objects that differ.
@@ -205,6 +209,7 @@ fn cluster(difference: &ClusterDifference, titles: &Titles) -> ClusterModel {
         }
         .into(),
         unchanged: difference.unchanged,
+        unreached: difference.unreached,
         unrendered: difference.unrendered.iter().map(unrendered).collect(),
         objects: difference
             .objects
@@ -344,6 +349,7 @@ fn summary(clusters: &[ClusterModel], findings: &[Finding]) -> Summary {
     let several = clusters.len() > 1;
     for cluster in clusters {
         summary.unchanged += cluster.unchanged;
+        summary.unreached += cluster.unreached;
         summary.unrendered += cluster.unrendered.len();
         let is_touched = cluster.presence != "both"
             || !cluster.objects.is_empty()
@@ -392,7 +398,14 @@ fn sentence(summary: &Summary, several: bool) -> String {
     } else {
         format!("objects: {}", parts.join(", "))
     };
-    sentence.push_str(&format!(", {} the same", summary.unchanged));
+    if summary.unchanged > 0 || summary.unreached == 0 {
+        sentence.push_str(&format!(", {} the same", summary.unchanged));
+    }
+    match summary.unreached {
+        0 => {}
+        1 => sentence.push_str("; 1 owner is not reached"),
+        n => sentence.push_str(&format!("; {n} owners are not reached")),
+    }
     if summary.unrendered > 0 {
         sentence.push_str(&format!(
             "; {} {} not render",

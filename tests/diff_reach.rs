@@ -1,0 +1,283 @@
+//! How far `fluxwright diff` renders, as a user meets it: what a change does not
+//! reach is rendered on neither side, what it reaches is never missed, and a
+//! comparison that was made is kept.
+
+use std::fs;
+use std::path::PathBuf;
+
+use fluxwright::artifact::Digest;
+
+use crate::diff::Fixture;
+use crate::program::{Run, run};
+
+fn release(name: &str, chart: &str, values: &str) -> String {
+    format!(
+        "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {{name: {name}, \
+         namespace: flux-system}}\nspec:\n  interval: 10m\n  chart: {{spec: {{chart: \
+         ./charts/{chart}, sourceRef: {{kind: GitRepository, name: flux-system}}}}}}\n  values: \
+         {{{values}}}\n"
+    )
+}
+
+/// A chart with one template.
+fn chart(fixture: &Fixture, name: &str, template: &str) {
+    fixture.write(
+        &format!("charts/{name}/Chart.yaml"),
+        &format!("apiVersion: v2\nname: {name}\nversion: 1.0.0\n"),
+    );
+    fixture.write(&format!("charts/{name}/templates/x.yaml"), template);
+}
+
+fn note(name: &str, text: &str) -> String {
+    format!(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, namespace: shop}}\ndata: {{a: \
+         '{text}'}}\n"
+    )
+}
+
+fn diff(fixture: &Fixture, more: &[&str]) -> Run {
+    let root = fixture.path().to_str().unwrap();
+    let mut args = vec!["diff", root, "--base", "HEAD"];
+    if !more.contains(&"--output") {
+        args.extend(["--output", "brief"]);
+    }
+    args.extend(more);
+    run(&args, "")
+}
+
+#[test]
+fn a_release_that_is_the_same_on_both_sides_is_rendered_on_neither() {
+    let fixture = Fixture::new();
+    chart(&fixture, "never", "{{ fail \"it was rendered\" }}\n");
+    fixture.write("cluster/never.yaml", &release("never", "never", "a: 1"));
+    fixture.commit();
+    fixture.write("cluster/note.yaml", &note("note", "1"));
+    let run = diff(&fixture, &[]);
+    assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
+    assert_eq!(
+        run.stdout,
+        "+ ConfigMap/shop/note\nobjects: 1 added, 3 the same; 1 owner is not reached\n"
+    );
+    // Each thing that it is rendered from reaches it.
+    fixture.commit();
+    let changes: [(&str, String); 4] = [
+        ("cluster/never.yaml", release("never", "never", "a: 2")),
+        (
+            "charts/never/templates/x.yaml",
+            "{{ fail \"other\" }}\n".to_owned(),
+        ),
+        ("charts/never/values.yaml", "b: 1\n".to_owned()),
+        (
+            ".fluxwright.yaml",
+            "kubernetesVersion: \"1.34\"\n".to_owned(),
+        ),
+    ];
+    for (path, content) in changes {
+        let before = fs::read_to_string(fixture.path().join(path)).ok();
+        fixture.write(path, &content);
+        let run = diff(&fixture, &[]);
+        assert_eq!(run.code, Some(2), "{path}: {}", run.stdout);
+        assert!(
+            run.stdout.contains("! HelmRelease/flux-system/never"),
+            "{path}"
+        );
+        match before {
+            Some(before) => fixture.write(path, &before),
+            None => fs::remove_file(fixture.path().join(path)).unwrap(),
+        }
+    }
+}
+
+#[test]
+fn values_from_elsewhere_reach_a_release() {
+    let fixture = Fixture::new();
+    chart(
+        &fixture,
+        "note",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: made, namespace: shop}\ndata: {a: {{ \
+         .Values.text }}}\n",
+    );
+    let from = "  valuesFrom: [{kind: ConfigMap, name: values}]\n";
+    fixture.write("cluster/a.yaml", &(release("a", "note", "") + from));
+    fixture.write("cluster/b.yaml", &release("b", "note", "text: b"));
+    let values = |text: &str| {
+        format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: values, namespace: \
+             flux-system}}\ndata: {{values.yaml: 'text: {text}'}}\n"
+        )
+    };
+    fixture.write("cluster/values.yaml", &values("x"));
+    fixture.commit();
+    fixture.write("cluster/values.yaml", &values("y"));
+    let run = diff(&fixture, &[]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert_eq!(
+        run.stdout,
+        "~ ConfigMap/shop/made\n~ ConfigMap/flux-system/values\nobjects: 2 changed, 4 the same; 1 \
+         owner is not reached\n"
+    );
+}
+
+/// A chart that renders a Kustomization leads to what that applies, though the
+/// release itself is the same.
+#[test]
+fn what_a_release_leads_to_is_seen() {
+    let kustomization = "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: \
+                         Kustomization\nmetadata: {name: late, namespace: flux-system}\nspec: \
+                         {path: ./late, prune: true, interval: 1m, sourceRef: {kind: \
+                         GitRepository, name: flux-system}}\n";
+    let raw = "{{ toYaml .Values.object }}\n";
+    let of_values = "object: {apiVersion: kustomize.toolkit.fluxcd.io/v1, kind: Kustomization, \
+                     metadata: {name: late, namespace: flux-system}, spec: {path: ./late, prune: \
+                     true, interval: 1m, sourceRef: {kind: GitRepository, name: flux-system}}}";
+    for (template, values) in [(kustomization, ""), (raw, of_values)] {
+        let fixture = Fixture::new();
+        chart(&fixture, "sync", template);
+        chart(&fixture, "plain", &note("plain", "1"));
+        fixture.write("cluster/sync.yaml", &release("sync", "sync", values));
+        fixture.write("cluster/plain.yaml", &release("plain", "plain", ""));
+        fixture.write("late/note.yaml", &note("late", "1"));
+        fixture.commit();
+        fixture.write("late/note.yaml", &note("late", "2"));
+        let run = diff(&fixture, &[]);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        assert_eq!(
+            run.stdout,
+            "~ ConfigMap/shop/late\nobjects: 1 changed; 3 owners are not reached\n"
+        );
+    }
+}
+
+#[test]
+fn objects_that_go_with_their_definition_are_counted_wherever_they_are() {
+    let fixture = Fixture::new();
+    let definition = "apiVersion: apiextensions.k8s.io/v1\nkind: \
+                      CustomResourceDefinition\nmetadata: {name: cups.tea.example}\nspec: {group: \
+                      tea.example, scope: Namespaced, names: {kind: Cup, plural: cups}, versions: \
+                      []}\n";
+    chart(
+        &fixture,
+        "cup",
+        "apiVersion: tea.example/v1\nkind: Cup\nmetadata: {name: mine}\n",
+    );
+    fixture.write("cluster/cup.yaml", &release("cup", "cup", ""));
+    fixture.write("cluster/definition.yaml", definition);
+    fixture.commit();
+    fs::remove_file(fixture.path().join("cluster/definition.yaml")).unwrap();
+    let run = diff(&fixture, &["--output", "json"]);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert!(
+        run.stdout
+            .contains("every Cup in the cluster, 1 of this repository among them"),
+        "{}",
+        run.stdout
+    );
+}
+
+/// A store for the results of runs, and what is in it.
+struct Kept {
+    folder: tempfile::TempDir,
+}
+
+impl Kept {
+    fn results(&self) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        for folder in fs::read_dir(self.folder.path().join("renders"))
+            .into_iter()
+            .flatten()
+        {
+            let files = fs::read_dir(folder.unwrap().path()).unwrap();
+            found.extend(files.map(|file| file.unwrap().path()));
+        }
+        found
+    }
+
+    /// Puts another text into what is kept, as if that had been found.
+    fn tamper(&self, from: &str, to: &str) {
+        for file in self.results() {
+            let content = fs::read(&file).unwrap().split_off(64);
+            let Ok(text) = String::from_utf8(content) else {
+                continue;
+            };
+            let text = text.replace(from, to);
+            let whole = Digest::of(text.as_bytes()).hex() + &text;
+            fs::write(&file, whole).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_comparison_that_was_made_is_kept() {
+    let fixture = Fixture::new();
+    fixture.write("cluster/note.yaml", &note("note", "1"));
+    fixture.commit();
+    fixture.write("cluster/note.yaml", &note("note", "2"));
+    let kept = Kept {
+        folder: tempfile::tempdir().unwrap(),
+    };
+    let store = kept.folder.path().to_str().unwrap();
+    let with = |more: &[&str]| {
+        let mut args = vec!["--store", store];
+        args.extend(more);
+        diff(&fixture, &args)
+    };
+    let without = with(&["--no-cache"]);
+    assert!(kept.results().is_empty());
+    assert_eq!(with(&[]), without, "cold");
+    assert_eq!(with(&[]), without, "warm");
+    kept.tamper("ConfigMap/shop/note", "ConfigMap/shop/kept");
+    assert_eq!(
+        with(&[]).stdout,
+        without.stdout.replace("shop/note", "shop/kept"),
+        "it was made again"
+    );
+    // Other questions, another base, another working tree: other answers.
+    assert_eq!(with(&["--exit-code"]).stdout, without.stdout);
+    assert_eq!(with(&["--exit-code"]).code, Some(1));
+    assert!(with(&["--output", "json"]).stdout.starts_with('{'));
+    fixture.write("cluster/note.yaml", &note("note", "3"));
+    fixture.write("cluster/other.yaml", &note("other", "1"));
+    let other = with(&[]);
+    assert_eq!(other, with(&["--no-cache"]));
+    assert!(
+        other.stdout.contains("+ ConfigMap/shop/other"),
+        "{}",
+        other.stdout
+    );
+    fixture.commit();
+    assert_eq!(with(&["--exit-code"]).code, Some(0));
+
+    // A folder as the base is looked at as well.
+    let before = tempfile::tempdir().unwrap();
+    let at = before.path().to_str().unwrap();
+    fs::create_dir_all(before.path().join("cluster/flux-system")).unwrap();
+    for file in ["flux-system/gotk-sync.yaml", "note.yaml", "web.yaml"] {
+        let from = fixture.path().join("cluster").join(file);
+        fs::copy(from, before.path().join("cluster").join(file)).unwrap();
+    }
+    let root = fixture.path().to_str().unwrap();
+    let args = [
+        "diff",
+        root,
+        "--base-dir",
+        at,
+        "--store",
+        store,
+        "--output",
+        "brief",
+    ];
+    let first = run(&args, "");
+    assert!(
+        first.stdout.contains("+ ConfigMap/shop/other"),
+        "{}",
+        first.stdout
+    );
+    assert_eq!(run(&args, ""), first);
+    fs::write(before.path().join("cluster/note.yaml"), note("note", "9")).unwrap();
+    let second = run(&args, "");
+    assert!(
+        second.stdout.contains("~ ConfigMap/shop/note"),
+        "{}",
+        second.stdout
+    );
+}
