@@ -522,3 +522,65 @@ fn a_disk_that_is_full() {
         world.fleet.done(&["lock", "--update"]);
     }
 }
+
+#[test]
+fn two_runs_at_once() {
+    for world in worlds() {
+        world.renew();
+        let (fleet, kind) = (&world.fleet, world.kind);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| fleet.done(&["lock", "--update"]));
+            }
+        });
+        fleet.done(&["lock", "--check"]);
+        let lockfile = fleet.lockfile();
+        std::fs::remove_dir_all(fleet.store()).unwrap();
+        std::thread::scope(|scope| {
+            for command in ["fetch", "lock", "fetch", "lock"] {
+                scope.spawn(move || fleet.done(&[command]));
+            }
+        });
+        assert_eq!(fleet.lockfile(), lockfile, "{kind:?}");
+        let store = fluxwright::store::Store::new(fleet.store());
+        assert!(store.verify().unwrap().is_empty(), "{kind:?}");
+    }
+}
+
+#[test]
+fn a_run_that_is_interrupted() {
+    for world in worlds() {
+        let (fleet, kind) = (&world.fleet, world.kind);
+        let store = fluxwright::store::Store::new(fleet.store());
+        let start = std::time::Instant::now();
+        world.renew();
+        fleet.done(&["lock", "--update"]);
+        let whole = u64::try_from(start.elapsed().as_micros()).unwrap();
+        for i in 0..20u64 {
+            world.renew();
+            let before = fleet.lockfile();
+            let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_fluxwright"))
+                .args(["lock", "--update"])
+                .arg(fleet.root())
+                .env_clear()
+                .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+                .env("FLUXWRIGHT_STORE", fleet.store())
+                .stdout(std::process::Stdio::null())
+                .stderr(std::process::Stdio::null())
+                .spawn()
+                .unwrap();
+            std::thread::sleep(std::time::Duration::from_micros(i * whole / 20));
+            let _ = child.kill();
+            child.wait().unwrap();
+            assert!(store.verify().unwrap().is_empty(), "{kind:?}, run {i}");
+            let after = fleet.lockfile();
+            let read =
+                fluxwright::lock::Lockfile::parse(&after, fluxwright::diag::FileId::default());
+            // The old one or the new one, never a part.
+            assert_eq!(read.unwrap().digests().count(), 1, "{kind:?}, run {i}");
+            assert!(after == before || fleet.run(&["lock", "--check"]).code == Some(0));
+        }
+        fleet.done(&["lock"]);
+        fleet.done(&["build"]);
+    }
+}
