@@ -188,51 +188,183 @@ metadata: {name: flux-system, namespace: flux-system}
 spec: {interval: 1m, url: 'https://git.example/fleet', ref: {branch: main}}
 ";
 
-#[test]
-fn what_must_not_be_released_is_refused() {
+/// A repository that may be released.
+fn releasable() -> Fixture {
     let fixture = Fixture::new();
-    let refused = |more: &[&str]| {
-        let out = fixture.path().join(".out");
-        let mut args = vec![
-            "create",
-            text(fixture.path()),
-            "--output",
-            text(&out),
-            "--release",
-        ];
-        args.extend(more);
-        let run = bundle(&args);
-        assert_eq!(
-            (run.code, run.stdout.as_str()),
-            (Some(1), ""),
-            "{}",
-            run.stderr
-        );
-        assert!(!out.exists());
-        run.stderr
-    };
-    let errors = refused(&[]);
-    assert!(
-        errors.contains("1 finding is at severity error"),
-        "{errors}"
-    );
-    assert!(errors.contains("there is no GitRepository"), "{errors}");
     fixture.write("cluster/source.yaml", SOURCE);
     fixture.commit();
-    let local = format!(
-        "GitRepository/flux-system/flux-system={}",
-        text(fixture.path())
+    fixture
+}
+
+fn release(fixture: &Fixture, more: &[&str]) -> Run {
+    let out = fixture.path().join(".out");
+    let mut args = vec![
+        "create",
+        text(fixture.path()),
+        "--output",
+        text(&out),
+        "--release",
+    ];
+    args.extend(more);
+    bundle(&args)
+}
+
+/// Holds a release to be refused, for this reason, with nothing written.
+fn refused(fixture: &Fixture, more: &[&str], why: &str) {
+    let run = release(fixture, more);
+    let said = (run.code, run.stdout.as_str());
+    assert_eq!(said, (Some(1), ""), "{why}: {}", run.stderr);
+    assert!(
+        run.stderr.contains("error[bundle/refused]"),
+        "{why}: {}",
+        run.stderr
     );
-    let errors = refused(&["--local-sources", &local]);
-    assert!(errors.contains("is given by hand"), "{errors}");
-    // A key that a chart makes, and everybody can make again.
+    assert!(run.stderr.contains(why), "{why}: {}", run.stderr);
+    assert!(!fixture.path().join(".out").exists(), "{why}");
+}
+
+#[test]
+fn what_may_be_released_is() {
+    let fixture = releasable();
+    let run = release(&fixture, &[]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    // What an earlier run wrote is no change.
+    let run = release(&fixture, &[]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    fixture.write("cluster/new.yaml", "kind: {");
+    fixture.commit();
+    let run = release(&fixture, &[]);
+    assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
+    assert!(run.stderr.contains("error[yaml/invalid]"), "{}", run.stderr);
+}
+
+#[test]
+fn findings_at_error_are_not_released() {
+    let fixture = Fixture::new();
+    refused(&fixture, &[], "1 finding is at severity error");
+    refused(&fixture, &[], "there is no GitRepository");
+}
+
+#[test]
+fn files_that_are_not_as_committed_are_not_released() {
+    let note = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n";
+    type Change<'c> = &'c dyn Fn(&Fixture);
+    let changes: [(&str, Change<'_>); 6] = [
+        // New.
+        ("cluster/new.yaml", &|f| f.write("cluster/new.yaml", note)),
+        // Changed, staged or not.
+        ("cluster/web.yaml", &|f| f.write("cluster/web.yaml", note)),
+        ("cluster/source.yaml", &|f| {
+            f.write("cluster/source.yaml", &format!("# changed\n{SOURCE}"));
+            f.git(&["add", "--all"]);
+        }),
+        // Gone.
+        ("cluster/web.yaml", &|f| {
+            fs::remove_file(f.path().join("cluster/web.yaml")).unwrap();
+        }),
+        // Not to be read.
+        ("notes.txt", &|f| {
+            fs::remove_file(f.path().join("notes.txt")).unwrap();
+            std::os::unix::fs::symlink("nowhere", f.path().join("notes.txt")).unwrap();
+        }),
+        // Read, whatever it is called, and though Git ignores it.
+        (".fluxwright.yaml", &|f| {
+            f.write(".fluxwright.yaml", "kubernetesVersion: \"1.34\"\n");
+            f.write(".git/info/exclude", ".fluxwright.yaml\n");
+        }),
+    ];
+    for (path, change) in changes {
+        let fixture = Fixture::new();
+        fixture.write("cluster/source.yaml", SOURCE);
+        fixture.write("notes.txt", "a note\n");
+        fixture.commit();
+        change(&fixture);
+        refused(
+            &fixture,
+            &[],
+            &format!("`{path}` is not as it was committed"),
+        );
+    }
+}
+
+#[test]
+fn charts_that_are_not_committed_are_not_released() {
+    let fixture = releasable();
+    chart(&fixture, "{{ tpl (.Files.Get \"files/text.tpl\") . }}");
+    fixture.write("charts/a/files/text.tpl", "made");
+    fixture.commit();
+    let run = release(&fixture, &[]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    fs::remove_dir_all(fixture.path().join(".out")).unwrap();
+    fixture.git(&["rm", "--quiet", "--cached", "charts/a/files/text.tpl"]);
+    fixture.git(&["commit", "--quiet", "--message", "x"]);
+    refused(
+        &fixture,
+        &[],
+        "`charts/a/files/text.tpl` is not as it was committed",
+    );
+}
+
+#[test]
+fn sources_that_are_given_by_hand_are_not_released() {
+    let fixture = releasable();
+    let root = text(fixture.path());
+    let local = format!("GitRepository/flux-system/flux-system={root}");
+    refused(&fixture, &["--local-sources", &local], "is given by hand");
+}
+
+#[test]
+fn sources_that_are_not_locked_are_not_released() {
+    let other = "apiVersion: source.toolkit.fluxcd.io/v1\nkind: OCIRepository\nmetadata: {name: \
+                 other, namespace: flux-system}\nspec: {interval: 1m, url: \
+                 'oci://registry.example/other', ref: {tag: v1}}\n";
+    let fixture = releasable();
+    fixture.write("cluster/other.yaml", other);
+    fixture.commit();
+    let name = "the source `OCIRepository/flux-system/other` is not locked";
+    refused(
+        &fixture,
+        &[],
+        &format!("{name}: there is no fluxwright.lock"),
+    );
+    // With a lockfile that does not have it; in use.
+    let store = fixture.path().join(".store");
+    let store = ["--store", text(&store)];
+    fixture.write("fluxwright.lock", "version: 1\n");
+    fixture.commit();
+    refused(&fixture, &store, name);
+    fixture.write(
+        "cluster/user.yaml",
+        "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: user, \
+         namespace: flux-system}\nspec: {interval: 1m, path: ./, prune: true, sourceRef: {kind: \
+         OCIRepository, name: other}}\n",
+    );
+    fixture.commit();
+    refused(&fixture, &store, name);
+}
+
+#[test]
+fn secrets_in_clear_are_not_released() {
+    let fixture = releasable();
+    fixture.write(
+        "cluster/secret.yaml",
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData: {a: b}\n",
+    );
+    fixture.commit();
+    refused(&fixture, &[], "Secret/a holds a secret in clear");
+}
+
+/// A chart with a ConfigMap of this text, and a release of it.
+fn chart(fixture: &Fixture, value: &str) {
     fixture.write(
         "charts/a/Chart.yaml",
         "apiVersion: v2\nname: a\nversion: 1.0.0\n",
     );
     fixture.write(
         "charts/a/templates/a.yaml",
-        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: made}\ndata: {a: {{ randAlphaNum 9 }}}\n",
+        &format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: made}}\ndata: {{a: {value}}}\n"
+        ),
     );
     fixture.write(
         "cluster/release.yaml",
@@ -240,65 +372,19 @@ fn what_must_not_be_released_is_refused() {
          flux-system}\nspec: {interval: 1m, chart: {spec: {chart: ./charts/a, sourceRef: {kind: \
          GitRepository, name: flux-system}}}}\n",
     );
+}
+
+#[test]
+fn keys_that_anybody_can_make_again_are_not_released() {
+    let fixture = releasable();
+    chart(&fixture, "{{ randAlphaNum 9 }}");
     fixture.commit();
-    let errors = refused(&[]);
-    assert!(errors.contains("anybody can make again"), "{errors}");
-    assert!(errors.contains("--seed-file"), "{errors}");
+    refused(&fixture, &[], "anybody can make again");
+    refused(&fixture, &[], "--seed-file");
     let seed = fixture.path().join(".seed");
     fs::write(&seed, "what nobody else has").unwrap();
-    let out = fixture.path().join(".seeded");
-    let run = bundle(&[
-        "create",
-        text(fixture.path()),
-        "--output",
-        text(&out),
-        "--release",
-        "--seed-file",
-        text(&seed),
-    ]);
+    let run = release(&fixture, &["--seed-file", text(&seed)]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
-    fs::remove_file(fixture.path().join("cluster/release.yaml")).unwrap();
-    fixture.commit();
-    let out = fixture.path().join(".out");
-    let create = || {
-        bundle(&[
-            "create",
-            text(fixture.path()),
-            "--output",
-            text(&out),
-            "--release",
-        ])
-    };
-    assert_eq!(create().code, Some(0), "{}", create().stderr);
-    fixture.write(
-        "cluster/new.yaml",
-        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n",
-    );
-    let run = create();
-    assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""));
-    assert!(
-        run.stderr
-            .contains("`cluster/new.yaml` is not as it was committed"),
-        "{}",
-        run.stderr
-    );
-    fixture.write(
-        "cluster/new.yaml",
-        "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData: {a: b}\n",
-    );
-    fixture.commit();
-    let run = create();
-    assert_eq!(run.code, Some(1));
-    assert!(
-        run.stderr.contains("Secret/a holds a secret in clear"),
-        "{}",
-        run.stderr
-    );
-    fixture.write("cluster/new.yaml", "kind: {");
-    fixture.commit();
-    let run = create();
-    assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
-    assert!(run.stderr.contains("error[yaml/invalid]"), "{}", run.stderr);
 }
 
 #[test]
@@ -396,6 +482,33 @@ fn openpgp_signatures_are_confirmed_by_gpg() {
     let signature = blob(&layer["digest"]);
     let manifest = out.join("blobs/sha256").join(&digest);
     gpg(&["--verify", text(&signature), text(&manifest)]);
+
+    // Which keys are enough is trust policy: of each kind that it names, one.
+    let policy = |bundles: &str| {
+        let file = home.path().join("policy.yaml");
+        fs::write(&file, format!("trust: {{bundles: {{{bundles}}}}}\n")).unwrap();
+        bundle(&["verify", text(&out), "--config", text(&file)])
+    };
+    let run = policy("keyrings: [release.asc]");
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(
+        run.stdout.contains("is signed by OpenPGP key"),
+        "{}",
+        run.stdout
+    );
+    let both = format!("keyrings: [release.asc], keys: [{}]", key("p256.pub"));
+    let run = policy(&both);
+    assert_eq!(run.code, Some(1), "{}", run.stdout);
+    assert!(run.stderr.contains("trust/unsigned"), "{}", run.stderr);
+    let run = policy("keyrings: [missing.asc]");
+    assert_eq!(run.code, Some(2), "{}", run.stdout);
+    let run = policy("keyrings: []");
+    assert_eq!(run.code, Some(1));
+    assert!(
+        run.stderr.contains("trust.bundles.keyrings"),
+        "{}",
+        run.stderr
+    );
 
     // Nobody else's key is enough, and a signature that is asked for is there.
     let run = bundle(&["verify", text(&out), "--key", &key("p256.pub")]);

@@ -239,6 +239,63 @@ fn scripts_of_the_action_hold_no_expression() {
     }
 }
 
+/// What others publish is named by its commit: a tag can be moved to anything.
+#[test]
+fn actions_of_others_are_pinned_by_commit() {
+    let mut files = vec![root().join("action.yml"), root().join("docs/ci.md")];
+    let workflows = std::fs::read_dir(root().join(".github/workflows")).unwrap();
+    files.extend(workflows.map(|entry| entry.unwrap().path()));
+    let mut count = 0;
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let used = text.lines().filter_map(|line| line.split_once("uses:"));
+        for (_, used) in used {
+            let name = used.split_whitespace().next().unwrap();
+            let (action, revision) = name.split_once('@').unwrap_or((name, ""));
+            if action.starts_with("./") || action == "your-org/fluxwright" {
+                continue;
+            }
+            let is_commit = revision.len() == 40 && revision.bytes().all(|b| b.is_ascii_hexdigit());
+            assert!(is_commit, "{}: {name}", file.display());
+            assert!(
+                used.contains("# v"),
+                "{}: {name} says no version",
+                file.display()
+            );
+            count += 1;
+        }
+    }
+    assert!(count > 5, "{count}");
+}
+
+/// What the store holds at the end of a run is what the next one begins with,
+/// save for what strangers had fetched.
+#[test]
+fn the_store_is_kept_from_run_to_run() {
+    let action = action();
+    let steps = action["runs"]["steps"].as_sequence().unwrap();
+    let at = |what: &str| {
+        let is_it = |step: &&serde_yaml::Value| {
+            ["uses", "run"]
+                .iter()
+                .any(|key| step[*key].as_str().is_some_and(|s| s.contains(what)))
+        };
+        let found = steps.iter().position(|step| is_it(&step));
+        (found.unwrap(), &steps[found.unwrap()])
+    };
+    let (restore, save) = (at("actions/cache/restore@"), at("actions/cache/save@"));
+    assert!(restore.0 < at("ci/inputs.sh").0 && at("ci/run.sh").0 < save.0);
+    assert!(save.0 < at("ci/outcome.sh").0);
+    for key in ["path", "key"] {
+        assert_eq!(restore.1["with"][key], save.1["with"][key]);
+    }
+    let condition = save.1["if"].as_str().unwrap();
+    assert!(
+        condition.contains("head.repo.full_name != github.repository"),
+        "{condition}"
+    );
+}
+
 #[test]
 fn one_comment_is_made_and_then_updated() {
     let (fixture, base) = changed();

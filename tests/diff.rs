@@ -382,6 +382,22 @@ fn templates_of_the_user() {
     let own = fixture.path().join("own.jinja");
     let run = fixture.diff(&["--template", own.to_str().unwrap()]);
     assert_eq!(run.stdout, "2 of 10\n", "{}", run.stderr);
+    // One that would never end does.
+    for endless in [
+        "{% for a in range(20000) %}{% for b in range(20000) %}{{ a * b }}{% endfor %}{% endfor %}",
+        "{% macro again(n) %}{{ again(n + 1) }}{{ again(n + 1) }}{% endmacro %}{{ again(0) }}",
+        "{% set text = namespace(a='x') %}{% for a in range(99) %}{% set text.a = text.a ~ text.a \
+         %}{% endfor %}{{ text.a | length }}",
+    ] {
+        fixture.write("own.jinja", endless);
+        let run = fixture.diff(&["--template", own.to_str().unwrap()]);
+        assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{endless}");
+        assert!(
+            run.stderr.contains("error[report/template]"),
+            "{endless}: {}",
+            run.stderr
+        );
+    }
     fixture.write("own.jinja", "a\n{{ nothing.at.all }}\n");
     let run = fixture.diff(&["--template", own.to_str().unwrap()]);
     assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));

@@ -66,6 +66,12 @@ impl Reads {
         Digest::of(&writer.finish())
     }
 
+    /// The files whose content was asked for, whether they are there or not.
+    pub fn contents(&self) -> impl Iterator<Item = &str> {
+        let of_contents = self.0.iter().filter(|(_, q, _)| *q == Question::Content);
+        of_contents.map(|(path, ..)| path.as_str())
+    }
+
     /// How much was asked.
     pub fn len(&self) -> usize {
         self.0.len()

@@ -128,6 +128,12 @@ impl Recorder {
         store.noting(self.uses.clone())
     }
 
+    /// What was read of a place; none where nothing was opened there.
+    pub(super) fn reads(&self, place: &Place) -> Option<Reads> {
+        let trees = self.trees.lock().unwrap_or_else(PoisonError::into_inner);
+        trees.get(place).map(|tree| tree.reads())
+    }
+
     fn record(&self) -> Record {
         let trees = self.trees.lock().unwrap_or_else(PoisonError::into_inner);
         let reads = trees.iter();

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::artifact::Reads;
 use crate::diag::{Error, Result};
 
 /// A commit.
@@ -33,14 +34,19 @@ pub(super) fn of(root: &Path) -> Option<Head> {
 }
 
 /// The first file below the root that is not as it was committed, or is not
-/// committed at all; only files that a build reads count among the latter, and
-/// none in the folder `output`, where an earlier run may have written.
+/// committed at all; only files that a build reads count among the latter: what
+/// was read, and manifests that may have been, but none of these in the folder
+/// `output`, where an earlier run may have written.
 ///
 /// # Errors
 ///
 /// `ref/missing` outside of Git.
 #[cfg(feature = "git")]
-pub(super) fn first_change(root: &Path, output: Option<&Path>) -> Result<Option<String>> {
+pub(super) fn first_change(
+    root: &Path,
+    output: Option<&Path>,
+    reads: &Reads,
+) -> Result<Option<String>> {
     use std::collections::BTreeMap;
 
     use crate::artifact::git::{GitRepository, GitTree};
@@ -104,6 +110,14 @@ pub(super) fn first_change(root: &Path, output: Option<&Path>) -> Result<Option<
             return Ok(Some(path.clone()));
         }
     }
+    for path in reads.contents() {
+        let is_there = disk.kind(path)? == Some(Kind::File);
+        let real = disk.resolve(path)?;
+        if is_there && !known.contains_key(path) && !real.is_some_and(|at| known.contains_key(&at))
+        {
+            return Ok(Some(path.to_owned()));
+        }
+    }
     // Nothing that is committed is passed over.
     let output = output
         .and_then(|path| path.canonicalize().ok())
@@ -119,7 +133,11 @@ pub(super) fn of(_root: &Path) -> Option<Head> {
 
 /// Nothing can be said: this build knows no Git.
 #[cfg(not(feature = "git"))]
-pub(super) fn first_change(_root: &Path, _output: Option<&Path>) -> Result<Option<String>> {
+pub(super) fn first_change(
+    _root: &Path,
+    _output: Option<&Path>,
+    _reads: &Reads,
+) -> Result<Option<String>> {
     Err(Error::new(
         "usage/feature",
         "this build of fluxwright lacks the feature `git`",

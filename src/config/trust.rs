@@ -62,12 +62,14 @@ pub struct Identity {
     pub subject: String,
 }
 
-/// Who may sign bundles.
+/// Who may sign bundles: of each kind of keys that is named, one must have.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Bundles {
-    /// Files with public keys in PEM form.
+    /// Files with public keys in PEM form, as cosign's.
     pub keys: Vec<String>,
+    /// Files with OpenPGP public keys.
+    pub keyrings: Vec<String>,
 }
 
 impl SourceTrust {
@@ -128,7 +130,7 @@ mod tests {
     fn keys_and_trust_are_read() {
         let config = Config::parse(
             "keys:\n- secret: flux-system/pgp\n  files: [keys/a.asc]\ntrust:\n  trustedRoot: \
-             root.json\n  bundles: {keys: [release.pub]}\n  sources:\n  - source: \
+             root.json\n  bundles: {keys: [release.pub], keyrings: [a.asc]}\n  sources:\n  - source: \
              OCIRepository/*/*\n    identities: [{issuer: ^a$, subject: ^b$}]\n  - source: \
              GitRepository/*/*\n    keys: [keys/a.asc]\n    mode: Tag\n",
             FileId::default(),
@@ -137,6 +139,7 @@ mod tests {
         assert_eq!(config.keys[0].secret, "flux-system/pgp");
         assert_eq!(config.trust.trusted_root.as_deref(), Some("root.json"));
         assert_eq!(config.trust.bundles.keys, ["release.pub"]);
+        assert_eq!(config.trust.bundles.keyrings, ["a.asc"]);
         assert_eq!(config.trust.sources[0].identities[0].issuer, "^a$");
         assert_eq!(config.trust.sources[1].mode.as_deref(), Some("Tag"));
         let error = Config::parse("trust: {source: []}\n", FileId::default()).unwrap_err();

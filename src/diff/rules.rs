@@ -32,6 +32,12 @@ const fn rule(
 /// Every rule, by id.
 pub const RULES: &[Rule] = &[
     rule(
+        "change/blast-radius",
+        Severity::Warning,
+        "a change touches more than half of what a cluster applies, and ten owners at least",
+        "whatever is wrong with it is wrong everywhere at once",
+    ),
+    rule(
         "change/chart",
         Severity::Info,
         "a release moves to another version of its chart, or to another chart",

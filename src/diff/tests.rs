@@ -424,6 +424,185 @@ subjects: [{kind: Group, name: ops}]
 }
 
 #[test]
+fn a_role_that_is_added_to_another_gives_its_rights() {
+    let role = |label: &str| {
+        format!(
+            "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {{name: cups, \
+             labels: {{{label}}}}}\nrules: [{{apiGroups: [tea.example], resources: [cups], verbs: \
+             [get, delete]}}]\n"
+        )
+    };
+    let to_edit = role("rbac.authorization.k8s.io/aggregate-to-edit: 'true'");
+    let off = role("rbac.authorization.k8s.io/aggregate-to-edit: 'false'");
+    let expected = "warning[change/rbac-widened] ClusterRole/cups: who holds ClusterRole `edit`, \
+                    which it is added to, may now delete, get `cups.tea.example`\n";
+    for old in ["", &off] {
+        let text = told(
+            &[("Kustomization/a", old)],
+            &[("Kustomization/a", &to_edit)],
+        );
+        assert!(text.ends_with(expected), "{text}");
+    }
+    for (old, new) in [("", &off), (&to_edit, &to_edit)] {
+        let text = told(&[("Kustomization/a", old)], &[("Kustomization/a", new)]);
+        assert!(!text.contains("change/rbac-widened"), "{text}");
+    }
+}
+
+#[test]
+fn a_change_of_half_a_cluster_is_told() {
+    let names: Vec<String> = (0..20).map(|n| format!("Kustomization/k{n:02}")).collect();
+    let note = |n: usize, value: &str| {
+        format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: c{n}}}\ndata: {{a: {value}}}\n")
+    };
+    let radius = |changed: usize, all: usize| -> Vec<String> {
+        let texts = |value: &str| -> Vec<String> {
+            let value = |n| if n < changed { value } else { "same" };
+            (0..all).map(|n| note(n, value(n))).collect()
+        };
+        let (old, new) = (texts("old"), texts("new"));
+        let old: Vec<(&str, &str)> = names
+            .iter()
+            .map(|n| &**n)
+            .zip(old.iter().map(|t| &**t))
+            .collect();
+        let new: Vec<(&str, &str)> = names
+            .iter()
+            .map(|n| &**n)
+            .zip(new.iter().map(|t| &**t))
+            .collect();
+        let findings = compared(&old, &new).findings.into_iter();
+        findings
+            .filter(|f| &*f.rule == "change/blast-radius")
+            .map(|f| f.message)
+            .collect()
+    };
+    // [change/blast-radius]
+    assert_eq!(radius(9, 9), Vec::<String>::new());
+    assert_eq!(radius(10, 20), Vec::<String>::new());
+    assert_eq!(
+        radius(11, 20),
+        ["it touches 11 of 20 Kustomizations and HelmReleases: \
+             `Kustomization/flux-system/k00`, `Kustomization/flux-system/k01`, \
+             `Kustomization/flux-system/k02`, `Kustomization/flux-system/k03`, \
+             `Kustomization/flux-system/k04`, and 6 more"]
+    );
+}
+
+#[test]
+fn images_are_told_with_their_digests() {
+    let digest = |digit: char| format!("sha256:{}", digit.to_string().repeat(64));
+    let oven = |image: &str| {
+        format!(
+            "apiVersion: tea.example/v1\nkind: Oven\nmetadata: {{name: o}}\nspec: {{heat: {{image: \
+             '{image}'}}}}\n---\napiVersion: v1\nkind: Pod\nmetadata: {{name: p}}\nspec: \
+             {{containers: [{{name: c, image: '{image}'}}]}}\n"
+        )
+    };
+    let name =
+        |tag: &str, digit| format!("registry.example/some/where/oven:{tag}@{}", digest(digit));
+    let (a, b, c) = (name("1", '0'), name("1", '1'), name("2", '2'));
+    for (old, new, more) in [(&a, &b, ": the same tag, with other content"), (&a, &c, "")] {
+        let text = told(
+            &[("Kustomization/a", &oven(old))],
+            &[("Kustomization/a", &oven(new))],
+        );
+        for place in ["Oven/o: `spec.heat.image`", "Pod/p: container `c`"] {
+            let line = format!("info[change/image] {place} moves from `{old}` to `{new}`{more}\n");
+            assert!(text.contains(&line), "{line}{text}");
+        }
+    }
+}
+
+#[test]
+fn settings_of_releases_say_what_they_do() {
+    let release = |more: &str| {
+        format!(
+            "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {{name: web, \
+             namespace: shop}}\nspec: {{interval: 1m{more}}}\n"
+        )
+    };
+    for (more, says) in [
+        (
+            ", upgrade: {disableHooks: true}",
+            "warning[change/flux-setting]",
+        ),
+        (
+            ", install: {disableSchemaValidation: true}",
+            "warning[change/flux-setting]",
+        ),
+        (
+            ", upgrade: {disableWait: true}",
+            "info[change/flux-setting]",
+        ),
+        (", targetNamespace: other", "error[change/reinstall]"),
+        (", suspend: true", "warning[change/flux-setting]"),
+    ] {
+        let (old, new) = (release(""), release(more));
+        let text = told(&[("Kustomization/a", &old)], &[("Kustomization/a", &new)]);
+        assert!(text.contains(says), "{more}: {text}");
+    }
+    let kustomization = |more: &str| {
+        format!(
+            "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {{name: \
+             apps, namespace: flux-system}}\nspec: {{path: ./a{more}}}\n"
+        )
+    };
+    for (more, says) in [
+        (
+            ", decryption: {provider: sops}",
+            "warning[change/flux-setting]",
+        ),
+        (", wait: true", "info[change/flux-setting]"),
+    ] {
+        let (old, new) = (kustomization(""), kustomization(more));
+        let text = told(&[("Kustomization/a", &old)], &[("Kustomization/a", &new)]);
+        assert!(text.contains(says), "{more}: {text}");
+    }
+}
+
+#[test]
+fn volumes_and_drivers_cannot_be_changed() {
+    for (object, from, to, is_fixed) in [
+        (
+            "v1\nkind: PersistentVolume\nspec: {nfs: {path: /a}}",
+            "/a",
+            "/b",
+            true,
+        ),
+        (
+            "v1\nkind: PersistentVolume\nspec: {capacity: {storage: 1Gi}}",
+            "1Gi",
+            "2Gi",
+            false,
+        ),
+        (
+            "storage.k8s.io/v1\nkind: CSIDriver\nspec: {attachRequired: true}",
+            "true",
+            "false",
+            true,
+        ),
+        (
+            "storage.k8s.io/v1\nkind: CSIDriver\nspec: {podInfoOnMount: true}",
+            "true",
+            "false",
+            false,
+        ),
+        (
+            "storage.k8s.io/v1\nkind: VolumeAttributesClass\ndriverName: a",
+            "driverName: a",
+            "driverName: b",
+            true,
+        ),
+    ] {
+        let old = format!("apiVersion: {object}\nmetadata: {{name: x}}\n");
+        let new = old.replace(from, to);
+        let text = told(&[("Kustomization/a", &old)], &[("Kustomization/a", &new)]);
+        assert_eq!(text.contains("error[change/immutable]"), is_fixed, "{text}");
+    }
+}
+
+#[test]
 fn flux_settings_say_what_they_do() {
     let old = "\
 apiVersion: kustomize.toolkit.fluxcd.io/v1

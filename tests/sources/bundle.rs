@@ -17,13 +17,13 @@ use crate::diff::Fixture;
 use crate::program::{Run, run_with};
 
 /// A bundle of a small repository, signed with the test key.
-struct Made {
-    fixture: Fixture,
+pub(super) struct Made {
+    pub(super) fixture: Fixture,
     digest: String,
 }
 
 impl Made {
-    fn new() -> Made {
+    pub(super) fn new() -> Made {
         let fixture = Fixture::new();
         let mut made = Made {
             fixture,
@@ -31,7 +31,7 @@ impl Made {
         };
         let run = made.run(&[
             "create",
-            made.text("."),
+            made.root(),
             "--output",
             &made.at("bundle"),
             "--tag",
@@ -47,7 +47,7 @@ impl Made {
     }
 
     /// A path beside what is built.
-    fn at(&self, name: &str) -> String {
+    pub(super) fn at(&self, name: &str) -> String {
         self.fixture
             .path()
             .join(".work")
@@ -56,7 +56,8 @@ impl Made {
             .to_string()
     }
 
-    fn text(&self, _: &str) -> &str {
+    /// The repository.
+    pub(super) fn root(&self) -> &str {
         self.fixture.path().to_str().unwrap()
     }
 
@@ -64,7 +65,7 @@ impl Made {
         self.run_with(args, &[])
     }
 
-    fn run_with(&self, args: &[&str], environment: &[(&str, &str)]) -> Run {
+    pub(super) fn run_with(&self, args: &[&str], environment: &[(&str, &str)]) -> Run {
         let home = self.at("home");
         std::fs::create_dir_all(&home).unwrap();
         let mut all = vec![("HOME", home.as_str())];
@@ -86,7 +87,7 @@ fn key(name: &str) -> String {
 }
 
 /// The files of a folder, with their content.
-fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+pub(super) fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut open = vec![folder.to_owned()];
     while let Some(at) = open.pop() {
@@ -302,7 +303,7 @@ fn signatures_of_others_stay_and_come_along() {
     let other = made.at("other");
     let run = made.run(&[
         "create",
-        made.text("."),
+        made.root(),
         "--output",
         &other,
         "--tag",
@@ -349,7 +350,7 @@ fn logins_are_those_of_sources() {
     );
     let login = [("USER", "alice"), ("PASSWORD", "hunter2")];
     let bundle = made.at("bundle");
-    let root = made.text(".");
+    let root = made.root();
     let push = ["push", &*bundle, &*address, "--insecure", "--root", root];
     let run = made.run_with(&push, &login);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
@@ -371,9 +372,15 @@ fn logins_are_those_of_sources() {
 
 /// What a registry keeps: blobs and tags.
 #[derive(Default)]
-struct Kept {
+pub(super) struct Kept {
     blobs: BTreeMap<String, Vec<u8>>,
     tags: BTreeMap<String, Vec<u8>>,
+}
+
+impl Kept {
+    pub(super) fn is_empty(&self) -> bool {
+        self.blobs.is_empty() && self.tags.is_empty()
+    }
 }
 
 /// A registry of a few lines, which fails as `fails` says.
@@ -381,10 +388,15 @@ fn failing(
     kept: Arc<Mutex<Kept>>,
     fails: impl Fn(&Request) -> Option<Answer> + Send + Sync + 'static,
 ) -> Server {
-    Server::start(move |request| {
-        if let Some(answer) = fails(request) {
-            return answer;
-        }
+    let answer = kept_by(kept);
+    Server::start(move |request| fails(request).unwrap_or_else(|| answer(request)))
+}
+
+/// Answers as a registry does that keeps everything.
+pub(super) fn kept_by(
+    kept: Arc<Mutex<Kept>>,
+) -> impl Fn(&Request) -> Answer + Send + Sync + 'static {
+    move |request| {
         let mut kept = kept.lock().unwrap();
         let path = request.path().to_owned();
         let last = path.rsplit('/').next().unwrap().to_owned();
@@ -419,7 +431,7 @@ fn failing(
                 None => Answer::status(404),
             },
         }
-    })
+    }
 }
 
 fn address(server: &Server) -> String {

@@ -16,6 +16,7 @@
 mod bad_input;
 mod bucket;
 mod bundle;
+mod bundle_secure;
 mod charts;
 mod composed;
 #[cfg(feature = "verify")]

@@ -40,7 +40,7 @@ impl Registry {
     }
 
     /// Another server of the same content, that asks for a login and speaks TLS.
-    fn with_tls(&self, program: PathBuf, authority: &Authority) -> Registry {
+    pub(super) fn with_tls(&self, program: PathBuf, authority: &Authority) -> Registry {
         let data = self.folder.path().join("data");
         Registry::serve(
             program,

@@ -389,6 +389,25 @@ fn in_bundles(fleet: &Fleet, skip: &[&str]) {
         "{talk}"
     );
 
+    // Nor is what cannot be verified.
+    let other = root.join("../unverified").display().to_string();
+    let released = run(&[
+        "bundle",
+        "create",
+        root_name,
+        "--output",
+        &other,
+        "--release",
+    ]);
+    assert_eq!(released.code, Some(1), "{}", released.stdout);
+    for part in ["bundle/refused", name, "is not verified"] {
+        assert!(
+            released.stderr.contains(part),
+            "{part}: {}",
+            released.stderr
+        );
+    }
+
     let released = run(&[&create[..], &["--release"]].concat());
     assert_eq!(released.code, Some(1), "{}", released.stdout);
     for part in ["bundle/refused", name, "must be signed, and nobody looked"] {

@@ -73,7 +73,9 @@ fn check(repository: &Repository, views: &[View<'_>], out: &mut Out<'_>) {
     let trust = root.get("trust").map(Node::target);
     let mut named: Vec<Node> = Vec::new();
     named.extend(trust.and_then(|t| t.get("trustedRoot")).cloned());
-    named.extend(items(trust.and_then(|t| t.at_path(&["bundles", "keys"]))));
+    for keys in ["keys", "keyrings"] {
+        named.extend(items(trust.and_then(|t| t.at_path(&["bundles", keys]))));
+    }
     for keys in items(root.get("keys")) {
         named.extend(items(keys.get("files")));
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::release;
 use crate::bundle::{self, Bundle, Contents, Origin};
 use crate::check::{self, View};
+use crate::cli::cache::{Place, Recorder};
 use crate::cli::head;
 use crate::cli::settings::{Extent, Repository, RepositoryArgs};
 use crate::diag::{Error, Finding, Findings, Result, SourceMap};
@@ -44,11 +45,23 @@ pub(super) fn make(
     sources: &Arc<SourceMap>,
     told: &mut Findings,
 ) -> Result<Bundle> {
-    let mut opened = args.open(sources)?;
+    // What is released is held to what was read.
+    let recorder = Arc::new(Recorder::default());
+    let mut opened = if plan.release {
+        args.open_watched(sources, &recorder)?
+    } else {
+        args.open(sources)?
+    };
     opened.narrow(plan.shard);
     let mut rendered = Vec::new();
     for entry in &opened.entries {
         rendered.push(args.render(&opened, entry, Extent::default(), told)?);
+    }
+    // What the rules read besides decides nothing that is in the clusters.
+    let reads = recorder.reads(&Place::Root).unwrap_or_default();
+    if plan.release {
+        let clusters = rendered.iter().map(|(_, cluster)| cluster);
+        release::refuse_sources(&opened, clusters)?;
     }
     let units = rendered.iter().flat_map(|(_, cluster)| &cluster.units);
     let failed = units.filter(|u| u.outcome.is_err()).count();
@@ -82,7 +95,8 @@ pub(super) fn make(
         return Err(error);
     }
     if plan.release {
-        release::refuse(&opened, plan.output, &clusters, told, &findings)?;
+        release::refuse_changes(&opened, plan.output, &reads)?;
+        release::refuse(&clusters, told, &findings)?;
     }
     bundle::create(&Contents {
         files: &files,

@@ -1,34 +1,44 @@
 //! What `bundle create --release` refuses.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
+use crate::artifact::Reads;
 use crate::cli::head;
 use crate::cli::settings::Repository;
 use crate::diag::{Error, Finding, Findings, Result, Severity};
-use crate::pipeline::cluster::{Cluster, SourceOrigin};
+use crate::flux::api::{Source, SourceSpec};
+use crate::pipeline::cluster::{Cluster, SourceOrigin, SourceUse};
 use crate::source::trust::Verdict;
 use crate::yaml::Node;
 
-/// Refuses what must not be released: `output` is where the bundle goes, `told` is what rendering told,
-/// `findings` what the rules say of it.
+/// Refuses what is not as it was committed: any file of the commit, and any other
+/// that was read; `output` is where the bundle goes.
 ///
 /// # Errors
 ///
 /// `bundle/refused`.
-pub(super) fn refuse(
+pub(super) fn refuse_changes(
     opened: &Repository,
     output: Option<&Path>,
-    clusters: &[Cluster],
-    told: &Findings,
-    findings: &[Finding],
+    reads: &Reads,
 ) -> Result<()> {
-    if let Some(path) = head::first_change(&opened.root, output)? {
-        return Err(refused(
+    match head::first_change(&opened.root, output, reads)? {
+        Some(path) => Err(refused(
             format!("`{path}` is not as it was committed"),
             "commit it, or put it aside: `git stash --include-untracked`",
-        ));
+        )),
+        None => Ok(()),
     }
-    sources(opened, clusters)?;
+}
+
+/// Refuses what must not be released: `told` is what rendering told, `findings`
+/// what the rules say of it.
+///
+/// # Errors
+///
+/// `bundle/refused`.
+pub(super) fn refuse(clusters: &[Cluster], told: &Findings, findings: &[Finding]) -> Result<()> {
     secrets(clusters)?;
     generated(told)?;
     let mut errors = findings.iter().filter(|f| f.severity == Severity::Error);
@@ -55,56 +65,76 @@ fn refused(what: impl Into<String>, help: &str) -> Error {
     Error::new("bundle/refused", what).help(help)
 }
 
-/// Every source is locked, none is local.
-fn sources(opened: &Repository, clusters: &[Cluster]) -> Result<()> {
+/// Refuses clusters with a source that is local, unverified or not locked,
+/// whether or not anything of it could be rendered.
+///
+/// # Errors
+///
+/// `bundle/refused`.
+pub(super) fn refuse_sources<'c>(
+    opened: &Repository,
+    clusters: impl Iterator<Item = &'c Cluster>,
+) -> Result<()> {
     if let Some(local) = opened.sources.local.keys().next() {
         return Err(refused(
             format!("the source `{local}` is given by hand"),
             "lock it, and leave `--local-sources` away",
         ));
     }
-    let unverified = clusters.iter().flat_map(|c| &c.unverified).next();
-    if let Some((source, e)) = unverified {
-        return Err(refused(
-            format!("the source `{source}` is not verified: {e}"),
-            "see docs/trust.md: have it signed, or do not ask for a signature",
-        ));
-    }
-    for unit in clusters.iter().flat_map(|c| &c.units) {
-        let Some(used) = &unit.source else { continue };
-        if used.verdict == Verdict::Skipped {
+    for cluster in clusters {
+        if let Some((source, e)) = cluster.unverified.iter().next() {
             return Err(refused(
-                format!(
-                    "the source `{}` must be signed, and nobody looked",
-                    used.source
-                ),
-                "leave the option away that skips its verification",
+                format!("the source `{source}` is not verified: {e}"),
+                "see docs/trust.md: have it signed, or do not ask for a signature",
             ));
         }
-        let why = match &used.origin {
-            SourceOrigin::Repository | SourceOrigin::Locked { .. } => continue,
-            SourceOrigin::Local { path } => format!("is local: `{path}`"),
-            SourceOrigin::Unavailable => "is not locked".to_owned(),
-        };
-        return Err(refused(
-            format!("the source `{}` {why}", used.source),
-            "lock it with `fluxwright lock`, and commit fluxwright.lock",
-        ));
-    }
-    let Some(locked) = &opened.sources.locked else {
-        return Ok(());
-    };
-    for cluster in clusters {
+        let used = cluster.units.iter().filter_map(|unit| unit.source.as_ref());
+        let mut own = BTreeSet::new();
+        for used in used {
+            if is_own(used)? {
+                own.insert(&used.source);
+            }
+        }
         for source in cluster.sources() {
-            locked.require(&source).map_err(|e| {
-                refused(
-                    format!("the source `{}` is not locked: {e}", source.id),
-                    "lock it with `fluxwright lock`, and commit fluxwright.lock",
-                )
-            })?;
+            if !own.contains(&source.id) {
+                locked(opened, &source)?;
+            }
         }
     }
     Ok(())
+}
+
+/// Whether a source that is used is the repository itself.
+fn is_own(used: &SourceUse) -> Result<bool> {
+    let source = &used.source;
+    if used.verdict == Verdict::Skipped {
+        return Err(refused(
+            format!("the source `{source}` must be signed, and nobody looked"),
+            "leave the option away that skips its verification",
+        ));
+    }
+    let why = match &used.origin {
+        SourceOrigin::Repository => return Ok(true),
+        SourceOrigin::Locked { .. } => return Ok(false),
+        SourceOrigin::Local { path } => format!("is local: `{path}`"),
+        // Charts are locked one by one, which the release that takes one tells.
+        SourceOrigin::Unavailable if &*source.kind == "HelmRepository" => return Ok(false),
+        SourceOrigin::Unavailable => "is not locked".to_owned(),
+    };
+    Err(refused(format!("the source `{source}` {why}"), LOCK))
+}
+
+const LOCK: &str = "lock it with `fluxwright lock`, and commit fluxwright.lock";
+
+fn locked(opened: &Repository, source: &Source) -> Result<()> {
+    let refused = |why: String| refused(format!("the source `{}` {why}", source.id), LOCK);
+    match &opened.sources.locked {
+        Some(locked) => locked
+            .require(source)
+            .map_err(|e| refused(format!("is not locked: {e}"))),
+        None if matches!(source.spec, SourceSpec::Helm(_)) => Ok(()),
+        None => Err(refused("is not locked: there is no fluxwright.lock".into())),
+    }
 }
 
 /// No Secret has values that anybody can read.

@@ -144,12 +144,16 @@ impl Args {
             });
             files.collect()
         };
-        let cosign = files(&self.keys()?)?;
-        let openpgp = files(&self.keyring)?;
+        let policy = self.policy()?;
+        let named = |given: &[PathBuf], by_policy: Vec<PathBuf>| {
+            files(&given.iter().cloned().chain(by_policy).collect::<Vec<_>>())
+        };
+        let cosign = named(&self.key, policy.keys)?;
+        let openpgp = named(&self.keyring, policy.keyrings)?;
         if self.attested && cosign.is_empty() {
             return Err(
                 Error::new("usage/attested", "nobody is named who may attest")
-                    .help("name a public key: `--key FILE`"),
+                    .help("name a public key: `--key FILE`, or `trust.bundles.keys`"),
             );
         }
         Ok(Signers {
@@ -244,26 +248,38 @@ impl Args {
         Ok(Some(text))
     }
 
-    /// The key files of the command line and of the configuration.
-    fn keys(&self) -> Result<Vec<PathBuf>> {
+    /// The key files that the configuration names; their paths count from its
+    /// folder.
+    fn policy(&self) -> Result<Policy> {
         const MAX_CONFIG_BYTES: usize = 1 << 20;
-        let mut keys = self.key.clone();
-        if let Some(path) = &self.config {
-            let text = read::text_file(path, MAX_CONFIG_BYTES)?;
-            let config = Config::parse(&text, Span::NONE.file)
-                .map_err(|e| e.context(format!("`{}`", path.display())))?;
-            if config.trust.bundles.keys.is_empty() {
-                return Err(Error::new(
-                    "trust/key-file",
-                    format!("`{}` names no keys that may sign bundles", path.display()),
-                )
-                .help("name them under `trust.bundles.keys`"));
-            }
-            let folder = path.parent().unwrap_or(Path::new(""));
-            keys.extend(config.trust.bundles.keys.iter().map(|key| folder.join(key)));
+        let Some(path) = &self.config else {
+            return Ok(Policy::default());
+        };
+        let text = read::text_file(path, MAX_CONFIG_BYTES)?;
+        let config = Config::parse(&text, Span::NONE.file)
+            .map_err(|e| e.context(format!("`{}`", path.display())))?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let files = |names: &[String]| names.iter().map(|name| folder.join(name)).collect();
+        let policy = Policy {
+            keys: files(&config.trust.bundles.keys),
+            keyrings: files(&config.trust.bundles.keyrings),
+        };
+        if policy.keys.is_empty() && policy.keyrings.is_empty() {
+            return Err(Error::new(
+                "trust/key-file",
+                format!("`{}` names no keys that may sign bundles", path.display()),
+            )
+            .help("name them under `trust.bundles.keys`, or `trust.bundles.keyrings`"));
         }
-        Ok(keys)
+        Ok(policy)
     }
+}
+
+/// The files of keys that are enough by the policy of a repository.
+#[derive(Default)]
+struct Policy {
+    keys: Vec<PathBuf>,
+    keyrings: Vec<PathBuf>,
 }
 
 /// The objects that differ, field by field; nothing where none does.

@@ -68,7 +68,15 @@ const KUSTOMIZATION: &[Setting] = &[
         &["spec", "targetNamespace"],
         "every object moves to another namespace: the old ones are pruned",
     ),
+    warn(
+        &["spec", "decryption"],
+        "encrypted objects are decrypted with other keys, or no longer",
+    ),
     tell(&["spec", "dependsOn"], "the order of things changes"),
+    tell(
+        &["spec", "healthCheckExprs"],
+        "what counts as ready changes, and who waits for it",
+    ),
     tell(
         &["spec", "healthChecks"],
         "what counts as ready changes, and who waits for it",
@@ -94,12 +102,52 @@ const RELEASE: &[Setting] = &[
         "what people change in the cluster is undone, or no longer is",
     ),
     warn(
+        &["spec", "install", "crds"],
+        "definitions are installed with the chart, or no longer are",
+    ),
+    warn(
+        &["spec", "install", "disableHooks"],
+        "hooks of the chart run at an installation, or no longer do",
+    ),
+    warn(
+        &["spec", "install", "disableSchemaValidation"],
+        "values are held to the schema of the chart, or no longer are",
+    ),
+    tell(
+        &["spec", "install", "disableWait"],
+        "a release counts as installed before its objects are ready, or no longer does",
+    ),
+    warn(
+        &["spec", "uninstall"],
+        "what stays of it when it is uninstalled changes",
+    ),
+    warn(
         &["spec", "upgrade", "crds"],
         "definitions are upgraded with the chart, or no longer are",
     ),
     warn(
         &["spec", "upgrade", "force"],
         "objects are replaced instead of patched, or no longer are",
+    ),
+    warn(
+        &["spec", "upgrade", "cleanupOnFail"],
+        "what a failed upgrade made is deleted, or no longer is",
+    ),
+    warn(
+        &["spec", "upgrade", "disableHooks"],
+        "hooks of the chart run at an upgrade, or no longer do",
+    ),
+    warn(
+        &["spec", "upgrade", "disableSchemaValidation"],
+        "values are held to the schema of the chart, or no longer are",
+    ),
+    tell(
+        &["spec", "upgrade", "disableWait"],
+        "a release counts as upgraded before its objects are ready, or no longer does",
+    ),
+    warn(
+        &["spec", "upgrade", "preserveValues"],
+        "values that were set before and are gone here stay, or no longer do",
     ),
     tell(
         &["spec", "upgrade", "remediation"],

@@ -70,6 +70,21 @@ const KINDS: &[Immutable] = &[
             &["spec", "volumeAttributesClassName"],
         ],
     },
+    Immutable {
+        group: "",
+        kind: "PersistentVolume",
+        fields: &[&["spec"]],
+        but: &[
+            &["spec", "accessModes"],
+            &["spec", "capacity"],
+            &["spec", "claimRef"],
+            &["spec", "mountOptions"],
+            &["spec", "nodeAffinity"],
+            &["spec", "persistentVolumeReclaimPolicy"],
+            &["spec", "storageClassName"],
+            &["spec", "volumeAttributesClassName"],
+        ],
+    },
     fields("", "Secret", &[&["type"]]),
     fields("rbac.authorization.k8s.io", "RoleBinding", &[&["roleRef"]]),
     fields(
@@ -86,6 +101,20 @@ const KINDS: &[Immutable] = &[
             &["reclaimPolicy"],
             &["volumeBindingMode"],
         ],
+    ),
+    fields(
+        "storage.k8s.io",
+        "CSIDriver",
+        &[
+            &["spec", "attachRequired"],
+            &["spec", "fsGroupPolicy"],
+            &["spec", "volumeLifecycleModes"],
+        ],
+    ),
+    fields(
+        "storage.k8s.io",
+        "VolumeAttributesClass",
+        &[&["driverName"], &["parameters"]],
     ),
     fields(
         "scheduling.k8s.io",

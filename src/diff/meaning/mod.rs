@@ -6,6 +6,7 @@
 mod deletion;
 mod flux;
 mod immutable;
+mod radius;
 mod rbac;
 mod workload;
 
@@ -114,7 +115,7 @@ pub(super) fn of(
         flux::look(&subject, &mut findings);
     }
     suspended(compared, new, &mut findings);
-    let _ = old;
+    radius::look(compared, old, new, &mut findings);
     findings.sort_by(|a, b| {
         (b.severity.cmp(&a.severity))
             .then_with(|| (&a.rule, &a.object, &a.path).cmp(&(&b.rule, &b.object, &b.path)))

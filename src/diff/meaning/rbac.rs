@@ -159,6 +159,7 @@ fn in_words(rights: &[&Right]) -> String {
 fn role(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let node = |located: Option<super::Located<'_>>| rights(located.map(|l| &l.object.node));
     let (old, new) = (node(subject.old), node(subject.new));
+    aggregated(subject, &new, findings);
     let (given, taken) = (beyond(&new, &old), beyond(&old, &new));
     // A role that is new gives nothing to anybody before it is bound.
     if !given.is_empty() && subject.old.is_some() {
@@ -182,6 +183,42 @@ fn role(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             format!("who holds it may no longer {}", in_words(&taken)),
         ));
     }
+}
+
+/// What a label begins with by which a ClusterRole is added to another.
+const AGGREGATES: &str = "rbac.authorization.k8s.io/aggregate-to-";
+
+/// The roles that a ClusterRole is added to: the controller of the cluster does
+/// that for those of Kubernetes' own that its labels name.
+fn aggregates(located: Option<super::Located<'_>>) -> BTreeSet<&str> {
+    let labels = located.and_then(|l| l.object.node.at_path(&["metadata", "labels"]));
+    let entries = labels.map(Node::entries).unwrap_or_default().iter();
+    entries
+        .filter(|entry| entry.value.text() == Some("true"))
+        .filter_map(|entry| entry.key.text()?.strip_prefix(AGGREGATES))
+        .collect()
+}
+
+/// Rights that others get since the role is added to theirs.
+fn aggregated(subject: &Subject<'_>, rights: &BTreeSet<Right>, findings: &mut Vec<Finding>) {
+    let before = aggregates(subject.old);
+    let now = aggregates(subject.new);
+    let more: Vec<String> = now
+        .difference(&before)
+        .map(|role| format!("`{role}`"))
+        .collect();
+    let all: Vec<&Right> = rights.iter().collect();
+    if subject.group_kind().1 != "ClusterRole" || more.is_empty() || all.is_empty() {
+        return;
+    }
+    findings.push(subject.finding(
+        "change/rbac-widened",
+        format!(
+            "who holds ClusterRole {}, which it is added to, may now {}",
+            more.join(" or "),
+            in_words(&all)
+        ),
+    ));
 }
 
 fn subjects(binding: Option<&Node>) -> BTreeSet<String> {

@@ -22,8 +22,9 @@ pub(super) fn look(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         return;
     };
     let (group, kind) = subject.group_kind();
-    if let Some(path) = pod_spec(group, kind) {
-        images(subject, old.at_path(path), new.at_path(path), findings);
+    match pod_spec(group, kind) {
+        Some(path) => images(subject, old.at_path(path), new.at_path(path), findings),
+        None => other_images(subject, findings),
     }
     match (group, kind) {
         ("apps", "Deployment" | "StatefulSet" | "DaemonSet") => restart(subject, new, findings),
@@ -126,58 +127,104 @@ fn images(
         let Some((_, was)) = before.iter().find(|(n, _)| *n == name) else {
             continue;
         };
-        let (Some(from), Some(to)) = (was.text(), image.text()) else {
-            continue;
-        };
-        if from == to {
-            continue;
-        }
-        let finding = subject
-            .finding(
-                "change/image",
-                format!(
-                    "container `{name}` moves from {} to {}",
-                    shown(Some(was)),
-                    shown(Some(image))
-                ),
-            )
-            .at(image.span(), subject.sources);
-        let ((from_repository, from_digest), (to_repository, to_digest)) = (split(from), split(to));
-        findings.push(if from_repository != to_repository {
-            Finding {
-                severity: Severity::Warning,
-                message: format!("{}, which is another repository", finding.message),
-                ..finding
-            }
-        } else if from_digest.is_some() && to_digest.is_none() {
-            Finding {
-                severity: Severity::Warning,
-                message: format!("{}, which has no digest any more", finding.message),
-                ..finding
-            }
-            .help("pin it again: `IMAGE:TAG@sha256:…`")
-        } else {
-            finding
-        });
+        let finding = subject.finding("change/image", format!("container `{name}`"));
+        findings.extend(moved(finding.at(image.span(), subject.sources), was, image));
     }
 }
 
-/// The repository and the digest of an image.
-fn split(image: &str) -> (&str, Option<&str>) {
-    let (name, digest) = match image.split_once('@') {
-        Some((name, digest)) => (name, Some(digest)),
-        None => (image, None),
+/// Images in fields of other kinds: those that are called so.
+fn other_images(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    // What Flux's own objects name is rendered, or looked for.
+    if subject.group_kind().0.ends_with("fluxcd.io") {
+        return;
+    }
+    for change in subject.changes {
+        let (Some(was), Some(image)) = (&change.old, &change.new) else {
+            continue;
+        };
+        if change.path.last_key() == Some("image") {
+            let finding = subject.finding_at("change/image", change, format!("`{}`", change.path));
+            findings.extend(moved(finding, was, image));
+        }
+    }
+}
+
+/// The longest name of an image that is shown: with a digest, most are longer
+/// than other texts may be.
+const MAX_IMAGE_CHARS: usize = 400;
+
+/// What a finding whose message names a place says of the image there, which is
+/// another one now.
+fn moved(finding: Finding, was: &Node, image: &Node) -> Option<Finding> {
+    let (from, to) = (was.text()?, image.text()?);
+    if from == to {
+        return None;
+    }
+    let name = |node: &Node, text: &str| {
+        if node.is_secret() || text.chars().count() > MAX_IMAGE_CHARS {
+            return shown(Some(node));
+        }
+        format!("`{text}`")
     };
-    let repository = match name.rsplit_once(':') {
-        // What stands behind a port is no tag.
-        Some((repository, tag)) if !tag.contains('/') => repository,
-        _ => name,
-    };
-    let repository = repository
-        .strip_prefix("docker.io/library/")
-        .or_else(|| repository.strip_prefix("docker.io/"))
-        .unwrap_or(repository);
-    (repository, digest)
+    let (old, new) = (Image::of(from), Image::of(to));
+    let message = format!(
+        "{} moves from {} to {}",
+        finding.message,
+        name(was, from),
+        name(image, to)
+    );
+    Some(if old.repository != new.repository {
+        Finding {
+            severity: Severity::Warning,
+            message: format!("{message}, which is another repository"),
+            ..finding
+        }
+    } else if old.digest.is_some() && new.digest.is_none() {
+        Finding {
+            severity: Severity::Warning,
+            message: format!("{message}, which has no digest any more"),
+            ..finding
+        }
+        .help("pin it again: `IMAGE:TAG@sha256:…`")
+    } else if old.tag.is_some() && old.tag == new.tag && old.digest.is_some() {
+        Finding {
+            message: format!("{message}: the same tag, with other content"),
+            ..finding
+        }
+    } else {
+        Finding { message, ..finding }
+    })
+}
+
+/// The name of an image, taken apart.
+#[derive(Debug, PartialEq, Eq)]
+struct Image<'i> {
+    repository: &'i str,
+    tag: Option<&'i str>,
+    digest: Option<&'i str>,
+}
+
+impl<'i> Image<'i> {
+    fn of(image: &'i str) -> Image<'i> {
+        let (name, digest) = match image.split_once('@') {
+            Some((name, digest)) => (name, Some(digest)),
+            None => (image, None),
+        };
+        let (repository, tag) = match name.rsplit_once(':') {
+            // What stands behind a port is no tag.
+            Some((repository, tag)) if !tag.contains('/') => (repository, Some(tag)),
+            _ => (name, None),
+        };
+        let repository = repository
+            .strip_prefix("docker.io/library/")
+            .or_else(|| repository.strip_prefix("docker.io/"))
+            .unwrap_or(repository);
+        Image {
+            repository,
+            tag,
+            digest,
+        }
+    }
 }
 
 /// Versions of a custom resource that are not served any more.
@@ -209,18 +256,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn images_have_a_repository_and_a_digest() {
-        for (image, repository, digest) in [
-            ("nginx", "nginx", None),
-            ("docker.io/library/nginx:1.2", "nginx", None),
-            ("host:5000/a/b", "host:5000/a/b", None),
+    fn images_have_a_repository_a_tag_and_a_digest() {
+        for (image, repository, tag, digest) in [
+            ("nginx", "nginx", None, None),
+            ("docker.io/library/nginx:1.2", "nginx", Some("1.2"), None),
+            ("host:5000/a/b", "host:5000/a/b", None, None),
             (
                 "host:5000/a/b:c@sha256:00",
                 "host:5000/a/b",
+                Some("c"),
                 Some("sha256:00"),
             ),
         ] {
-            assert_eq!(split(image), (repository, digest), "{image}");
+            let expected = Image {
+                repository,
+                tag,
+                digest,
+            };
+            assert_eq!(Image::of(image), expected, "{image}");
         }
     }
 }

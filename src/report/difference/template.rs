@@ -15,10 +15,15 @@ const HTML: &str = include_str!("../templates/diff.html.jinja");
 /// others put around it.
 pub const GITHUB_LIMIT_BYTES: usize = 64_000;
 
-/// The most text that a user's own template may make.
+/// How much the program's own templates may cost, which a very large fleet asks
+/// for: an instruction costs one, and so do 64 bytes of text that it makes.
 const FUEL: u64 = 50_000_000;
 
-fn environment<'a>() -> Environment<'a> {
+/// How much a user's own template may cost: some seconds, and no more text than
+/// fits into memory.
+const FUEL_OF_USERS: u64 = 5_000_000;
+
+fn environment<'a>(fuel: u64) -> Environment<'a> {
     let mut environment = Environment::new();
     let syntax = SyntaxConfig::builder()
         .trim_blocks(true)
@@ -30,7 +35,7 @@ fn environment<'a>() -> Environment<'a> {
         environment.set_syntax(syntax);
     }
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_fuel(Some(FUEL));
+    environment.set_fuel(Some(fuel));
     environment.set_auto_escape_callback(|name| {
         if name.contains(".html") {
             AutoEscape::Html
@@ -96,8 +101,8 @@ fn plain(text: &str) -> String {
     out
 }
 
-fn render(name: &str, source: &str, model: &Model) -> Result<String> {
-    let environment = environment();
+fn render(name: &str, source: &str, model: &Model, fuel: u64) -> Result<String> {
+    let environment = environment(fuel);
     let refused = |e: &minijinja::Error| {
         let place = e.line().map_or(String::new(), |n| format!(", line {n}"));
         let detail = e.detail().map_or(String::new(), |d| format!(": {d}"));
@@ -113,15 +118,15 @@ fn render(name: &str, source: &str, model: &Model) -> Result<String> {
 }
 
 pub(super) fn own(model: &Model, name: &str, source: &str) -> Result<String> {
-    render(name, source, model)
+    render(name, source, model, FUEL_OF_USERS)
 }
 
 pub(super) fn markdown(model: &Model) -> Result<String> {
-    render("diff.md", MARKDOWN, model)
+    render("diff.md", MARKDOWN, model, FUEL)
 }
 
 pub(super) fn html(model: &Model) -> Result<String> {
-    render("diff.html", HTML, model)
+    render("diff.html", HTML, model, FUEL)
 }
 
 /// A comment within the limit: details go from the end, where the least
@@ -138,7 +143,7 @@ pub(super) fn github(mut model: Model) -> Result<String> {
         });
     }
     loop {
-        let text = render("diff.github.md", GITHUB, &model)?;
+        let text = render("diff.github.md", GITHUB, &model, FUEL)?;
         if text.len() <= GITHUB_LIMIT_BYTES || !shorten(&mut model, text.len()) {
             return Ok(cut(text));
         }
