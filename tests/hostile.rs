@@ -114,7 +114,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ),
     (
         "prints its values again and again",
-        r#"{{ range 2000000000 }}{{ $_ := $.Values.YAML }}{{ end }}"#,
+        "{{ range 2000000000 }}{{ $_ := $.Values.YAML }}{{ end }}",
     ),
     (
         "sorts again and again",

@@ -167,7 +167,7 @@ mod tests {
         assert!(made.is_blurred(&other) && !made.is_blurred(&site));
         let arguments = [Operand::plain(text("my correct-horse battery"))];
         let sites = made.among("b64enc", &arguments);
-        assert_eq!(sites, [site.clone()]);
+        assert_eq!(sites, std::slice::from_ref(&site));
         // It is in the result as it was: nothing new.
         made.add_made_of(sites.clone(), &text("(my correct-horse battery)"));
         assert_eq!(made.pieces().count(), 1);
