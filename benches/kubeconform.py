@@ -101,9 +101,14 @@ def inline(node, definitions, open_):
     found = {
         key: inline(value, definitions, open_)
         for key, value in node.items()
-        if key != "description" and not key.startswith("x-kubernetes")
+        if key not in ("description", "properties") and not key.startswith("x-kubernetes")
     }
     if "properties" in node:
+        # Their names may be those of keywords.
+        found["properties"] = {
+            name: inline(schema, definitions, open_)
+            for name, schema in node["properties"].items()
+        }
         found["additionalProperties"] = False
         required = set(node.get("required", []))
         for name, schema in found["properties"].items():

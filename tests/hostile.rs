@@ -1,8 +1,12 @@
 //! Templates that never end, or grow without end: each is refused, within the
-//! limits that hold when nothing is said.
+//! limits that hold when nothing is said. And more objects than anybody has.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::process::Command;
+use std::time::Instant;
+
+use crate::program::run;
 
 /// What a template does, and itself.
 const TEMPLATES: &[(&str, &str)] = &[
@@ -163,4 +167,69 @@ fn templates_that_never_end_are_refused() {
         assert!(is_limit || is_nested, "{what}: {said}");
         assert!(said.contains("x.yaml:1:"), "{what}: {said}");
     }
+}
+
+/// A hundred Kustomizations, each with five hundred ConfigMaps and as many pods,
+/// the n-th of which waits for the ConfigMap that `name` gives.
+fn many_objects(root: &std::path::Path, name: impl Fn(usize) -> String) {
+    let flux =
+        "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: k";
+    let mut sync = String::new();
+    for k in 0..100 {
+        write!(
+            sync,
+            "---\n{flux}{k}, namespace: flux-system}}\nspec:\n  interval: 10m\n  path: \
+             ./apps/{k}\n  prune: true\n  sourceRef: {{kind: GitRepository, name: flux-system}}\n"
+        )
+        .unwrap();
+        let mut objects = String::new();
+        for n in k * 500..(k + 1) * 500 {
+            write!(
+                objects,
+                "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: settings-{n}, namespace: \
+                 apps}}\n---\napiVersion: v1\nkind: Pod\nmetadata: {{name: pod-{n}, namespace: \
+                 apps}}\nspec: {{containers: [{{name: a, image: 'a:1', envFrom: [{{configMapRef: \
+                 {{name: {}}}}}]}}]}}\n",
+                name(n)
+            )
+            .unwrap();
+        }
+        let folder = root.join(format!("apps/{k}"));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("objects.yaml"), objects).unwrap();
+    }
+    fs::create_dir_all(root.join("clusters/a")).unwrap();
+    fs::write(root.join("clusters/a/sync.yaml"), sync).unwrap();
+}
+
+#[test]
+fn a_hundred_thousand_objects_are_checked() {
+    let start = Instant::now();
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    let check = |more: &[&str]| {
+        let arguments = [&["check", root.to_str().unwrap()], more].concat();
+        run(&arguments, "")
+    };
+    // One of them is wrong, and is found.
+    many_objects(root, |n| match n {
+        49_999 => "setting-49999".to_owned(),
+        n => format!("settings-{n}"),
+    });
+    let one = check(&[]);
+    assert_eq!(one.code, Some(0), "{}", one.stderr);
+    assert!(
+        one.stderr.contains("100100 objects: 1 warning"),
+        "{}",
+        one.stderr
+    );
+    assert!(one.stdout.contains("did you mean `settings-49999`?"));
+    // All of them are: each is told, and the first ones with what was meant.
+    many_objects(root, |n| format!("setting-{n}"));
+    let all = check(&["--rule", "ref", "--output", "json"]);
+    let told = all.stdout.matches("and the pods wait for it").count();
+    assert_eq!(told, 50_000);
+    assert!(all.stdout.contains("did you mean `settings-0`?"));
+    // Without optimisation, on a busy machine; each with each would take days.
+    assert!(start.elapsed().as_secs() < 300, "{:?}", start.elapsed());
 }

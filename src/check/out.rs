@@ -12,7 +12,13 @@ pub struct Out<'a> {
     sources: &'a SourceMap,
     cluster: Option<Arc<str>>,
     findings: Vec<Finding>,
+    /// Names that may still be looked at for help texts.
+    looks_left: usize,
 }
+
+/// How many names a rule looks at, in one cluster, to say what was meant. Where
+/// thousands are wrong among thousands, the first ones have the better help.
+const MAX_LOOKS: usize = 200_000;
 
 impl<'a> Out<'a> {
     pub(super) fn new(
@@ -25,7 +31,15 @@ impl<'a> Out<'a> {
             sources,
             cluster,
             findings: Vec::new(),
+            looks_left: MAX_LOOKS,
         }
+    }
+
+    /// Whether so many names may be looked at for a help text.
+    pub fn may_look(&mut self, names: usize) -> bool {
+        let left = self.looks_left.checked_sub(names);
+        self.looks_left = left.unwrap_or(0);
+        left.is_some()
     }
 
     /// A finding about an object, at a place; of the rule's own severity.

@@ -308,6 +308,11 @@ impl<'a> View<'a> {
         found.iter().filter_map(|i| self.objects.get(*i))
     }
 
+    /// How many objects of a kind there are.
+    pub fn count_of_kind(&self, group: &str, kind: &str) -> usize {
+        self.kinds.get(&(group, kind)).map_or(0, Vec::len)
+    }
+
     /// All objects of this identity: more than one where several apply it.
     pub fn all<'v>(
         &'v self,

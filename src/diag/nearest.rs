@@ -8,9 +8,11 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     let limit = (wanted.len() / 3).max(1);
     candidates
         .into_iter()
-        .map(|candidate| {
+        .filter_map(|candidate| {
             let other: Vec<char> = candidate.to_lowercase().chars().collect();
-            (distance(&wanted, &other), candidate)
+            // The usual case in a long list, found out without a comparison.
+            let is_near = wanted.len().abs_diff(other.len()) <= limit;
+            is_near.then(|| (distance(&wanted, &other), candidate))
         })
         .filter(|(distance, _)| *distance <= limit)
         .min_by_key(|(distance, _)| *distance)

@@ -100,7 +100,11 @@ fn one(
         if names.contains(&wanted) || !view.is_complete() || made {
             return;
         }
-        let help = match nearest(wanted, names.iter().copied()) {
+        let near = out
+            .may_look(names.len())
+            .then(|| nearest(wanted, names.iter().copied()))
+            .flatten();
+        let help = match near {
             Some(near) => format!("did you mean `{near}`?"),
             None => "name an object that there is, in the namespace that it is in".to_owned(),
         };

@@ -97,7 +97,11 @@ fn check(view: &View<'_>, out: &mut Out<'_>) {
             .roles()
             .filter(|role| role.namespace.as_ref() == namespace);
         let known: Vec<&str> = known.map(|role| &*role.name).collect();
-        let help = match nearest(&reference.name, known.iter().copied()) {
+        let near = out
+            .may_look(known.len())
+            .then(|| nearest(&reference.name, known.iter().copied()))
+            .flatten();
+        let help = match near {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("bring the {kind}, or name another"),
         };

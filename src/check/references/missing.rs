@@ -186,6 +186,7 @@ fn one<'v>(
         }
     }
     let span = node.get("name").map_or(node.span(), Node::span);
+    let help = hint(view, (group, kind), namespace, name, out);
     out.push(
         out.about(
             applied,
@@ -194,7 +195,7 @@ fn one<'v>(
         )
         .severity(severity)
         .path(format!("/{}/name", field.path.join("/")))
-        .help(hint(view, group, kind, namespace, name)),
+        .help(help),
     );
 }
 
@@ -266,7 +267,17 @@ fn users(view: &View<'_>, kind: &str, namespace: &str, name: &str) -> usize {
 }
 
 /// What was probably meant.
-fn hint(view: &View<'_>, group: &str, kind: &str, namespace: &str, name: &str) -> String {
+fn hint(
+    view: &View<'_>,
+    (group, kind): (&str, &str),
+    namespace: &str,
+    name: &str,
+    out: &mut Out<'_>,
+) -> String {
+    let unknown = || format!("add the {kind}, or correct the name");
+    if !out.may_look(view.count_of_kind(group, kind)) {
+        return unknown();
+    }
     let all = || view.of_kind(group, kind);
     if let Some(other) = all().find(|other| other.name() == name) {
         return format!(
@@ -277,7 +288,7 @@ fn hint(view: &View<'_>, group: &str, kind: &str, namespace: &str, name: &str) -
     let here = all().filter(|other| other.namespace == namespace);
     match nearest(name, here.map(Applied::name)) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => format!("add the {kind}, or correct the name"),
+        None => unknown(),
     }
 }
 
@@ -306,7 +317,7 @@ fn depends_on(view: &View<'_>, applied: &Applied<'_>, group: &str, kind: &str, o
                  {kind} that brings it"
             )
         } else {
-            hint(view, group, kind, namespace, name)
+            hint(view, (group, kind), namespace, name, out)
         };
         let span = dependency.get("name").map_or(dependency.span(), Node::span);
         out.push(
@@ -338,6 +349,7 @@ fn includes(view: &View<'_>, applied: &Applied<'_>, out: &mut Out<'_>) {
         {
             continue;
         }
+        let help = hint(view, (SOURCE, "GitRepository"), namespace, text, out);
         out.push(
             out.about(
                 applied,
@@ -346,7 +358,7 @@ fn includes(view: &View<'_>, applied: &Applied<'_>, out: &mut Out<'_>) {
             )
             .severity(severity(view))
             .path(format!("/spec/include/{i}/repository/name"))
-            .help(hint(view, SOURCE, "GitRepository", namespace, text)),
+            .help(help),
         );
     }
 }
@@ -412,6 +424,7 @@ fn health_checks(view: &View<'_>, applied: &Applied<'_>, out: &mut Out<'_>) {
         if !is_sure || view.find(&gvk.group, kind, namespace, named).is_some() {
             continue;
         }
+        let help = hint(view, (&gvk.group, kind), namespace, named, out);
         out.push(
             out.about(
                 applied,
@@ -420,7 +433,7 @@ fn health_checks(view: &View<'_>, applied: &Applied<'_>, out: &mut Out<'_>) {
             )
             .severity(Severity::Warning)
             .path(format!("/spec/healthChecks/{i}/name"))
-            .help(hint(view, &gvk.group, kind, namespace, named)),
+            .help(help),
         );
     }
 }

@@ -136,7 +136,10 @@ impl Pod<'_, '_> {
             if is_sure {
                 let here = self.view.of_kind("", kind);
                 let here = here.filter(|other| other.namespace == namespace);
-                let near = nearest(text, here.map(Applied::name));
+                let near = out
+                    .may_look(self.view.count_of_kind("", kind))
+                    .then(|| nearest(text, here.map(Applied::name)))
+                    .flatten();
                 out.push(
                     out.about(
                         self.applied,
