@@ -112,16 +112,18 @@ impl GitCase {
 
 #[test]
 fn git_signatures() {
-    let text = std::fs::read_to_string(folder().join("git/cases.json")).unwrap();
-    let cases: GitCases = serde_json::from_str(&text).unwrap();
-    assert!(cases.cases.len() > 80);
     let mut wrong = Vec::new();
-    for case in &cases.cases {
-        if let Err(fault) = case.run(&cases.now) {
-            wrong.push(format!(
-                "{} {} with {:?}: {fault}",
-                case.mode, case.reference, case.keys
-            ));
+    for (file, count) in [("git/cases.json", 80), ("git/curves.json", 2)] {
+        let text = std::fs::read_to_string(folder().join(file)).unwrap();
+        let cases: GitCases = serde_json::from_str(&text).unwrap();
+        assert!(cases.cases.len() > count);
+        for case in &cases.cases {
+            if let Err(fault) = case.run(&cases.now) {
+                wrong.push(format!(
+                    "{} {} with {:?}: {fault}",
+                    case.mode, case.reference, case.keys
+                ));
+            }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -15,6 +15,7 @@ use openpgp::types::{HashAlgorithm, RevocationStatus, SignatureType};
 use openpgp::{Cert, Fingerprint, Packet, armor};
 use sequoia_openpgp as openpgp;
 
+use super::publickey::curve_name;
 use super::{KeyKind, Signer, refuse};
 use crate::diag::{Error, Result};
 use crate::gostd::moment::Moment;
@@ -419,7 +420,9 @@ fn unverified(what: &str, error: &openpgp::anyhow::Error) -> Error {
         UnsupportedEllipticCurve, UnsupportedHashAlgorithm, UnsupportedPublicKeyAlgorithm,
     };
     let unsupported = match error.downcast_ref::<openpgp::Error>() {
-        Some(UnsupportedEllipticCurve(curve)) => Some(format!("the curve {curve}")),
+        Some(UnsupportedEllipticCurve(curve)) => {
+            Some(format!("the curve {}", curve_name(&curve.to_string())))
+        }
         Some(UnsupportedPublicKeyAlgorithm(algorithm)) => Some(format!("{algorithm}")),
         Some(UnsupportedHashAlgorithm(hash)) => Some(format!("the digest {hash}")),
         _ => None,

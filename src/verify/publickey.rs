@@ -167,7 +167,12 @@ impl PublicKey {
                 Ok(curve) => return Err(unsupported(&format!("the curve {}", curve_name(curve)))),
                 Err(_) => return Err(unreadable()),
             },
-            other => return Err(unsupported(&format!("the algorithm {other}"))),
+            other => {
+                return Err(unsupported(&format!(
+                    "the algorithm {}",
+                    algorithm_name(other)
+                )));
+            }
         };
         Ok(PublicKey {
             key,
@@ -288,13 +293,77 @@ fn unsupported(what: &str) -> Error {
     )
 }
 
-fn curve_name(oid: &str) -> &str {
+fn algorithm_name(oid: &str) -> &str {
     match oid {
+        "1.3.101.110" => "X25519",
+        "1.3.101.111" => "X448",
+        "1.3.101.113" => "Ed448",
+        "1.2.840.10040.4.1" => "DSA",
+        "1.2.840.113549.1.1.10" => "RSASSA-PSS",
+        other => other,
+    }
+}
+
+/// The name of a curve that is not supported.
+pub(super) fn curve_name(oid: &str) -> &str {
+    match oid {
+        "1.2.840.10045.3.1.1" => "P-192",
         "1.3.132.0.33" => "P-224",
         "1.3.132.0.10" => "secp256k1",
         "1.3.36.3.3.2.8.1.1.7" => "brainpoolP256r1",
         "1.3.36.3.3.2.8.1.1.11" => "brainpoolP384r1",
         "1.3.36.3.3.2.8.1.1.13" => "brainpoolP512r1",
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_supported_is_refused_by_name() {
+        // Made by openssl 3.0; the private halves were not kept.
+        for (name, der) in [
+            (
+                "brainpoolP256r1",
+                "MFowFAYHKoZIzj0CAQYJKyQDAwIIAQEHA0IABDyNjMGsKs0drL7cHsSN+t2Rkr7AhMhV+nOzNT1Fap7BFleIWgbxHGQ+c4Lhl/SM/6fKVWakdyqnY++DscnVlpI=",
+            ),
+            (
+                "brainpoolP384r1",
+                "MHowFAYHKoZIzj0CAQYJKyQDAwIIAQELA2IABIkKXiK88miqeTTesvuXIncyuKtVCRRz3oJxqJvoMqXwzYIXC3VBJTNbeJZPpnLfSE6Ml33kpZ25Hi/KNSgaLddsKUlbtSn6L0WTJw3PTVW0hI8VDkmuC1pJX/ZWpW2DFg==",
+            ),
+            (
+                "brainpoolP512r1",
+                "MIGbMBQGByqGSM49AgEGCSskAwMCCAEBDQOBggAEASDo+5IVS09NzVTnrHMOoOzOhVWflKhP9vwpXM9nQdX7wTxxW72Akao+2jmRMeDHer+rjPwfZH0oSZj7mYNZdVf6lCv7ZH23mYChOKtIQeJ9XBSuk37zo1na5jKP6tWkBCIK9AWH9NdM9NtDH4HIgeIC7F2OsOTl7mPHt8pX7Hw=",
+            ),
+            (
+                "P-192",
+                "MEkwEwYHKoZIzj0CAQYIKoZIzj0DAQEDMgAE4FuBHSX22b6ct8Q+433pdH8mMj1njnKoNKI7vGW9GAOG+yBXobjGCuS3VW+0oCF9",
+            ),
+            (
+                "Ed448",
+                "MEMwBQYDK2VxAzoAj/PgcQH3vGst1pRdNB4HeMN/fPivrefqeKefyTeNXoEy0xD1OW3S9g8wlSws87EtcezeRoHN41cA",
+            ),
+            (
+                "X25519",
+                "MCowBQYDK2VuAyEA/p2jNtmicm/ARvhWobWhOl+2Su87IQRr8fDDlwjK0Xc=",
+            ),
+        ] {
+            let file = KeyFile {
+                name: "cosign.pub".to_owned(),
+                content: format!("-----BEGIN PUBLIC KEY-----\n{der}\n-----END PUBLIC KEY-----\n")
+                    .into_bytes(),
+            };
+            let error = PublicKey::read(&file).unwrap_err();
+            assert_eq!(error.rule(), "trust/unsupported", "{name}");
+            assert!(
+                error
+                    .to_string()
+                    .contains(&format!(" {name} is not supported")),
+                "{error}"
+            );
+            assert!(error.help_text().is_some_and(|help| help.contains("P-521")));
+        }
     }
 }

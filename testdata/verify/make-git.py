@@ -64,7 +64,7 @@ git("symbolic-ref", "HEAD", "refs/heads/plain")
 # OpenPGP: kinds of keys.
 for algo in ["rsa2048", "rsa4096", "dsa2048", "dsa3072", "ed25519", "nistp256", "nistp384", "nistp521"]:
     f = pgp(algo, algo); k = export(algo); commit("pgp/" + algo, lambda p: sign(p, f)); case("pgp/" + algo, k, f)
-for algo, curve in [("secp256k1", "1.3.132.0.10"), ("brainpoolP384r1", "brainpoolP384r1")]:
+for algo, curve in [("secp256k1", "secp256k1"), ("brainpoolP384r1", "brainpoolP384r1")]:
     f = pgp(algo, algo); k = export(algo); commit("pgp/" + algo, lambda p: sign(p, f)); case("pgp/" + algo, k, rule="trust/unsupported", says=curve)
 main = fpr("ed25519@")[0]
 for digest in ["SHA224", "SHA256", "SHA384", "SHA512"]:

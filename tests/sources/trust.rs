@@ -187,6 +187,100 @@ fn keys_come_with_what_another_kustomization_applies() {
     assert!(fleet.done(&["build"]).stdout.contains("value: one"));
 }
 
+/// A file of testdata/sops/keys.
+#[cfg(feature = "sops")]
+fn age_key(name: &str) -> std::path::PathBuf {
+    let keys = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/sops/keys");
+    keys.join(name)
+}
+
+/// The Secret with keys as sops encrypts it for `one.agekey`.
+#[cfg(feature = "sops")]
+fn sealed(entry: &str, content: &str) -> String {
+    use aes_gcm::aead::consts::U32;
+    use aes_gcm::aead::{AeadInPlace as _, KeyInit as _};
+    use aes_gcm::aes::Aes256;
+    use sha2::Digest as _;
+
+    const MADE: &str = "2026-01-01T00:00:00Z";
+    let data_key = [9; 32];
+    let seal = |plain: &str, place: &str| {
+        let cipher = aes_gcm::AesGcm::<Aes256, U32>::new(&data_key.into());
+        let (iv, mut data) = ([7; 32], plain.as_bytes().to_vec());
+        let tag = cipher
+            .encrypt_in_place_detached(&iv.into(), place.as_bytes(), &mut data)
+            .unwrap();
+        let [data, iv, tag] = [&data[..], &iv, &tag].map(|part| STANDARD.encode(part));
+        format!("ENC[AES256_GCM,data:{data},iv:{iv},tag:{tag},type:str]")
+    };
+    let content = STANDARD.encode(content);
+    let mut mac = sha2::Sha512::new();
+    for value in ["v1", "Secret", "keys", "flux-system", &content] {
+        mac.update(value);
+    }
+    let mac = hex::encode_upper(mac.finalize());
+    let identity = std::fs::read_to_string(age_key("one.agekey")).unwrap();
+    let recipient = identity
+        .lines()
+        .find_map(|l| l.strip_prefix("# public key: "));
+    let recipient: age::x25519::Recipient = recipient.unwrap().parse().unwrap();
+    let wrapped = age::encrypt_and_armor(&recipient, &data_key).unwrap();
+    format!(
+        "apiVersion: v1\nkind: Secret\nmetadata:\n  name: keys\n  namespace: flux-system\ndata:\n  \
+         {entry}: {}\nsops:\n  age:\n  - recipient: {recipient}\n    enc: |\n      {}\n  \
+         lastmodified: \"{MADE}\"\n  mac: {}\n  encrypted_regex: ^data$\n  version: 3.10.2\n",
+        seal(&content, &format!("data:{entry}:")),
+        wrapped.trim_end().replace('\n', "\n      "),
+        seal(&mac, MADE)
+    )
+}
+
+#[cfg(feature = "sops")]
+#[test]
+fn keys_may_be_encrypted_themselves() {
+    let Some(alice) = Author::new() else { return };
+    let app = Repository::new();
+    alice.sign(&app);
+    let server = Server::start(git(app.served()));
+    let fleet = Fleet::of(&signed_repository(&server.address, "branch: main", "HEAD"));
+    fleet.write("infra/keys.yaml", &sealed("alice.sshpub", &alice.public()));
+    fleet.write(
+        "clusters/prod/infra.yaml",
+        "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata:\n  name: \
+         infra\n  namespace: flux-system\nspec:\n  interval: 1h\n  prune: true\n  path: \
+         ./infra\n  sourceRef:\n    kind: GitRepository\n    name: flux-system\n  decryption:\n    \
+         provider: sops\n    secretRef: {name: age}\n",
+    );
+    let sealed = "the Secret `flux-system/keys` with the keys is encrypted, and no key opens it";
+    let [one, two] = ["one.agekey", "two.agekey"].map(|name| age_key(name).display().to_string());
+    for key in [&[][..], &["--age-key-file", &two]] {
+        let run = fleet.run(&[&["lock"], key].concat());
+        refused(&run, 1, "trust/key-file", sealed);
+        assert!(run.stderr.contains("give `--age-key-file` or `--pgp-key`"));
+        assert!(!fleet.root().join("fluxwright.lock").exists());
+    }
+    let key = ["--age-key-file", &one];
+    let locked = fleet.done(&[&["lock"][..], &key].concat());
+    assert!(locked.stdout.contains("signed by  new: SSH key SHA256:"));
+    let built = fleet.done(&[&["build"][..], &key].concat());
+    assert!(built.stdout.contains("value: one"));
+    // What is locked is verified anew, and needs the keys again.
+    let run = fleet.run(&["build"]);
+    refused(&run, 2, "trust/key-file", sealed);
+    assert!(!run.stdout.contains("value: one"));
+    // The keys that are in it are those that count.
+    let mallory = Author::new().unwrap();
+    let other = self::sealed("alice.sshpub", &mallory.public());
+    fleet.write("infra/keys.yaml", &other);
+    let run = fleet.run(&[&["build"][..], &key].concat());
+    refused(
+        &run,
+        2,
+        "trust/unknown-key",
+        "which is none of the keys given",
+    );
+}
+
 #[test]
 fn tags_and_ranges_of_versions_have_tags_to_verify() {
     let Some(alice) = Author::new() else { return };
