@@ -1,18 +1,19 @@
 //! What rules see: the repository, and each cluster with look-up tables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 use foldhash::HashMap;
 use rayon::prelude::*;
 
+use crate::artifact::ignore::regular_files;
 use crate::config::Config;
 use crate::diag::{Error, ObjectRef, Severity, SourceMap};
 use crate::flux::{FluxVersion, api};
 use crate::graph::Graph;
 use crate::pipeline::Sources;
 use crate::pipeline::cluster::{Cluster, Object, SourceOrigin, Unit, UnitKind};
-use crate::resource::Gvk;
+use crate::resource::{Gvk, ResId};
 use crate::schema::{KubernetesVersion, Schemas, Scope, Verdict, Violation};
 use crate::yaml::Node;
 
@@ -63,6 +64,7 @@ pub struct View<'a> {
     pub label: Option<Arc<str>>,
     access: OnceLock<Access>,
     verdicts: OnceLock<Vec<(usize, Verdict)>>,
+    written: OnceLock<BTreeSet<(String, String)>>,
     objects: Vec<Applied<'a>>,
     kinds: BTreeMap<(&'a str, &'a str), Vec<usize>>,
     names: HashMap<(&'a str, &'a str, &'a str, &'a str), Vec<usize>>,
@@ -177,6 +179,7 @@ impl<'a> View<'a> {
             label: None,
             access: OnceLock::new(),
             verdicts: OnceLock::new(),
+            written: OnceLock::new(),
             objects: Vec::new(),
             kinds: BTreeMap::new(),
             names: HashMap::default(),
@@ -362,6 +365,30 @@ impl<'a> View<'a> {
         });
         let mut makers = self.of_kind("fluxcd.controlplane.io", "ResourceSet");
         !failed && makers.next().is_none()
+    }
+
+    /// Whether an object of this kind and name is written anywhere in the
+    /// repository, applied or not.
+    ///
+    /// For what is missing where not everything could be rendered.
+    pub(super) fn is_written(&self, kind: &str, name: &str) -> bool {
+        let written = self.written.get_or_init(|| {
+            let files = &self.repository.sources.repository;
+            let paths = regular_files(&**files.tree()).unwrap_or_default();
+            let manifests = paths
+                .iter()
+                .filter(|path| [".yaml", ".yml"].iter().any(|end| path.ends_with(end)));
+            let documents = manifests.filter_map(|path| files.documents(path).ok());
+            let mut written = BTreeSet::new();
+            for documents in documents {
+                written.extend(documents.iter().map(|document| {
+                    let id = ResId::of(&document.root);
+                    (id.gvk.kind.to_string(), id.name.to_string())
+                }));
+            }
+            written
+        });
+        written.contains(&(kind.to_owned(), name.to_owned()))
     }
 
     /// Whether an object is the source that the repository itself is.

@@ -1,6 +1,7 @@
 //! Clusters to graphs.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use foldhash::{HashMap, HashSet};
 
@@ -94,8 +95,11 @@ impl<'a> Builder<'a> {
             let by_hand = match unit {
                 Some(unit) => {
                     let own = |owner: &Unit| key_of_unit(owner) == key;
+                    let applied = || (Arc::from(key.2), Arc::from(key.3));
                     unit.kind == UnitKind::Kustomization
-                        && (unit.parent.is_none() || owner.is_none_or(own))
+                        && (unit.parent.is_none()
+                            || owner.is_none_or(own)
+                            || cluster.by_hand.contains(&applied()))
                 }
                 None => owner.is_none() || is_repository(cluster, &key),
             };

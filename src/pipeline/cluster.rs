@@ -1,7 +1,7 @@
 //! What a build gives: for each entry point a cluster, for each Flux object in
 //! it what that object applies.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
@@ -139,6 +139,9 @@ pub struct Cluster {
     pub units: Vec<Unit>,
     /// What the repository itself is called in it.
     pub own: Option<SourceRef>,
+    /// The Kustomizations of an entry folder that nothing syncs, by namespace and
+    /// name: somebody applied them, whatever applies them now.
+    pub by_hand: BTreeSet<(Arc<str>, Arc<str>)>,
     /// Objects of the entry folder that no Kustomization applies: applied by
     /// hand, at bootstrap.
     pub bootstrap: Vec<Object>,

@@ -307,6 +307,8 @@ impl Scan {
             .kustomizations
             .iter()
             .map(|f| f.folder.as_str())
+            // Nobody bootstraps what was put aside: `_archive`.
+            .filter(|folder| !folder.split('/').any(|part| part.starts_with('_')))
             .collect();
         let mut seen = BTreeSet::new();
         let mut roots = BTreeSet::new();
@@ -328,7 +330,17 @@ impl Scan {
             }
             open.extend(by);
         }
-        let roots = roots.into_iter();
+        // What a Kustomization in a folder of it applies is one with that folder.
+        let is_synced = |root: &&str| {
+            self.kustomizations.iter().any(|k| {
+                let path = artifact.within(&sync_path(&k.object, &["spec", "path"]));
+                path == **root
+                    && k.folder != path
+                    && path::is_within(&k.folder, &path)
+                    && roots.contains(&*k.folder)
+            })
+        };
+        let roots = roots.iter().copied().filter(|root| !is_synced(root));
         roots
             .map(|folder| Entry {
                 artifact: artifact.clone(),
@@ -785,6 +797,19 @@ mod tests {
             names(&files, ""),
             [("flux".into(), "kubernetes/flux".into())]
         );
+    }
+
+    #[test]
+    fn what_is_synced_from_below_and_what_was_put_aside_are_no_roots() {
+        let cluster = kustomization("cluster", "./flux");
+        let apps = kustomization("apps", "./apps");
+        let files = files(&[
+            ("flux/config/cluster.yaml", &cluster),
+            ("flux/apps.yaml", &apps),
+            ("apps/web.yaml", ""),
+            ("_archive/old/sync.yaml", &apps),
+        ]);
+        assert_eq!(names(&files, ""), [("config".into(), "flux/config".into())]);
     }
 
     #[test]

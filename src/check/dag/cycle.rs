@@ -114,6 +114,19 @@ mod tests {
     }
 
     #[test]
+    fn what_was_applied_by_hand_waits_for_no_parent() {
+        // The folder that is bootstrapped is part of what it syncs.
+        let flux = kustomization("flux", "other", "");
+        let cluster = kustomization("cluster", "flux", "  dependsOn:\n  - name: flux\n");
+        let other = CONFIG.replace("name: c", "name: e");
+        let repository = format!(
+            "-- .fluxwright.yaml --\nentries: [{{path: flux/config}}]\n-- flux/config/a.yaml \
+             --\n{flux}{cluster}-- flux/c.yaml --\n{CONFIG}-- other/c.yaml --\n{other}"
+        );
+        assert_eq!(found("dag/cycle", &repository), [""; 0]);
+    }
+
+    #[test]
     fn health_checks_count_without_wait_alone() {
         let check = "  healthChecks:\n  - apiVersion: v1\n    kind: ConfigMap\n    name: c\n    \
                      namespace: d\n";

@@ -122,7 +122,7 @@ fn below(applied: &Applied<'_>, node: &Node, path: &str, whole: bool, out: &mut 
         let path = format!("{path}/{}", crate::diag::pointer::escape(key));
         let text = value.text().unwrap_or_default();
         let message = match key {
-            "image" if tag(text) == Some("latest") && !text.contains('@') => moves(text),
+            "image" if tag(text) == Some("latest") && is_name(text) => moves(text),
             "tag" if !whole && is_named && text == "latest" => "the tag `latest` moves".to_owned(),
             _ => {
                 below(applied, value, &path, whole, out);
@@ -165,7 +165,7 @@ fn one(applied: &Applied<'_>, image: &Node, path: String, out: &mut Out<'_>) {
     let Some(text) = image.text().filter(|t| !t.is_empty()) else {
         return;
     };
-    if text.contains('@') || is_open(text) {
+    if !is_name(text) || is_open(text) {
         return;
     }
     let message = match tag(text) {
@@ -186,6 +186,13 @@ const HELP: &str = "name a release by its tag, or by its digest";
 
 fn moves(image: &str) -> String {
     format!("the image `{image}` has the tag `latest`, which moves")
+}
+
+/// Whether a text names an image by its tag: neither by its digest, nor many at
+/// once, as policies do.
+fn is_name(text: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '/' | ':' | '_' | '-');
+    text.chars().all(is_part)
 }
 
 /// The tag of an image; a colon before the last slash belongs to a port.
@@ -218,6 +225,9 @@ mod tests {
                  which moves"
             ]
         );
+        // A policy says which images there may be.
+        let policy = object.replace("db:latest", "'!*:latest'");
+        assert_eq!(places(&policy), [""; 0]);
         let volume = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: a\n  namespace: b\nspec:\n  \
                       volumes:\n  - name: v\n    image: {reference: data}\n  containers:\n  - name: c\n    \
                       image: 'c:'\n";

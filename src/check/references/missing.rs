@@ -147,10 +147,13 @@ fn check(view: &View<'_>, out: &mut Out<'_>) {
     pods::check(view, out);
 }
 
-/// What could not be rendered may hold what is missing.
-fn severity(view: &View<'_>) -> Severity {
+/// What could not be rendered may hold what is missing, and does where it is
+/// written somewhere.
+fn severity(view: &View<'_>, kind: &str, name: &str) -> Severity {
     if view.is_complete() {
         Severity::Error
+    } else if view.is_written(kind, name) {
+        Severity::Info
     } else {
         Severity::Warning
     }
@@ -175,7 +178,7 @@ fn one<'v>(
     if is_open(name) || is_open(namespace) || exists(view, group, kind, namespace, name) {
         return;
     }
-    let mut severity = severity(view);
+    let mut severity = severity(view, kind, name);
     // What brings a repository into a cluster need not lie in it.
     let is_own = is_own(view, kind, namespace, name) && users(view, kind, namespace, name) > 1;
     if is_own || is_given(view, kind, namespace, name) {
@@ -326,7 +329,7 @@ fn depends_on(view: &View<'_>, applied: &Applied<'_>, group: &str, kind: &str, o
                 span,
                 format!("it depends on the {kind} `{namespace}/{name}`, which does not exist"),
             )
-            .severity(severity(view))
+            .severity(severity(view, kind, name))
             .path(format!("/spec/dependsOn/{i}/name"))
             .help(help),
         );
@@ -356,7 +359,7 @@ fn includes(view: &View<'_>, applied: &Applied<'_>, out: &mut Out<'_>) {
                 name.span(),
                 format!("there is no GitRepository `{namespace}/{text}` to include"),
             )
-            .severity(severity(view))
+            .severity(severity(view, "GitRepository", text))
             .path(format!("/spec/include/{i}/repository/name"))
             .help(help),
         );

@@ -46,12 +46,17 @@ impl Graph<'_> {
             .map(Object::new)
             .filter(|o| !applied.contains(&o.id))
             .collect();
+        let by_hand = match &self.entry.source {
+            Some(_) => BTreeSet::new(),
+            None => self.seen.iter().filter_map(super::key_of).collect(),
+        };
         let sources = &self.options.source_map;
         self.sources.tell_unverified(sources, findings);
         Cluster {
             entry: self.entry.clone(),
             own: self.sources.own,
             units,
+            by_hand,
             bootstrap,
             unverified,
         }
