@@ -55,7 +55,7 @@ impl<'t, 'r> Trials<'t, 'r> {
     /// The objects and the fields in them that differ when the calls at these
     /// places give something else; none where that cannot be seen.
     pub(super) fn landings(&self, sites: &Sites) -> Option<Vec<(Manifest, Vec<String>)>> {
-        let is_meant = |call: &RandomCall| sites.contains(&(call.file.clone(), call.place));
+        let is_meant = |call: &RandomCall| sites.contains(&call.site());
         let asks = |output: &Output| output.random.iter().any(is_meant);
         if self.outputs.iter().any(|o| o.leaves_changes && asks(o)) {
             // Any template may show it.

@@ -47,13 +47,9 @@ fn fields_of<'p>(
     pieces: &[(&'p Site, &[u8])],
 ) -> BTreeMap<&'p Site, Vec<String>> {
     let mut found = BTreeMap::new();
-    match &object.read {
-        Some(node) => search(node, pieces, &mut String::new(), &mut found),
-        None => {
-            if let Ok(Some(node)) = yaml::parse_one(&object.content, FileId::default()) {
-                search(&node, pieces, &mut String::new(), &mut found);
-            }
-        }
+    let parse = || yaml::parse_one(&object.content, FileId::default()).ok()?;
+    if let Some(node) = object.read.clone().or_else(parse) {
+        search(&node, pieces, &mut String::new(), &mut found);
     }
     found
 }

@@ -28,26 +28,23 @@ const MAX_SITES: usize = 32;
 /// How many fields of one object a message names.
 const MAX_FIELDS: usize = 3;
 
-/// The calls whose results are random, or depend on the time, each place once.
-pub(super) fn calls(outputs: &[Output]) -> Vec<RandomCall> {
+/// The calls that are to be told, each place once: those whose results are random,
+/// unless the seed is secret, or depend on the time. What is both counts as what
+/// it asks for first.
+pub(super) fn calls(outputs: &[Output], seed: &Seed) -> Vec<RandomCall> {
+    let is_secret = matches!(seed, Seed::Secret(_));
     let mut sites = BTreeSet::new();
     outputs
         .iter()
         .flat_map(|output| &output.random)
         .filter(|call| sites.insert((&call.file, call.place)))
+        .filter(|call| call.is_clock || !is_secret)
         .cloned()
         .collect()
 }
 
 /// An object and the fields in it where a result lands.
 pub(super) type Landing = (Manifest, Vec<String>);
-
-/// The calls that are to be told: of a secret seed, clocks alone.
-pub(super) fn told(calls: &[RandomCall], seed: &Seed) -> Vec<RandomCall> {
-    let is_secret = matches!(seed, Seed::Secret(_));
-    let told = calls.iter().filter(|call| call.is_clock || !is_secret);
-    told.cloned().collect()
-}
 
 /// What is told of calls: where their results land.
 ///

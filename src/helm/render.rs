@@ -175,7 +175,7 @@ impl Rendering<'_> {
         let prepared = self.prepare(&instance, &values)?;
         prepared.watch();
         let (outputs, made) = self.execute(&instance, &prepared, self.options.limits, world)?;
-        let calls = random::told(&random::calls(&outputs), &self.options.world.seed);
+        let calls = random::calls(&outputs, &self.options.world.seed);
         let asking: Vec<Output> = if calls.is_empty() {
             Vec::new()
         } else {
