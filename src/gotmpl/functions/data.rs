@@ -10,7 +10,7 @@ use crate::gotmpl::exec::Context;
 use crate::gotmpl::function::{CallError, CallResult, Function, function};
 use crate::gotmpl::json;
 use crate::gotmpl::value::{List, ListType, Map, MapType, Text, Unsupported, Value};
-use crate::yaml::{self, resolve::Version};
+use crate::yaml;
 
 /// The functions of this family.
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -85,10 +85,7 @@ fn read_yaml(context: &mut Context<'_>, text: &Text) -> CallResult<Result<yaml::
 
 fn parse_yaml(bytes: &[u8]) -> Result<yaml::Value, Error> {
     let text = yaml::text::decode(bytes)?;
-    match yaml::parse_one(&text, FileId::default())? {
-        Some(node) => yaml::decode(&node, Version::V2),
-        None => Ok(yaml::Value::Null),
-    }
+    yaml::decode_one(&text, FileId::default()).map(Option::unwrap_or_default)
 }
 
 fn go_yaml_message(error: &Error) -> String {
