@@ -87,7 +87,7 @@ pub fn parse(text: impl Into<Arc<str>>, functions: &Functions) -> Result<Source>
         depth: 0,
         pending: Vec::new(),
         names: Vec::new(),
-        source: Source::default(),
+        source: Source::for_actions(memchr::memmem::find_iter(text.as_bytes(), "{{").count()),
         text: &text,
     };
     parser.file()?;

@@ -175,6 +175,18 @@ pub struct Source {
 }
 
 impl Source {
+    /// An empty one, with room for what so many actions usually hold.
+    pub(super) fn for_actions(count: usize) -> Source {
+        Source {
+            nodes: Vec::with_capacity(count * 6),
+            places: Vec::with_capacity(count * 6),
+            children: Vec::with_capacity(count * 5),
+            names: Vec::with_capacity(count * 2),
+            literals: Vec::with_capacity(count),
+            ..Source::default()
+        }
+    }
+
     /// The text that was parsed.
     pub fn text(&self) -> &Arc<str> {
         &self.text

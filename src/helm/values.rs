@@ -58,6 +58,14 @@ pub fn parse_values(text: &str, file: FileId) -> Result<Map> {
 /// Compat: `YAMLReader` of k8s.io/apimachinery splits wherever a line begins
 /// with `---`, even in a block scalar.
 fn documents(text: &str, file: FileId) -> Result<Vec<(u32, &str)>> {
+    // Most are one document.
+    if !text.starts_with("---") && memchr::memmem::find(text.as_bytes(), b"\n---").is_none() {
+        return Ok(if text.is_empty() {
+            Vec::new()
+        } else {
+            vec![(0, text)]
+        });
+    }
     let mut documents = Vec::new();
     let (mut start, mut start_line) = (0, 0);
     let mut offset = 0;

@@ -73,12 +73,25 @@ fn to_yaml_pretty(context: &mut Context<'_>, value: Value) -> CallResult<String>
     )
 }
 
+/// Counts what reading a text takes. Nodes are larger than their text, and each
+/// takes one of some characters to begin.
+pub(super) fn take_nodes(
+    context: &mut Context<'_>,
+    text: &Text,
+    begins: &[u8],
+    each: usize,
+) -> CallResult<()> {
+    let nodes = text
+        .as_bytes()
+        .iter()
+        .filter(|b| begins.contains(b))
+        .count();
+    context.take_bytes(text.len() * 2 + nodes.saturating_mul(each))
+}
+
 /// Reads YAML text as plain data.
 fn read_yaml(context: &mut Context<'_>, text: &Text) -> CallResult<Result<yaml::Value, String>> {
-    // Nodes are larger than their text, and each takes a character to begin.
-    let begins = |b: &&u8| matches!(b, b',' | b':' | b'-' | b'\n' | b'[' | b'{' | b'?');
-    let nodes = text.as_bytes().iter().filter(begins).count();
-    context.take_bytes(text.len() * 2 + nodes.saturating_mul(160))?;
+    take_nodes(context, text, b",:-\n[{?", 160)?;
     Ok(parse_yaml(text.as_bytes())
         .map_err(|e| format!("error converting YAML to JSON: {}", go_yaml_message(&e))))
 }
@@ -203,7 +216,7 @@ fn must_to_raw_json(context: &mut Context<'_>, value: Value) -> CallResult<Strin
 }
 
 fn read_json(context: &mut Context<'_>, text: &Text) -> CallResult<Result<yaml::Value, String>> {
-    context.take_bytes(text.len() * 4)?;
+    take_nodes(context, text, b",:[{", 112)?;
     Ok(json::parse(&text.to_str()))
 }
 
