@@ -9,6 +9,8 @@
 
 use std::sync::Arc;
 
+use foldhash::{HashMap, HashMapExt};
+
 use super::function::Functions;
 use super::lex::{Kind, Lexer, Token};
 use super::number;
@@ -21,6 +23,10 @@ use crate::gostd::strconv::quote;
 /// Go allows 10,000 parentheses and any number of actions; no template that
 /// people write comes near this number, and no thread's stack overflows.
 const MAX_DEPTH: u32 = 400;
+
+/// How many nodes a file may have: they take some fifty times what the largest
+/// of charts do.
+const MAX_NODES: usize = 4_000_000;
 
 /// What is wrong with a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,6 +88,7 @@ pub fn parse(text: impl Into<Arc<str>>, functions: &Functions) -> Result<Source>
         tokens: [end; 2],
         peeked: 0,
         variables: vec![DOLLAR],
+        numbers: HashMap::new(),
         action: None,
         ranges: 0,
         depth: 0,
@@ -105,6 +112,8 @@ struct Parser<'t> {
     peeked: usize,
     /// The variables that are visible, by their names, with their numbers.
     variables: Vec<(&'t str, u32)>,
+    /// The numbers of all names of variables.
+    numbers: HashMap<&'t str, u32>,
     /// Where the action that is being read began.
     action: Option<u32>,
     /// How many `range` are open.
@@ -276,17 +285,12 @@ impl<'t> Parser<'t> {
 
     /// The number of the name of a variable that is declared.
     fn number_of(&mut self, token: Token) -> u32 {
-        let name = self.slice(token);
-        let known = self
-            .source
-            .variables
-            .iter()
-            .position(|s| self.text.get(s.start as usize..s.end as usize) == Some(name));
-        let number = known.unwrap_or_else(|| {
+        let next = u32::try_from(self.numbers.len()).unwrap_or(u32::MAX);
+        let number = *self.numbers.entry(self.slice(token)).or_insert(next);
+        if number == next {
             self.source.variables.push(slice_of(token));
-            self.source.variables.len() - 1
-        });
-        u32::try_from(number).unwrap_or(u32::MAX)
+        }
+        number
     }
 
     /// The number of the name of a variable that is visible.
@@ -432,6 +436,9 @@ impl<'t> Parser<'t> {
 
     fn text_or_action(&mut self) -> Result<Item> {
         let token = self.next();
+        if self.source.nodes.len() > MAX_NODES {
+            return Err(self.error("the file has too many actions"));
+        }
         match token.kind {
             Kind::Text => Ok(Item::Node(
                 self.add(Node::Text(slice_of(token)), token.start),

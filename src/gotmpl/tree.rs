@@ -177,6 +177,7 @@ pub struct Source {
 impl Source {
     /// An empty one, with room for what so many actions usually hold.
     pub(super) fn for_actions(count: usize) -> Source {
+        let count = count.min(10_000);
         Source {
             nodes: Vec::with_capacity(count * 6),
             places: Vec::with_capacity(count * 6),

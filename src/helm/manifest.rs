@@ -250,6 +250,13 @@ pub(super) fn sort(
             documents.map(move |(start, document)| (output, start, document))
         })
         .collect::<Vec<_>>();
+    if documents.len() > MAX_OBJECTS {
+        return Err(Error::new(
+            "helm/limit",
+            format!("the templates write more than {MAX_OBJECTS} objects"),
+        )
+        .help("look for a loop that does not end; split the chart if it means to"));
+    }
     let bytes: usize = outputs.iter().map(|output| output.text.len()).sum();
     let read = |(_, _, document): &(_, _, &str)| read(document, with_objects);
     let heads: Vec<_> = if load::is_worth_threads(bytes, MANY_BYTES) {
@@ -273,6 +280,9 @@ pub(super) fn sort(
         .sort_by(|a, b| order::compare(&a.manifest.kind, &b.manifest.kind));
     Ok(sorted)
 }
+
+/// The most objects of a release: each takes some hundred bytes besides its text.
+const MAX_OBJECTS: usize = 500_000;
 
 /// What is written that several threads read, in bytes.
 const MANY_BYTES: usize = 256 << 10;

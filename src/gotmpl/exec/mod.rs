@@ -37,6 +37,16 @@ use output::Output;
 /// The stack that an execution may need, in bytes, at the default limits.
 const STACK_BYTES: usize = 256 << 20;
 
+/// How many texts that `tpl` was given are kept parsed.
+const MAX_PARSED: usize = 1000;
+
+/// How often what a template writes is there again when it is cut into objects
+/// and these are printed.
+const OUTPUT_COPIES: usize = 3;
+
+/// The longest expression that an error shows, in bytes.
+const MAX_EXPRESSION: usize = 2000;
+
 /// Runs something on a stack with room for the deepest execution that the
 /// default limits allow.
 ///
@@ -359,6 +369,8 @@ impl Machine {
         let result = self.execute(&scope, template, &Operand::plain(value));
         let out = std::mem::take(&mut self.out);
         result.map_err(|failure| *failure)?;
+        let copies = out.len().saturating_mul(OUTPUT_COPIES);
+        self.meter.take_bytes(copies).map_err(Failure::Exhausted)?;
         Ok(Rendering {
             text: out.into_text(),
             marks: std::mem::take(&mut self.marks),
@@ -377,6 +389,9 @@ impl Machine {
             return Ok(source.clone());
         }
         let source = Arc::new(super::parse(text.to_shared(), &self.environment.functions)?);
+        if self.parsed.len() >= MAX_PARSED {
+            self.parsed.clear();
+        }
         self.parsed.insert(text.clone(), source.clone());
         Ok(source)
     }
@@ -741,10 +756,15 @@ impl Machine {
         message: impl Into<String>,
         cause: Option<Box<Failure>>,
     ) -> Box<Failure> {
+        let mut expression = frame.source.show(frame.node);
+        if expression.len() > MAX_EXPRESSION {
+            expression.truncate(expression.floor_char_boundary(MAX_EXPRESSION));
+            expression.push_str("...");
+        }
         Box::new(Failure::At {
             place: place_in(frame.template, frame.source.place(frame.node)),
             template: frame.template.name.to_string(),
-            expression: frame.source.show(frame.node),
+            expression,
             message: message.into(),
             cause,
         })
