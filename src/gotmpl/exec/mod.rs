@@ -32,7 +32,7 @@ use super::value::{Kind, Map, Operand, Text, Value};
 use crate::gostd::regexp::Regexp;
 use crate::gostd::strconv::quote;
 use crate::yaml;
-use output::Output;
+use output::{Output, Spare};
 
 /// The stack that an execution may need, in bytes, at the default limits.
 const STACK_BYTES: usize = 256 << 20;
@@ -234,6 +234,7 @@ pub struct Machine {
     pub(super) meter: Meter,
     variables: Vec<Variable>,
     out: Output,
+    spare: Spare,
     marks: Vec<Mark>,
     /// How many templates are within each other.
     templates: u32,
@@ -313,6 +314,7 @@ impl Machine {
             environment,
             variables: Vec::new(),
             out: Output::default(),
+            spare: Spare::default(),
             marks: Vec::new(),
             templates: 0,
             depth: 0,
@@ -360,7 +362,7 @@ impl Machine {
             });
         };
         let counts = self.random_counts.clone();
-        self.out = Output::default();
+        self.out = self.spare.output();
         self.marks.clear();
         self.random_calls.clear();
         (self.templates, self.depth) = (0, 0);
@@ -372,7 +374,7 @@ impl Machine {
         let copies = out.len().saturating_mul(OUTPUT_COPIES);
         self.meter.take_bytes(copies).map_err(Failure::Exhausted)?;
         Ok(Rendering {
-            text: out.into_text(),
+            text: self.spare.text(out),
             marks: std::mem::take(&mut self.marks),
             counts: if self.random_calls.is_empty() {
                 HashMap::default()
@@ -432,10 +434,11 @@ impl Machine {
         template: &Template,
         value: Value,
     ) -> Result<Text> {
-        let before = std::mem::take(&mut self.out);
+        let own = self.spare.output();
+        let before = std::mem::replace(&mut self.out, own);
         let result = self.execute(scope, template, &Operand::plain(value));
         let out = std::mem::replace(&mut self.out, before);
-        result.map(|()| out.into_text())
+        result.map(|()| self.spare.text(out))
     }
 
     fn walk(&mut self, frame: &mut Frame<'_>, dot: &Operand, id: NodeId) -> Result<Flow> {
