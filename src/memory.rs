@@ -28,13 +28,19 @@ pub(crate) fn prepare() {
     }
     // More than is left of the first piece of the heap: it grows by a step.
     let block: Vec<u8> = Vec::with_capacity(MAX_KEPT as usize / 8);
-    let start = (block.as_ptr() as usize).next_multiple_of(LARGE_PAGE);
-    let length = STEP - LARGE_PAGE;
+    let start = block.as_ptr() as usize;
+    drop(block);
+    let boundary = start.next_multiple_of(LARGE_PAGE);
     // SAFETY: advice on memory that the heap has just grown by, from within the
     // block to less than a step behind it; contents stay as they are, and what the
     // system cannot follow it leaves be.
     unsafe {
-        libc::madvise(start as *mut libc::c_void, length, libc::MADV_HUGEPAGE);
+        let pages = boundary as *mut libc::c_void;
+        libc::madvise(pages, STEP - LARGE_PAGE, libc::MADV_HUGEPAGE);
+    }
+    // What lies before the first large page is set aside, and never touched.
+    if let Some(gap) = (boundary - start).checked_sub(64) {
+        std::mem::forget(std::hint::black_box(Vec::<u8>::with_capacity(gap)));
     }
 }
 
