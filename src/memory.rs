@@ -16,18 +16,20 @@ pub(crate) fn prepare() {
     /// Larger blocks are given back when they are freed; a text or two of a large
     /// repository are below.
     const MAX_KEPT: i32 = 4 << 20;
+    /// More than glibc takes from the system at first.
+    const BLOCK: usize = 512 << 10;
     /// How much is asked for at a time.
-    const STEP: usize = 8 << 20;
+    const STEP: i32 = 8 << 20;
     const LARGE_PAGE: usize = 2 << 20;
     // SAFETY: these take numbers and change how later calls behave. No other
     // thread runs yet.
     unsafe {
         libc::mallopt(libc::M_MMAP_THRESHOLD, MAX_KEPT);
         libc::mallopt(libc::M_TRIM_THRESHOLD, i32::MAX);
-        libc::mallopt(libc::M_TOP_PAD, STEP as i32);
+        libc::mallopt(libc::M_TOP_PAD, STEP);
     }
     // More than is left of the first piece of the heap: it grows by a step.
-    let block: Vec<u8> = Vec::with_capacity(MAX_KEPT as usize / 8);
+    let block: Vec<u8> = Vec::with_capacity(BLOCK);
     let start = block.as_ptr() as usize;
     drop(block);
     let boundary = start.next_multiple_of(LARGE_PAGE);
@@ -36,7 +38,7 @@ pub(crate) fn prepare() {
     // system cannot follow it leaves be.
     unsafe {
         let pages = boundary as *mut libc::c_void;
-        libc::madvise(pages, STEP - LARGE_PAGE, libc::MADV_HUGEPAGE);
+        libc::madvise(pages, 3 * LARGE_PAGE, libc::MADV_HUGEPAGE);
     }
     // What lies before the first large page is set aside, and never touched.
     if let Some(gap) = (boundary - start).checked_sub(64) {

@@ -441,15 +441,12 @@ impl<'t> Lexer<'t> {
 
     /// Whether a name may end here.
     fn at_terminator(&self) -> bool {
-        match self.text.as_bytes().get(self.at..).unwrap_or_default() {
-            []
-            | [
-                b' ' | b'\t' | b'\r' | b'\n' | b'.' | b',' | b'|' | b':' | b')' | b'(',
-                ..,
-            ] => true,
-            [b'}', b'}', ..] => true,
-            _ => false,
-        }
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        let ends = matches!(
+            rest.first(),
+            None | Some(b' ' | b'\t' | b'\r' | b'\n' | b'.' | b',' | b'|' | b':' | b')' | b'(')
+        );
+        ends || rest.starts_with(b"}}")
     }
 
     /// Reads a string or character constant behind its opening quote.
@@ -545,9 +542,9 @@ impl<'t> Lexer<'t> {
 /// The ASCII characters that names consist of.
 const WORD: [bool; 256] = {
     let mut is_word = [false; 256];
-    let mut b = 0;
+    let mut b: u8 = 0;
     while b < 128 {
-        is_word[b] = (b as u8).is_ascii_alphanumeric() || b == b'_' as usize;
+        is_word[b as usize] = b.is_ascii_alphanumeric() || b == b'_';
         b += 1;
     }
     is_word
