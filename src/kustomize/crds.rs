@@ -29,14 +29,14 @@ const MAX_DEPTH: usize = 64;
 pub(super) fn load(loader: &Loader<'_>, names: &[Text]) -> Result<Config> {
     let mut config = Config::empty();
     for name in names {
-        let path = loader.file(name)?;
+        let file = loader.file(name)?;
         let wrong = || {
             Error::new("kustomize/crd", "the file holds no OpenAPI definitions")
                 .at(name.span)
                 .help("`crds` names OpenAPI definitions by type; CustomResourceDefinitions go under `resources`")
         };
         // Compat: kustomize crashes on an empty file.
-        let document = documents::first_of_file(loader.files(), &path)?.ok_or_else(wrong)?;
+        let document = documents::first_of_file(file.files(), &file.path)?.ok_or_else(wrong)?;
         let document = json::plain(&document, Version::V2)?;
         if document.is_null() {
             continue;

@@ -3,27 +3,53 @@
 //! In: a path in a kustomization. Out: a path in the tree, checked against the
 //! rules on what may be read. Compat: `internal/loader` of kustomize.
 
+use std::sync::Arc;
+
 use crate::artifact::{Kind, path};
 use crate::diag::{Error, Result, Span};
 use crate::resource::Files;
 
 use super::file::Text;
 use super::remote::{self, RepoSpec};
-use super::{LoadRestrictions, Options, RemoteContent};
+use super::{LoadRestrictions, Options, Remote, RemoteContent};
 
 /// How deep kustomizations may nest.
 const MAX_NESTING: usize = 200;
 
 /// The folder of a kustomization, and those that led to it.
-#[derive(Debug)]
 pub(super) struct Loader<'l> {
     files: &'l Files,
     /// The folder, links followed.
     root: String,
     restrictions: LoadRestrictions,
     has_absolute_paths: bool,
+    remote: Option<&'l dyn Remote>,
     referrer: Option<&'l Loader<'l>>,
     depth: usize,
+}
+
+/// A file that a kustomization names, and the tree that it is in.
+pub(super) struct Located<'l> {
+    tree: TreeOf<'l>,
+    /// Its path in that tree.
+    pub(super) path: String,
+    /// Whether it is to be had from elsewhere.
+    pub(super) is_remote: bool,
+}
+
+enum TreeOf<'l> {
+    Own(&'l Files),
+    Other(Arc<Files>),
+}
+
+impl Located<'_> {
+    /// The tree.
+    pub(super) fn files(&self) -> &Files {
+        match &self.tree {
+            TreeOf::Own(files) => files,
+            TreeOf::Other(files) => files,
+        }
+    }
 }
 
 /// What an entry of `resources` leads to.
@@ -42,13 +68,18 @@ impl<'l> Loader<'l> {
     /// # Errors
     ///
     /// `ref/missing` for what is no folder.
-    pub(super) fn new(files: &'l Files, folder: &str, options: &Options<'_>) -> Result<Loader<'l>> {
+    pub(super) fn new(
+        files: &'l Files,
+        folder: &str,
+        options: &'l Options<'_>,
+    ) -> Result<Loader<'l>> {
         let root = folder_at(files, folder, Span::NONE)?;
         Ok(Loader {
             files,
             root,
             restrictions: options.load_restrictions,
             has_absolute_paths: options.has_absolute_paths,
+            remote: options.remote,
             referrer: None,
             depth: 0,
         })
@@ -92,20 +123,37 @@ impl<'l> Loader<'l> {
         }
     }
 
-    /// The path of a file that a kustomization names.
+    /// A file that a kustomization names.
     ///
     /// # Errors
     ///
     /// `ref/missing`, `file/escape` and `kustomize/remote`, at the name.
-    pub(super) fn file(&self, name: &Text) -> Result<String> {
+    pub(super) fn file(&self, name: &Text) -> Result<Located<'l>> {
         if remote::is_remote_file(name) {
-            return Err(super::remote_error(name));
+            let RemoteContent { files, path } = self.resolve(name)?;
+            if files.kind(&path)? != Some(Kind::File) {
+                return Err(Error::new(
+                    "ref/missing",
+                    format!("`{name}` is a repository, where a file is needed"),
+                )
+                .at(name.span)
+                .help("name a file in it, as the server gives it"));
+            }
+            return Ok(Located {
+                tree: TreeOf::Other(files),
+                path,
+                is_remote: true,
+            });
         }
         let path = self.join(name)?;
         match self.files.kind(&path)? {
             Some(Kind::File) => {
                 self.check(&path, name)?;
-                Ok(path)
+                Ok(Located {
+                    tree: TreeOf::Own(self.files),
+                    path,
+                    is_remote: false,
+                })
             }
             Some(Kind::Directory) => Err(Error::new(
                 "ref/missing",
@@ -114,6 +162,24 @@ impl<'l> Loader<'l> {
             .at(name.span)
             .help("name a file in it")),
             None => Err(self.missing(name, &path)),
+        }
+    }
+
+    /// What an address stands for.
+    ///
+    /// # Errors
+    ///
+    /// `kustomize/remote` where nobody knows, at the address.
+    pub(super) fn resolve(&self, address: &Text) -> Result<RemoteContent> {
+        let remote = self.remote.ok_or_else(|| super::remote_error(address))?;
+        remote.resolve(address).map_err(|e| e.at(address.span))
+    }
+
+    /// Asks for what these name elsewhere, so that all of it is asked for at
+    /// once; what is missing is told by who reads it.
+    pub(super) fn ask_ahead<'t>(&self, names: impl Iterator<Item = &'t Text>) {
+        for name in names.filter(|name| remote::is_remote_file(name)) {
+            let _ = self.resolve(name);
         }
     }
 
@@ -177,6 +243,7 @@ impl<'l> Loader<'l> {
             root,
             restrictions,
             has_absolute_paths: self.has_absolute_paths,
+            remote: self.remote,
             referrer: Some(self),
             depth: self.depth + 1,
         })

@@ -14,7 +14,7 @@ use super::origin::Origin;
 use super::resmap::ResMap;
 use super::resource::Resource;
 use super::transform::{self, Transform};
-use super::{crds, documents, plugin, remote_error};
+use super::{RepoSpec, crds, documents, plugin};
 use crate::artifact::{Kind, path};
 use crate::diag::{Error, Result, Span};
 use crate::schema::kustomize::OpenApi;
@@ -197,13 +197,13 @@ impl Target {
             .at(version.span)
             .help("leave one of them out"));
         }
-        if let Some((path, name)) = path {
+        if let Some((file, name)) = path {
             let mut api = if context.is_builtin_used {
                 OpenApi::new()
             } else {
                 OpenApi::without_builtin()
             };
-            if let Some(document) = documents::first_of_file(loader.files(), &path)? {
+            if let Some(document) = documents::first_of_file(file.files(), &file.path)? {
                 api.add(&document).map_err(|e| e.at(name.span))?;
             }
             context.api = api;
@@ -233,13 +233,14 @@ impl Target {
         context: &mut Context<'_>,
     ) -> Result<Accumulator> {
         let mut accumulator = accumulator;
+        self.ask_ahead(loader);
         let resources = std::mem::take(&mut self.kustomization.resources);
         self.accumulate_resources(loader, &mut accumulator, &resources, context)?;
 
         let mut config = Config::defaults();
         for name in &self.kustomization.configurations {
-            let path = loader.file(name)?;
-            let document = documents::first_of_file(loader.files(), &path)?;
+            let file = loader.file(name)?;
+            let document = documents::first_of_file(file.files(), &file.path)?;
             let more = Config::read(document.as_ref())?;
             Arc::make_mut(&mut config).merge(&more)?;
         }
@@ -252,7 +253,15 @@ impl Target {
         self.run_generators(loader, &mut accumulator, context)?;
         let components = std::mem::take(&mut self.kustomization.components);
         for name in &components {
-            let folder = loader.folder(name)?;
+            // Compat: what can be the address of a repository is one.
+            let content = match RepoSpec::parse(name) {
+                Some(_) => Some(loader.resolve(name)?),
+                None => None,
+            };
+            let folder = match &content {
+                Some(content) => loader.remote(content, name)?,
+                None => loader.folder(name)?,
+            };
             let outer = self.origin.clone();
             self.origin = outer.as_ref().map(|origin| origin.append(name));
             let result = self.accumulate_folder(&folder, accumulator, name, true, context);
@@ -263,6 +272,22 @@ impl Target {
         self.run_validators(loader, &mut accumulator, context)?;
         accumulator.merge_variables(&self.kustomization.vars, &context.api)?;
         Ok(accumulator)
+    }
+
+    /// Asks for the files that it names elsewhere, resources apart.
+    fn ask_ahead(&self, loader: &Loader<'_>) {
+        let own = &self.kustomization;
+        let generators = own.config_map_generator.iter();
+        let generators = generators.chain(&own.secret_generator);
+        let inputs = generators.flat_map(|g| g.files.iter().chain(&g.envs));
+        let patches = own.patches.iter().chain(&own.patches_json6902);
+        let names = (own.configurations.iter())
+            .chain(&own.crds)
+            .chain(&own.patches_strategic_merge)
+            .chain(patches.map(|patch| &patch.path))
+            .chain(own.replacements.iter().map(|entry| &entry.path))
+            .chain(inputs);
+        loader.ask_ahead(names);
     }
 
     /// Adds what entries of `resources` name: files, folders, addresses.
@@ -299,11 +324,9 @@ impl Target {
                 self.accumulate_base(&folder, accumulator, entry, context)
             }
             Found::Remote => {
-                let remote = context.options.remote.ok_or_else(|| remote_error(entry))?;
-                let content = remote.resolve(entry).map_err(|e| {
-                    context.is_remote_missing = true;
-                    e.at(entry.span)
-                })?;
+                let content = loader.resolve(entry);
+                context.is_remote_missing |= content.is_err();
+                let content = content?;
                 if content.files.kind(&content.path)? == Some(Kind::File) {
                     let files = loader.remote_file(&content, entry)?;
                     let path = content.path.clone();
@@ -525,8 +548,8 @@ fn find_file(loader: &Loader<'_>) -> Result<String> {
     let mut found = Vec::new();
     for name in FILE_NAMES {
         // What cannot be read as a file is none.
-        if let Ok(path) = loader.file(&Text::new(name, Span::NONE)) {
-            found.push(path);
+        if let Ok(file) = loader.file(&Text::new(name, Span::NONE)) {
+            found.push(file.path);
         }
     }
     let named = |error: Error, help: &str| Err(error.help(help));

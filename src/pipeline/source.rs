@@ -361,7 +361,8 @@ impl Remote for Sources {
                 "source/unavailable",
                 format!("the remote resource `{}` is not at hand", address.text),
             )
-            .at(address.span)),
+            .at(address.span)
+            .help("pin and fetch it with `fluxwright lock`, or name a copy in the repository")),
         }
     }
 }

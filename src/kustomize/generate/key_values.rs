@@ -132,8 +132,9 @@ fn base(text: &str) -> &str {
 /// The bytes of a file, as they are or as the caller wants them changed, and
 /// the place of their beginning.
 fn read(name: &Text, loader: &Loader<'_>, context: &mut Context<'_>) -> Result<(Arc<[u8]>, Span)> {
-    let path = loader.file(name)?;
-    let raw = loader.files().raw(&path).map_err(|e| e.at(name.span))?;
+    let file = loader.file(name)?;
+    let raw = file.files().raw(&file.path);
+    let raw = raw.map_err(|e| e.at(name.span))?;
     if is_lfs_pointer(&raw.bytes) {
         context.warn(
             loader.files(),
@@ -144,10 +145,11 @@ fn read(name: &Text, loader: &Loader<'_>, context: &mut Context<'_>) -> Result<(
         );
     }
     let changed = match context.options.source_transform {
-        Some(transform) => transform
-            .transform(&path, &raw.bytes)
+        // Compat: what is decrypted are the files of the source itself.
+        Some(transform) if !file.is_remote => transform
+            .transform(&file.path, &raw.bytes)
             .map_err(|e| e.at(name.span))?,
-        None => None,
+        _ => None,
     };
     Ok((changed.unwrap_or(raw.bytes), Span::new(raw.file, 1, 1)))
 }

@@ -35,10 +35,10 @@ impl Strategic {
             match documents::of_inline(entry, loader.files()) {
                 Ok(inline) => patches.extend(inline),
                 Err(error) => {
-                    let path = loader
+                    let file = loader
                         .file(entry)
                         .map_err(|missing| if entry.contains('\n') { error } else { missing })?;
-                    let loaded = documents::of_file(loader.files(), &path);
+                    let loaded = documents::of_file(file.files(), &file.path);
                     patches.extend(loaded.map_err(|e| e.at(entry.span))?);
                 }
             }
@@ -241,9 +241,9 @@ impl Patches {
                 (strategic, json, text.span)
             }
             (true, false) => {
-                let path = loader.file(&patch.path)?;
-                let strategic = documents::of_file(files, &path);
-                let json = JsonPatch::of_file(files, &path);
+                let file = loader.file(&patch.path)?;
+                let strategic = documents::of_file(file.files(), &file.path);
+                let json = JsonPatch::of_file(file.files(), &file.path);
                 let at = |e: Error| e.at(patch.path.span);
                 (strategic.map_err(at), json.map_err(at), patch.path.span)
             }
@@ -426,8 +426,8 @@ impl Json6902 {
             }
             (false, true) => JsonPatch::of_inline(&patch.inline, loader.files()),
             (true, false) => {
-                let path = loader.file(&patch.path)?;
-                JsonPatch::of_file(loader.files(), &path).map_err(|e| e.at(patch.path.span))
+                let file = loader.file(&patch.path)?;
+                JsonPatch::of_file(file.files(), &file.path).map_err(|e| e.at(patch.path.span))
             }
         }?;
         if loaded.is_empty() {

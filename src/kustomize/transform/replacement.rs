@@ -56,8 +56,8 @@ impl Replacements {
                 return Err(error("the replacement has a `path` and more", inline.span)
                     .help("write it out here, or in the file alone"));
             }
-            let path = loader.file(&entry.path)?;
-            let document = documents::first_of_file(loader.files(), &path)?;
+            let file = loader.file(&entry.path)?;
+            let document = documents::first_of_file(file.files(), &file.path)?;
             let document = document.unwrap_or_else(|| Node::null(entry.path.span));
             let document = json::plain(&document, Version::V2)?;
             if document.is_sequence() {

@@ -78,8 +78,8 @@ impl ValueAdd {
         let mut targets = object.list("targets", Target::read)?.unwrap_or_default();
         let file = object.text("targetFilePath")?;
         if !file.is_empty() {
-            let path = loader.file(&file)?;
-            if let Some(document) = documents::first_of_file(loader.files(), &path)? {
+            let file = loader.file(&file)?;
+            if let Some(document) = documents::first_of_file(file.files(), &file.path)? {
                 let document = json::plain(&document, Version::V2)?;
                 let mut object = Object::of(&document, "list of targets", Mode::Lenient)?;
                 targets.extend(object.list("targets", Target::read)?.unwrap_or_default());
