@@ -3,8 +3,9 @@
 //! In: the bytes of a tar archive, compressed with gzip or not. Out: its regular
 //! files in a [`MemoryTree`].
 //!
-//! Compat: fluxcd/pkg `tar/untar.go`: links and devices are left out, names that
-//! leave the archive are refused, sizes are bounded.
+//! Compat: fluxcd/pkg `tar/untar.go`: symbolic links are left out, hard links are
+//! empty files, devices and names that leave the archive are refused, sizes are
+//! bounded.
 
 use std::io::Read;
 
@@ -21,7 +22,7 @@ pub const MAX_ARCHIVE_FILES: usize = 200_000;
 /// # Errors
 ///
 /// `archive/invalid` for what is no archive or a damaged one, for names that
-/// lead out of it, and for more than an archive may hold.
+/// lead out of it, for devices, and for more than an archive may hold.
 pub fn unpack(bytes: &[u8], tree: &mut MemoryTree) -> Result<()> {
     if bytes.starts_with(&[0x1F, 0x8B]) {
         unpack_tar(flate2::read::MultiGzDecoder::new(bytes), tree)
@@ -62,13 +63,18 @@ fn unpack_tar(reader: impl Read, tree: &mut MemoryTree) -> Result<()> {
     let mut count = 0usize;
     for entry in archive.entries().map_err(damaged)? {
         let mut entry = entry.map_err(damaged)?;
-        if !entry.header().entry_type().is_file() {
+        let kind = entry.header().entry_type();
+        let is_device = kind.is_character_special() || kind.is_block_special() || kind.is_fifo();
+        if !kind.is_file() && !kind.is_hard_link() && !is_device {
             continue;
         }
         let name = entry.path_bytes().into_owned();
         let Ok(name) = String::from_utf8(name) else {
             return Err(invalid("the archive holds a file whose name is not UTF-8"));
         };
+        if is_device {
+            return Err(invalid(format!("`{name}` is a device, and no file")));
+        }
         let target = path::join("", &name).filter(|p| !p.is_empty() && !name.starts_with('/'));
         let Some(target) = target else {
             return Err(invalid(format!("`{name}` leads out of the archive")));
@@ -155,5 +161,29 @@ mod tests {
         let error = unpacked(&whole[..whole.len() / 2]).unwrap_err();
         assert!(error.starts_with("the archive is damaged"), "{error}");
         assert!(unpacked(b"no archive").is_err());
+    }
+
+    #[test]
+    fn links_and_devices() {
+        let of = |kind: tar::EntryType| {
+            let mut builder = tar::Builder::new(Vec::new());
+            let mut header = tar::Header::new_gnu();
+            header.set_entry_type(kind);
+            header.set_path("a").unwrap();
+            header.set_link_name("../../etc/passwd").unwrap();
+            header.set_size(0);
+            header.set_cksum();
+            builder.append(&header, std::io::empty()).unwrap();
+            unpacked(&builder.into_inner().unwrap())
+        };
+        assert_eq!(of(tar::EntryType::Symlink), Ok(vec![]));
+        assert_eq!(of(tar::EntryType::Link), Ok(vec!["a".to_owned()]));
+        for kind in [
+            tar::EntryType::Char,
+            tar::EntryType::Block,
+            tar::EntryType::Fifo,
+        ] {
+            assert_eq!(of(kind).unwrap_err(), "`a` is a device, and no file");
+        }
     }
 }
