@@ -1,5 +1,6 @@
 //! Annotated source, for terminals.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
@@ -64,10 +65,13 @@ fn one(finding: &Finding, clusters: &[&str], sources: &SourceMap, renderer: &Ren
         .and_then(|l| sources.by_path(&l.file));
     let mut group = Group::with_title(title);
     let line = match (&finding.location, &file) {
-        (Some(location), Some(file)) => file.line(location.line).map(|l| (location, l)),
+        (Some(location), Some(file)) => file
+            .line(location.line)
+            .map(|l| (location, without_logins(l))),
         _ => None,
     };
-    if let Some((location, line)) = line {
+    if let Some((location, line)) = &line {
+        let line = &**line;
         let start = line
             .char_indices()
             .nth((location.column as usize).saturating_sub(1))
@@ -109,10 +113,61 @@ fn one(finding: &Finding, clusters: &[&str], sources: &SourceMap, renderer: &Ren
     renderer.render(&[group])
 }
 
+/// A line with stars for the logins that stand in its addresses: passwords, and
+/// over HTTP names that stand alone, which are tokens.
+fn without_logins(line: &str) -> Cow<'_, str> {
+    const BORDERS: &[char] = &['/', '"', '\'', ',', '}', ')', ']', '>', '`'];
+    let mut shown = String::new();
+    let mut rest = line;
+    while let Some((before, behind)) = rest.split_once("://") {
+        let ends = |c: char| c.is_whitespace() || BORDERS.contains(&c);
+        let (authority, after) = behind.split_at(behind.find(ends).unwrap_or(behind.len()));
+        shown.push_str(before);
+        shown.push_str("://");
+        match authority.rsplit_once('@') {
+            Some((login, host)) => {
+                let is_http = before.ends_with("http") || before.ends_with("https");
+                let (name, hidden) = match login.split_once(':') {
+                    Some((name, password)) => (format!("{name}:"), password),
+                    None if is_http => (String::new(), login),
+                    None => (login.to_owned(), ""),
+                };
+                shown.push_str(&name);
+                shown.extend(hidden.chars().map(|_| '*'));
+                shown.push('@');
+                shown.push_str(host);
+            }
+            None => shown.push_str(authority),
+        }
+        rest = after;
+    }
+    if shown.is_empty() {
+        return Cow::Borrowed(line);
+    }
+    shown.push_str(rest);
+    Cow::Owned(shown)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::diag::{Error, ObjectRef, Span};
+
+    #[test]
+    fn logins_in_addresses_are_not_shown() {
+        for (line, shown) in [
+            (
+                "url: https://alice:pä@h/x # ssh://git@h",
+                "url: https://alice:**@h/x # ssh://git@h",
+            ),
+            ("- 'http://token@h'", "- 'http://*****@h'"),
+            ("url: ssh://git:pw@h/x", "url: ssh://git:**@h/x"),
+            ("url: https://h/a@b", "url: https://h/a@b"),
+            ("a: b@c", "a: b@c"),
+        ] {
+            assert_eq!(without_logins(line), shown);
+        }
+    }
 
     #[test]
     fn an_error_shows_its_line() {
