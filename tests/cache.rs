@@ -90,7 +90,11 @@ fn tamper(results: &[PathBuf], from: &str, to: &str) -> usize {
             bytes[*at..*at + to.len()].copy_from_slice(to.as_bytes());
         }
         if !places.is_empty() {
-            let mut whole = Digest::of(&bytes).hex().into_bytes();
+            // The key, as the file is named by it, is sealed with the result.
+            let key = [file.parent().unwrap(), file].map(|p| p.file_name().unwrap());
+            let key = key.map(std::ffi::OsStr::as_encoded_bytes).concat();
+            let seal = Digest::of(&[&key[..], &bytes].concat());
+            let mut whole = seal.hex().into_bytes();
             whole.extend(bytes);
             fs::write(file, whole).unwrap();
             changed += 1;
@@ -141,6 +145,23 @@ fn it_is_used() {
     // For other arguments it is another result.
     let other = fixture.build(&["--substitute", "unused=1"]);
     assert_eq!(other, cold);
+}
+
+#[test]
+fn results_of_others_are_none() {
+    let fixture = Fixture::new();
+    let (one, more) = (&[][..], &["--kube-version", "1.30.0"][..]);
+    let cold = fixture.build(one);
+    fixture.build(more);
+    let results = fixture.results();
+    assert!(results.len() >= 4, "{results:?}");
+    let kept: Vec<Vec<u8>> = results.iter().map(|file| fs::read(file).unwrap()).collect();
+    for file in &results {
+        for other in &kept {
+            fs::write(file, other).unwrap();
+            assert_eq!(fixture.build(one), cold);
+        }
+    }
 }
 
 #[test]

@@ -200,7 +200,10 @@ impl Kept {
                 continue;
             };
             let text = text.replace(from, to);
-            let whole = Digest::of(text.as_bytes()).hex() + &text;
+            // The key, as the file is named by it, is sealed with the result.
+            let key = [file.parent().unwrap(), &*file].map(|p| p.file_name().unwrap());
+            let key: String = key.iter().map(|part| part.to_str().unwrap()).collect();
+            let whole = Digest::of((key + &text).as_bytes()).hex() + &text;
             fs::write(&file, whole).unwrap();
         }
     }

@@ -27,7 +27,7 @@ impl Rendered {
         let mut file = fs::File::open(path).ok()?;
         let mut wanted = [0; DIGEST_LENGTH];
         file.read_exact(&mut wanted).ok()?;
-        let mut hasher = Hasher::default();
+        let mut hasher = sealing(path)?;
         let mut buffer = vec![0; CHUNK_BYTES];
         let mut length_bytes = 0;
         loop {
@@ -88,6 +88,16 @@ impl Rendered {
     }
 }
 
+/// The digest of a result and its key, so far as the key goes: a result under
+/// the key of another one is none.
+fn sealing(path: &Path) -> Option<Hasher> {
+    let mut hasher = Hasher::default();
+    for part in [path.parent()?.file_name()?, path.file_name()?] {
+        hasher.update(part.as_encoded_bytes());
+    }
+    Some(hasher)
+}
+
 /// What lies on disk fits into the address space, or reading it fails.
 fn usize_of(length: u64) -> usize {
     usize::try_from(length).unwrap_or(usize::MAX)
@@ -95,9 +105,9 @@ fn usize_of(length: u64) -> usize {
 
 /// The cache of rendering.
 ///
-/// A result lies in a file that is named by its key and begins with its own
-/// digest: what is truncated, damaged or of another version is no result, and
-/// is made again. A cache that cannot be written is no error: everything can be
+/// A result lies in a file that is named by its key and begins with the digest
+/// of both: what is truncated, damaged, of another key or of another version is
+/// no result, and is made again. A cache that cannot be written is no error: everything can be
 /// made again.
 #[derive(Clone, Debug)]
 pub struct Renders {
@@ -144,7 +154,9 @@ impl Renders {
         let folder = path.parent().unwrap_or(&self.root);
         fs::create_dir_all(folder)?;
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(Digest::of(result).hex().as_bytes())?;
+        let mut hasher = sealing(path).ok_or(io::ErrorKind::InvalidInput)?;
+        hasher.update(result);
+        file.write_all(hasher.finish().hex().as_bytes())?;
         file.write_all(result)?;
         file.persist(path)?;
         Ok(())

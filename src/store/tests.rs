@@ -175,6 +175,12 @@ fn damaged_results_are_none() {
         fs::write(&path, spoilt).unwrap();
         assert_eq!(get(), None);
     }
+    // Nor is what belongs to another key.
+    let other = Digest::of(b"another key");
+    renders.put(other, b"something else");
+    fs::copy(renders.path(other), &path).unwrap();
+    assert_eq!(get(), None);
+    assert_eq!(store.verify().unwrap().len(), 1);
     renders.put(key, b"");
     assert_eq!(get().as_deref(), Some(b"".as_slice()));
 }
