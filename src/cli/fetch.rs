@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use super::folder;
 use super::inputs::{Settled, read_lockfile, settle};
 use super::output::{self, Exit};
 use super::settings::{Repository, RepositoryArgs};
-use crate::diag::{Error, Findings, Result, Severity, SourceMap};
+use crate::diag::{Error, Finding, Findings, Result, Severity, SourceMap};
 use crate::lock::FILE_NAME;
 use crate::pipeline::cluster::Cluster;
 use crate::pipeline::index::OutputFiles;
@@ -66,18 +66,48 @@ impl VendorArgs {
         let result = self
             .repository
             .with_jobs(|| fetched(&self.repository, &source_map));
+        let mut unused_folder = None;
         let written = result.and_then(|(repository, settled)| {
             if settled.failures.is_empty() {
-                let configured = repository.config.vendor.as_ref().map(PathBuf::from);
-                let folder = self.to.clone().or(configured);
-                let folder = folder.unwrap_or_else(|| vendor::FOLDER.into());
+                let configured = repository.config.vendor.as_deref();
+                let configured = configured.unwrap_or(vendor::FOLDER);
+                let folder = self.to.clone().unwrap_or_else(|| configured.into());
+                let folder = below(&repository.root, &folder)?;
                 let files = contents(&settled)?;
-                folder::replace_as(&repository.root.join(folder), &files, vendor::FORMAT)?;
+                folder::replace_as(&repository.root.join(&folder), &files, vendor::FORMAT)?;
+                if folder != *Path::new(configured) {
+                    unused_folder = Some(folder);
+                }
             }
             Ok(settled)
         });
-        finish(written, &source_map, "vendored")
+        let exit = finish(written, &source_map, "vendored")?;
+        if let Some(folder) = unused_folder {
+            let folder = folder.display();
+            let text = format!("to use them, write `vendor: {folder}` into .fluxwright.yaml\n");
+            output::stdout(text.as_bytes())?;
+        }
+        Ok(exit)
     }
+}
+
+/// A folder of the repository, relative to its root.
+fn below(root: &Path, folder: &Path) -> Result<PathBuf> {
+    let inside = folder.strip_prefix(root).unwrap_or(folder);
+    let mut parts = inside.components();
+    let is_inside = parts.all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    let inside: PathBuf = inside
+        .components()
+        .filter(|part| *part != Component::CurDir)
+        .collect();
+    if is_inside && !inside.as_os_str().is_empty() {
+        return Ok(inside);
+    }
+    Err(Error::new(
+        "usage/vendor",
+        format!("`{}` is no folder in the repository", folder.display()),
+    )
+    .help("name one relative to its root, as in `--to third-party`"))
 }
 
 /// The repository with all that is locked at hand.
@@ -91,6 +121,7 @@ fn fetched(args: &RepositoryArgs, source_map: &Arc<SourceMap>) -> Result<(Reposi
         );
     };
     let locked = args.locked(Some(lockfile), &files, &repository.config)?;
+    let locked = locked.mended();
     let settled = settle(args, &mut repository, locked, &|order| order.pin.is_some())?;
     Ok((repository, settled))
 }
@@ -105,18 +136,27 @@ fn finish(result: Result<Settled>, source_map: &Arc<SourceMap>, done: &str) -> i
         }
     };
     let mut findings = Findings::new();
-    for failure in &settled.failures {
-        findings.push(failure.to_finding(source_map));
-    }
     for finding in settled.findings.into_sorted() {
         let is_unlocked = matches!(&*finding.rule, "lock/missing" | "lock/stale");
-        if is_unlocked && finding.severity == Severity::Error {
+        let is_lost = finding.rule.starts_with("store/");
+        if (is_unlocked || is_lost) && finding.severity == Severity::Error {
+            findings.push(finding);
+        }
+    }
+    for error in settled.missing.iter().chain(&settled.failures) {
+        let finding = error.to_finding(source_map);
+        let is_told =
+            |told: &Finding| told.rule == finding.rule && told.location == finding.location;
+        if !findings.as_slice().iter().any(is_told) {
             findings.push(finding);
         }
     }
     if findings.is_empty() {
-        let count = settled.locked.inputs().len();
-        output::stdout(format!("{count} inputs are {done}\n").as_bytes())?;
+        let text = match settled.locked.inputs().len() {
+            1 => format!("1 input is {done}\n"),
+            count => format!("{count} inputs are {done}\n"),
+        };
+        output::stdout(text.as_bytes())?;
         return Ok(Exit::Done);
     }
     output::findings(&findings.into_sorted(), source_map);
@@ -141,6 +181,7 @@ fn contents(settled: &Settled) -> Result<OutputFiles> {
         };
         let parts = settled.locked.parts(&key, source, &filled)?;
         let is_artifact = parts.len() > 1;
+        let name = unused(&files, &place(&key, &filled));
         for (i, digest) in parts.iter().enumerate() {
             if index.content.contains_key(&digest.to_string()) {
                 continue;
@@ -153,7 +194,7 @@ fn contents(settled: &Settled) -> Result<OutputFiles> {
                 continue;
             }
             let is_last = i + 1 == parts.len();
-            let name = unused(&files, &place(&key, &filled));
+            let name = name.clone();
             let readable = (!is_artifact).then(|| vendor::readable(&content)).flatten();
             let place = match readable {
                 Some(tree) => {
@@ -182,6 +223,9 @@ fn contents(settled: &Settled) -> Result<OutputFiles> {
         .map_err(|e| Error::new("output/failed", format!("the index cannot be written: {e}")))?;
     text.push(b'\n');
     files.insert(vendor::INDEX_NAME.to_owned(), text.into());
+    for (name, text) in vendor::FOR_GIT {
+        files.insert(name.to_owned(), text.as_bytes().into());
+    }
     Ok(files)
 }
 

@@ -52,10 +52,12 @@ mod fetching {
     use crate::diag::{Error, Findings, Result};
     use crate::flux::api::{Source, SourceSpec};
     use crate::kustomize::named_charts;
+    use crate::lock::ChartRequest;
     use crate::pipeline::Sources;
     use crate::pipeline::cluster::Cluster;
     use crate::source::vendor;
     use crate::source::{Entries, Key, Locked, Order, Settings, entries_of, fetch};
+    use crate::yaml::Node;
 
     /// How often a repository is rendered before it is given up: as deep as
     /// sources may stand in what other sources hold.
@@ -71,6 +73,8 @@ mod fetching {
         pub(in crate::cli) findings: Findings,
         /// What could not be fetched.
         pub(in crate::cli) failures: Vec<Error>,
+        /// What is declared, used or not, and not at hand.
+        pub(in crate::cli) missing: Vec<Error>,
     }
 
     /// Fetches what a repository asks for, as far as `wants` agrees.
@@ -87,8 +91,13 @@ mod fetching {
     ) -> Result<Settled> {
         let progress = ProgressBar::new(0).with_style(style());
         for _ in 0..MAX_PASSES {
-            let (clusters, findings);
-            (locked, clusters, findings) = render(args, repository, locked)?;
+            let Rendered {
+                locked: rendered,
+                clusters,
+                findings,
+                missing,
+            } = render(args, repository, locked)?;
+            locked = rendered;
             let orders: BTreeMap<Key, Order> = locked
                 .take_orders()
                 .into_iter()
@@ -101,6 +110,7 @@ mod fetching {
                     locked,
                     clusters,
                     findings,
+                    missing,
                 });
             }
             let settings = settings(&repository.config, &repository.root, &clusters)?;
@@ -120,12 +130,20 @@ mod fetching {
         .help("does a source hold another version of itself?"))
     }
 
+    /// A repository that was rendered once.
+    struct Rendered {
+        locked: Locked,
+        clusters: Vec<Cluster>,
+        findings: Findings,
+        missing: Vec<Error>,
+    }
+
     /// Renders everything once, and asks for every source that is declared.
     fn render(
         args: &RepositoryArgs,
         repository: &mut Repository,
         locked: Locked,
-    ) -> Result<(Locked, Vec<Cluster>, Findings)> {
+    ) -> Result<Rendered> {
         let shared = Arc::new(locked);
         // Without the charts of the pass before: some may be there now.
         let mut sources = Sources::new(repository.sources.repository.clone());
@@ -134,6 +152,7 @@ mod fetching {
         repository.sources = sources;
         let mut clusters = Vec::new();
         let mut findings = Findings::new();
+        let mut missing = Vec::new();
         for entry in &repository.entries {
             let rendered = args.render(repository, entry, Extent::WHOLE, &mut findings);
             let cluster = match rendered {
@@ -142,18 +161,34 @@ mod fetching {
                 Err(_) if shared.has_orders() => continue,
                 Err(error) => return Err(error),
             };
-            for source in cluster.sources() {
+            let declared = cluster.sources();
+            for source in &declared {
                 if !repository.sources.local.contains_key(&source.id) {
-                    // What is missing is noted there.
-                    let _ = shared.require(&source);
+                    missing.extend(shared.require(source).err());
+                }
+            }
+            for chart in cluster.helm_charts() {
+                let source = declared.iter().find(|source| source.id == chart.source);
+                if let Some(source) = source
+                    && matches!(source.spec, SourceSpec::Helm(_))
+                    && !repository.sources.local.contains_key(&source.id)
+                {
+                    let request = ChartRequest::of(&chart);
+                    let found = shared.chart(source, &request, chart.chart.span());
+                    missing.extend(found.err());
                 }
             }
             clusters.push(cluster);
         }
         repository.sources.locked = None;
-        ask_for_charts(repository, &shared, &clusters)?;
+        ask_for_charts(repository, &shared, &clusters, &mut missing)?;
         match Arc::into_inner(shared) {
-            Some(locked) => Ok((locked, clusters, findings)),
+            Some(locked) => Ok(Rendered {
+                locked,
+                clusters,
+                findings,
+                missing,
+            }),
             None => Err(Error::new("lock/busy", "the lockfile is still in use")),
         }
     }
@@ -164,6 +199,7 @@ mod fetching {
         repository: &Repository,
         locked: &Locked,
         clusters: &[Cluster],
+        missing: &mut Vec<Error>,
     ) -> Result<()> {
         let files = &repository.sources.repository;
         let declared: Vec<Source> = clusters.iter().flat_map(Cluster::sources).collect();
@@ -181,8 +217,8 @@ mod fetching {
                 matches!(source.spec, SourceSpec::Helm(_))
                     && source.url.trim_end_matches('/') == address
             });
-            // What is missing is noted there.
-            let _ = locked.dependency(address, source, &asked_of(chart), chart.span);
+            let found = locked.dependency(address, source, &asked_of(chart), chart.span);
+            missing.extend(found.err());
         }
         Ok(())
     }
@@ -211,11 +247,26 @@ mod fetching {
         for cluster in clusters {
             let applied = cluster.objects().map(|(_, object)| object);
             for object in applied.chain(&cluster.bootstrap) {
-                if &*object.id.gvk.kind == "Secret" && object.id.gvk.group.is_empty() {
-                    let name = (object.id.namespace.to_string(), object.id.name.to_string());
-                    if let Some(entries) = entries_of(&object.node) {
-                        settings.secrets.entry(name).or_insert(entries);
+                if !object.id.gvk.group.is_empty() {
+                    continue;
+                }
+                let name = (object.id.namespace.to_string(), object.id.name.to_string());
+                match &*object.id.gvk.kind {
+                    "Secret" => {
+                        if let Some(entries) = entries_of(&object.node) {
+                            settings.secrets.entry(name).or_insert(entries);
+                        }
                     }
+                    "ServiceAccount" => {
+                        let secrets = object.node.get("imagePullSecrets");
+                        let names = secrets.map(Node::items).unwrap_or_default().iter();
+                        let names = names.filter_map(|s| Some(s.get("name")?.text()?.to_owned()));
+                        settings
+                            .service_accounts
+                            .entry(name)
+                            .or_insert_with(|| names.collect());
+                    }
+                    _ => {}
                 }
             }
         }

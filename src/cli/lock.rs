@@ -1,6 +1,7 @@
 //! `fluxwright lock`
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use clap::ValueEnum;
@@ -17,9 +18,10 @@ use crate::lock::{self, Change, ChartRequest, FILE_NAME, Lockfile, compare};
 ///
 /// Renders the repository, fetches what it asks for into the store, and goes on
 /// until nothing new turns up. What is locked stays as it is, what is missing is
-/// added, what nobody asks for any more goes. Signatures that sources, charts or
-/// .fluxwright.yaml ask for are verified, and who signed is written down; where
-/// one is not enough, nothing is written. Prints what moved.
+/// added. What nobody asks for any more goes, unless only a part of the
+/// repository is looked at. Signatures that sources, charts or .fluxwright.yaml
+/// ask for are verified, and who signed is written down; where one is not enough,
+/// nothing is written. Prints what moved.
 ///
 /// Examples:
 ///   fluxwright lock                                    # add what is missing
@@ -87,11 +89,14 @@ impl Args {
             Some(names) => without(old.as_ref(), names)?,
         };
         let start = if self.check { old.clone() } else { Some(start) };
-        let locked = self.repository.locked(start, &files, &repository.config)?;
+        let mut locked = self.repository.locked(start, &files, &repository.config)?;
+        if !self.check {
+            locked = locked.mended();
+        }
         let settled = settle(&self.repository, &mut repository, locked, &|_| !self.check)?;
         let old = old.unwrap_or_default();
         if self.check {
-            return Ok(check(&old, &settled, source_map));
+            return Ok(check(&repository, &old, &settled));
         }
         write(&repository, &old, &settled)
     }
@@ -119,9 +124,10 @@ fn write(
     let is_error = |f: &Finding| f.severity == Severity::Error;
     let has_errors = findings.as_slice().iter().any(is_error);
     let mut new = settled.locked.used();
-    if has_errors {
-        // What does not render may still ask for what is locked.
-        new.keep(old);
+    if has_errors || !repository.is_whole {
+        // What does not render may still ask for what is locked, and so may the
+        // rest of the repository.
+        new.keep(old, !repository.is_whole);
     }
     let changes = compare(old, &new);
     let path = repository.root.join(FILE_NAME);
@@ -138,15 +144,39 @@ fn write(
 }
 
 /// What a lockfile lacks, and what it holds for nothing.
-fn check(old: &Lockfile, settled: &Settled, sources: &SourceMap) -> (Vec<Change>, Findings, Exit) {
-    let found = with_refusals(settled, sources);
+fn check(
+    repository: &Repository,
+    old: &Lockfile,
+    settled: &Settled,
+) -> (Vec<Change>, Findings, Exit) {
+    let sources = &repository.source_map;
+    let mut found = with_refusals(settled, sources);
     let mut errors = Findings::new();
     for finding in found.as_slice() {
         if finding.severity == Severity::Error {
             errors.push(finding.clone());
         }
     }
-    let new = settled.locked.used();
+    let is_unlocked = |e: &&Error| {
+        matches!(
+            e.rule(),
+            "lock/missing" | "lock/stale" | "source/unavailable"
+        )
+    };
+    for error in settled.missing.iter().filter(is_unlocked) {
+        let finding = error.to_finding(sources);
+        // Who uses it has told so.
+        let is_told =
+            |told: &Finding| told.rule == finding.rule && told.location == finding.location;
+        if !errors.as_slice().iter().any(is_told) {
+            errors.push(finding.clone());
+            found.push(finding);
+        }
+    }
+    let mut new = settled.locked.used();
+    if !repository.is_whole {
+        new.keep(old, true);
+    }
     let changes: Vec<Change> = if errors.is_empty() {
         compare(old, &new)
     } else {
@@ -229,6 +259,13 @@ fn without(old: Option<&Lockfile>, names: &[String]) -> Result<Lockfile> {
             }
         }
         if count(&left) == before {
+            // What stands behind `--update` is a name, the path as well.
+            if let Some(path) = names.iter().find(|n| Path::new(n).is_dir()) {
+                return Err(unknown(wanted, &left).helped(format!(
+                    "`{path}` was taken for a name: write the path before `--update`, or \
+                     `--update=NAME`"
+                )));
+            }
             return Err(unknown(wanted, &left));
         }
     }

@@ -11,7 +11,14 @@ use crate::diag::{Error, Findings, Result, SourceMap};
 use crate::store::{Entry, Keep, Store};
 
 /// Look after the store of fetched sources and rendered results
+///
+/// Examples:
+///   fluxwright store list
+///   fluxwright store verify                            # is everything as it was fetched?
+///   fluxwright store prune --older-than 30d            # what nobody used for a month
+///   fluxwright store prune --max-size 5GiB             # what was used last stays
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub(super) struct Args {
     #[command(subcommand)]
     what: What,

@@ -89,7 +89,12 @@ pub enum Helper {
 
 /// Where a secret value is, never the value itself: one of these.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[serde(
+    rename_all = "camelCase",
+    deny_unknown_fields,
+    default,
+    expecting = "`{env: VARIABLE}` or `{file: PATH}`: a value itself is never written here"
+)]
 pub struct Reference {
     /// An environment variable.
     pub env: Option<String>,
@@ -294,6 +299,9 @@ where
     deserializer.deserialize_any(Once(PhantomData))
 }
 
+/// How the error ends for what is no reference.
+const NEVER_WRITTEN: &str = "never written here";
+
 fn error(error: &serde_yaml::Error, file: FileId) -> Error {
     let message = error.to_string();
     let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
@@ -307,6 +315,16 @@ fn error(error: &serde_yaml::Error, file: FileId) -> Error {
         }
         None => (message, Span::new(file, 1, 1)),
     };
+    // What stands where a reference should may be the secret itself: neither it
+    // nor its line is shown.
+    if let Some((path, _)) = message.split_once(": invalid type: ")
+        && message.ends_with(NEVER_WRITTEN)
+    {
+        let message = format!("`{path}` refers to a value, which is {NEVER_WRITTEN}");
+        return Error::new("config/invalid", message)
+            .at(Span::new(file, 0, 0))
+            .help("write `{env: VARIABLE}` or `{file: PATH}`");
+    }
     let unknown = message
         .split_once("unknown field `")
         .and_then(|(_, rest)| rest.split_once('`'));
@@ -334,6 +352,16 @@ mod tests {
         assert_eq!(error.message(), message);
         assert_eq!(error.span().line, line);
         assert_eq!(error.help_text(), help);
+    }
+
+    #[test]
+    fn values_that_should_be_elsewhere_are_not_shown() {
+        refused(
+            "credentials:\n- secret: a/b\n  entries:\n    password: hunter2\n",
+            "`credentials[0].entries.password` refers to a value, which is never written here",
+            0,
+            Some("write `{env: VARIABLE}` or `{file: PATH}`"),
+        );
     }
 
     #[test]

@@ -70,6 +70,13 @@ impl Error {
         self
     }
 
+    /// Says what to do about it, whatever was said before.
+    #[must_use]
+    pub fn helped(mut self, help: impl Into<String>) -> Error {
+        self.0.help = Some(help.into());
+        self
+    }
+
     /// Says what was being done, from the inside out.
     #[must_use]
     pub fn context(mut self, what: impl Into<String>) -> Error {

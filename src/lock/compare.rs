@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use super::Lockfile;
 use crate::artifact::Digest;
+use crate::flux::api::SourceRef;
 
 /// An input whose revision moved, came or went.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,7 +21,12 @@ pub struct Change {
 
 /// What is different in `new`, sorted by name.
 pub fn compare(old: &Lockfile, new: &Lockfile) -> Vec<Change> {
-    let (old, new) = (revisions(old), revisions(new));
+    // What is there several times, before or now, is told apart in both.
+    let is_several = |source: &SourceRef| {
+        let count = |lockfile: &Lockfile| lockfile.named(source).count();
+        count(old) > 1 || count(new) > 1
+    };
+    let (old, new) = (revisions(old, &is_several), revisions(new, &is_several));
     let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
     names
         .into_iter()
@@ -50,13 +56,15 @@ pub fn compare(old: &Lockfile, new: &Lockfile) -> Vec<Change> {
 }
 
 /// Revision and digest of each input by its name.
-fn revisions(lockfile: &Lockfile) -> BTreeMap<String, (String, String)> {
+fn revisions(
+    lockfile: &Lockfile,
+    is_several: &dyn Fn(&SourceRef) -> bool,
+) -> BTreeMap<String, (String, String)> {
     let mut found = BTreeMap::new();
     let mut signers = BTreeMap::new();
     for (request, locked) in &lockfile.sources {
-        let several = lockfile.named(&request.source).count() > 1;
         let mut name = request.source.to_string();
-        if several {
+        if is_several(&request.source) {
             let reference: Vec<String> = (request.reference.iter())
                 .map(|(k, v)| format!("{k}={v}"))
                 .collect();

@@ -120,12 +120,12 @@ impl Lockfile {
             .chain(signed.flat_map(|s| s.signatures.iter().copied()))
     }
 
-    /// Keeps of another lockfile what is not locked here; nothing of a source that
-    /// asks for something else by now.
-    pub fn keep(&mut self, old: &Lockfile) {
+    /// Keeps of another lockfile what is not locked here; of a source that asks
+    /// for something else by now only if others may ask for the old.
+    pub fn keep(&mut self, old: &Lockfile, others_may_ask: bool) {
         for (request, locked) in &old.sources {
             let Some(own) = self.sources.get_mut(request) else {
-                if self.named(&request.source).next().is_none() {
+                if others_may_ask || self.named(&request.source).next().is_none() {
                     self.sources.insert(request.clone(), locked.clone());
                 }
                 continue;

@@ -55,7 +55,8 @@ impl ChartRequest {
     }
 }
 
-/// An address without the password that some write into it.
+/// An address without the password that some write into it; over HTTP a name
+/// that stands alone is a token, and left out as well.
 pub fn without_password(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
         return url.to_owned();
@@ -64,10 +65,15 @@ pub fn without_password(url: &str) -> String {
     let Some((user, host)) = authority.rsplit_once('@') else {
         return url.to_owned();
     };
-    let Some((name, _)) = user.split_once(':') else {
-        return url.to_owned();
-    };
     let path = rest.get(authority.len()..).unwrap_or_default();
+    let Some((name, _)) = user.split_once(':') else {
+        let is_http = scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http");
+        return if is_http {
+            format!("{scheme}://{host}{path}")
+        } else {
+            url.to_owned()
+        };
+    };
     format!("{scheme}://{name}@{host}{path}")
 }
 
@@ -80,6 +86,7 @@ mod tests {
         for (url, want) in [
             ("https://u:p@h/x", "https://u@h/x"),
             ("https://u:p@q@h", "https://u@h"),
+            ("https://token@h/x", "https://h/x"),
             ("https://h/u:p@x", "https://h/u:p@x"),
             ("ssh://git@h:22/x", "ssh://git@h:22/x"),
             ("git@h:x", "git@h:x"),

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::artifact::Digest;
 use crate::diag::{Error, Result};
-use crate::flux::api::{Source, SourceRef};
+use crate::flux::api::{ChartSpec, Source, SourceRef};
 use crate::resource::ResId;
 use crate::source::trust::Verdict;
 use crate::yaml::{Node, emit};
@@ -171,6 +171,18 @@ impl Cluster {
             }
         }
         found.into_values().collect()
+    }
+
+    /// The HelmCharts that it holds, used or not.
+    pub fn helm_charts(&self) -> Vec<ChartSpec> {
+        let applied = self.objects().map(|(_, object)| object);
+        let charts = applied.chain(&self.bootstrap).filter(|object| {
+            let gvk = &object.id.gvk;
+            &*gvk.kind == "HelmChart" && &*gvk.group == "source.toolkit.fluxcd.io"
+        });
+        charts
+            .filter_map(|object| ChartSpec::read(&object.node).ok())
+            .collect()
     }
 
     /// Whether something in it could not be rendered although its source is at

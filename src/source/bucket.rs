@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use object_store::aws::AmazonS3Builder;
-use object_store::azure::MicrosoftAzureBuilder;
+use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::path::Path;
 use object_store::{
@@ -23,6 +23,9 @@ use crate::flux::api::{BucketSpec, Source};
 
 /// How many objects are fetched at once.
 const AT_ONCE: usize = 16;
+
+/// Where Amazon's buckets are, whatever their region.
+const AMAZON: &str = "//s3.amazonaws.com";
 
 /// Where Google's buckets are.
 const GOOGLE: &str = "storage.googleapis.com";
@@ -160,12 +163,15 @@ fn open(access: &Access<'_>, source: &Source, spec: &BucketSpec) -> Result<Arc<d
     if let Some(authority) = credentials.authority() {
         let certificates = object_store::Certificate::from_pem_bundle(authority)
             .map_err(|e| failed(source, spec, &e))?;
+        if certificates.is_empty() {
+            return Err(http::no_certificate());
+        }
         for certificate in certificates {
             options = options.with_root_certificate(certificate);
         }
     }
     if let Some(proxy) = credentials.proxy()? {
-        options = options.with_proxy_url(proxy.address);
+        options = options.with_proxy_url(proxy.whole_address()?);
     }
     let endpoint = {
         let address = access.address(&source.url);
@@ -179,21 +185,23 @@ fn open(access: &Access<'_>, source: &Source, spec: &BucketSpec) -> Result<Arc<d
     };
     let opened: object_store::Result<Arc<dyn ObjectStore>> = match &*source.provider {
         "generic" | "aws" | "amazon" => {
-            let region = if spec.region.is_empty() {
-                "us-east-1"
+            let is_generic = &*source.provider == "generic";
+            let mut builder = if is_generic {
+                AmazonS3Builder::new().with_region("us-east-1")
             } else {
-                &spec.region
-            };
-            let mut builder = if &*source.provider == "generic" {
-                AmazonS3Builder::new()
-            } else {
+                // The region of the environment counts where none is written.
                 AmazonS3Builder::from_env()
             };
+            if !spec.region.is_empty() {
+                builder = builder.with_region(&*spec.region);
+            }
+            // Amazon's own address is the library's, which knows each region's.
+            if !endpoint.ends_with(AMAZON) {
+                builder = builder.with_endpoint(endpoint);
+            }
             builder = builder
                 .with_bucket_name(&*spec.bucket)
-                .with_region(region)
                 .with_retry(retries())
-                .with_endpoint(endpoint)
                 .with_client_options(options);
             match (text(&["accesskey"]), text(&["secretkey"])) {
                 (Some(key), Some(secret)) => {
@@ -201,10 +209,28 @@ fn open(access: &Access<'_>, source: &Source, spec: &BucketSpec) -> Result<Arc<d
                         .with_access_key_id(key)
                         .with_secret_access_key(secret);
                 }
-                _ if &*source.provider == "generic" => {
+                (None, None) if !is_generic => {}
+                // Compat: a Secret is not passed over for what it lacks.
+                (None, None) if !credentials.can_be_keys() => {
+                    if spec.has_sts {
+                        return Err(Error::new(
+                            "source/credentials",
+                            "logins that a service of tokens gives, `spec.sts`, are not supported",
+                        )
+                        .help(
+                            "give `accesskey` and `secretkey` under `credentials` in \
+                             .fluxwright.yaml, for the address of the endpoint",
+                        ));
+                    }
                     builder = builder.with_skip_signature(true);
                 }
-                _ => {}
+                _ => {
+                    return Err(Error::new(
+                        "source/credentials",
+                        "the Secret needs `accesskey` and `secretkey`, both",
+                    )
+                    .help("for a bucket that everyone may read, leave out `spec.secretRef`"));
+                }
             }
             builder.build().map(|s| Arc::new(s) as Arc<dyn ObjectStore>)
         }
@@ -237,6 +263,9 @@ fn open(access: &Access<'_>, source: &Source, spec: &BucketSpec) -> Result<Arc<d
             if let Some(key) = text(&["accountKey"]) {
                 builder = builder.with_access_key(key);
             }
+            if let Some(key) = text(&["sasKey"]) {
+                builder = builder.with_config(AzureConfigKey::SasKey, key);
+            }
             if let (Some(tenant), Some(client), Some(secret)) = (
                 text(&["tenantId"]),
                 text(&["clientId"]),
@@ -268,22 +297,40 @@ fn failed(source: &Source, spec: &BucketSpec, error: &object_store::Error) -> Er
         | object_store::Error::Unauthenticated { .. } => denied(&place, &source.provider),
         _ if says(&["NoSuchBucket", "404 Not Found"]) => missing(&place),
         _ if says(&["403 Forbidden", "401 Unauthorized"]) => denied(&place, &source.provider),
+        // Where the libraries ask for logins: only machines of a cloud have it.
+        _ if says(&[
+            "169.254.169.254",
+            "metadata.google.internal",
+            "metadata server",
+        ]) =>
+        {
+            denied(&place, &source.provider)
+        }
+        _ if says(&["invalid path"]) => Error::new(
+            "source/failed",
+            format!(
+                "the bucket `{place}` holds an object whose name is no path: {}",
+                cut(&whole)
+            ),
+        )
+        .help("rename it, or leave it out by a `spec.prefix`"),
         _ if says(&["error sending request", "HTTP error"]) => Error::new(
             "source/unreachable",
             format!("the bucket `{place}` cannot be reached"),
         )
         .help("is `endpoint` right, and the network there? plain HTTP needs `insecure: true`"),
-        _ => {
-            // Without what the server wrote into its answer.
-            let text = whole.split(": <").next().unwrap_or_default();
-            let text: String = text.chars().take(300).collect();
-            Error::new(
-                "source/failed",
-                format!("the bucket `{place}` cannot be read: {text}"),
-            )
-            .help("the server could not do it: try again later")
-        }
+        _ => Error::new(
+            "source/failed",
+            format!("the bucket `{place}` cannot be read: {}", cut(&whole)),
+        )
+        .help("the server could not do it: try again later"),
     }
+}
+
+/// What a library says, without what the server wrote into its answer.
+fn cut(text: &str) -> String {
+    let text = text.split(": <").next().unwrap_or_default();
+    text.chars().take(300).collect()
 }
 
 fn missing(place: &str) -> Error {
@@ -296,10 +343,18 @@ fn missing(place: &str) -> Error {
 
 fn denied(place: &str, provider: &str) -> Error {
     let keys = match provider {
-        "gcp" => "is `serviceaccount` in the Secret right, and may it list and read?",
+        "gcp" => {
+            "is `serviceaccount` in the Secret, or what GOOGLE_APPLICATION_CREDENTIALS names, \
+             right, and may it list and read?"
+        }
         "azure" => {
-            "are `accountKey`, or `tenantId`, `clientId` and `clientSecret`, in the Secret right, \
-             and may they list and read?"
+            "are `accountKey`, `sasKey`, or `tenantId`, `clientId` and `clientSecret`, in the \
+             Secret right, or AZURE_STORAGE_ACCOUNT_KEY or AZURE_CLIENT_ID and \
+             AZURE_CLIENT_SECRET in the environment, and may they list and read?"
+        }
+        "aws" | "amazon" => {
+            "are `accesskey` and `secretkey` in the Secret, or AWS_ACCESS_KEY_ID and \
+             AWS_SECRET_ACCESS_KEY in the environment, right, and may they list and read?"
         }
         _ => "are `accesskey` and `secretkey` in the Secret right, and may they list and read?",
     };

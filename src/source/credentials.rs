@@ -22,6 +22,26 @@ pub(super) struct Proxy {
     pub(super) login: Option<(String, String)>,
 }
 
+#[cfg(feature = "network")]
+impl Proxy {
+    /// The address with the login in it, as some libraries want it.
+    pub(super) fn whole_address(&self) -> Result<String> {
+        let Some((user, password)) = &self.login else {
+            return Ok(self.address.clone());
+        };
+        let invalid = || {
+            Error::new("source/credentials", "`address` of the proxy is no address").help(
+                "an address is `http://HOST:PORT`, `https://HOST:PORT` or `socks5://HOST:PORT`",
+            )
+        };
+        let mut url = reqwest::Url::parse(&self.address).map_err(|_| invalid())?;
+        url.set_username(user)
+            .and_then(|()| url.set_password(Some(password)))
+            .map_err(|()| invalid())?;
+        Ok(url.into())
+    }
+}
+
 impl std::fmt::Debug for Credentials {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_set().entries(self.entries.keys()).finish()
@@ -36,6 +56,14 @@ impl Credentials {
         }
     }
 
+    /// What is for the proxy, without the rest.
+    pub(super) fn proxy_alone(self) -> Credentials {
+        Credentials {
+            entries: BTreeMap::new(),
+            proxy: self.proxy,
+        }
+    }
+
     /// Adds the entries of a Secret for a proxy.
     pub fn add_proxy(&mut self, entries: BTreeMap<String, Vec<u8>>) {
         self.proxy.extend(entries);
@@ -44,6 +72,15 @@ impl Credentials {
     /// Whether there is nothing.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    /// Whether there is more than certificates.
+    pub(super) fn can_be_keys(&self) -> bool {
+        const CERTIFICATES: [&str; 6] = [
+            "ca.crt", "caFile", "tls.crt", "certFile", "tls.key", "keyFile",
+        ];
+        let mut names = self.entries.keys();
+        names.any(|name| !CERTIFICATES.contains(&name.as_str()))
     }
 
     /// The first of these entries that is there.
@@ -67,9 +104,14 @@ impl Credentials {
 
     /// User and password.
     pub(super) fn login(&self) -> Result<Option<(&str, &str)>> {
-        match (self.text("username")?, self.text("password")?) {
+        // Compat: a password may be there and empty, beside a token for a name.
+        let password = match self.text("password")? {
+            None if self.entries.contains_key("password") => Some(""),
+            password => password,
+        };
+        match (self.text("username")?, password) {
             (Some(user), Some(password)) => Ok(Some((user, password))),
-            (None, None) => Ok(None),
+            (None, None | Some("")) => Ok(None),
             (user, _) => {
                 let (there, missing) = match user {
                     Some(_) => ("username", "password"),
@@ -86,6 +128,14 @@ impl Credentials {
                 .help("a login needs both"))
             }
         }
+    }
+
+    /// What opens the SSH key.
+    pub(super) fn passphrase(&self) -> Result<Option<&str>> {
+        if self.entries.contains_key("identity") {
+            return self.text("password");
+        }
+        Ok(None)
     }
 
     /// A token that stands for a login.
@@ -122,7 +172,8 @@ impl Credentials {
             return Err(Error::new(
                 "source/credentials",
                 "the Secret of the proxy has no `address`",
-            ));
+            )
+            .help("add one, such as `http://proxy.example.org:3128`"));
         };
         let login = match (
             text(&self.proxy, "username")?,
@@ -139,11 +190,14 @@ impl Credentials {
         }))
     }
 
-    /// The login for a registry in a docker configuration file.
-    pub(super) fn docker_login(&self, registry: &str) -> Result<Option<(String, String)>> {
-        match self.entry(&[".dockerconfigjson", "config.json"]) {
+    /// The login for a repository, `HOST/PATH`, in a docker configuration file.
+    pub(super) fn docker_login(&self, place: &str) -> Result<Option<(String, String)>> {
+        if let Some(content) = self.entry(&[".dockerconfigjson", "config.json"]) {
+            return super::docker::login(content, place);
+        }
+        match self.entry(&[".dockercfg"]) {
+            Some(content) => super::docker::login_in_old_form(content, place),
             None => Ok(None),
-            Some(content) => super::docker::login(content, registry),
         }
     }
 }
@@ -206,7 +260,10 @@ mod tests {
         let config = r#"{"auths": {
             "https://index.docker.io/v1/": {"auth": "YTpiOmM="},
             "ghcr.io": {"username": "u", "password": "p"},
-            "empty.example": {}
+            "empty.example": {},
+            "*.cr.example": {"username": "any", "password": "p"},
+            "paths.example": {"username": "all", "password": "p"},
+            "https://paths.example/v2/org/": {"username": "org", "password": "p"}
         }}"#;
         let credentials = of(&[(".dockerconfigjson", config)]);
         let login = |registry| credentials.docker_login(registry).unwrap();
@@ -215,6 +272,13 @@ mod tests {
         assert_eq!(login("ghcr.io"), pair("u", "p"));
         assert_eq!(login("quay.io"), None);
         assert_eq!(login("empty.example"), None);
+        assert_eq!(login("a.cr.example/x"), pair("any", "p"));
+        assert_eq!(login("a.b.cr.example"), None);
+        assert_eq!(login("paths.example/org/app"), pair("org", "p"));
+        assert_eq!(login("paths.example/other"), pair("all", "p"));
+        let old = r#"{"quay.io": {"auth": "YTpiOmM="}}"#;
+        let old = of(&[(".dockercfg", old)]).docker_login("quay.io/x");
+        assert_eq!(old.unwrap(), pair("a", "b:c"));
         let error = of(&[(".dockerconfigjson", "{")])
             .docker_login("x")
             .unwrap_err();

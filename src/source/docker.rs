@@ -22,33 +22,83 @@ fn read(content: &[u8]) -> Result<serde_json::Value> {
     serde_json::from_slice(content).map_err(|_| invalid())
 }
 
-/// Whether two names are those of one registry: Docker Hub is written in
+/// The host of a registry, and what stands behind it; Docker Hub is written in
 /// several ways.
-fn is_same(a: &str, b: &str) -> bool {
-    let name = |host: &str| -> String {
-        let bare = host
-            .trim_start_matches("https://")
-            .trim_start_matches("http://");
-        match bare.split('/').next().unwrap_or(bare) {
-            "index.docker.io" | "registry-1.docker.io" => "docker.io".to_owned(),
-            host => host.to_owned(),
-        }
+fn split(name: &str) -> (&str, &str) {
+    let bare = name
+        .trim_start_matches("https://")
+        .trim_start_matches("http://");
+    let (host, path) = bare.split_once('/').unwrap_or((bare, ""));
+    // The version of a registry's interface is no part of its repositories.
+    let is_version = |part: &&str| matches!(*part, "v1" | "v2");
+    let path = match path.split_once('/') {
+        Some((version, rest)) if is_version(&version) => rest,
+        None if is_version(&path) => "",
+        _ => path,
     };
-    name(a) == name(b)
+    match host {
+        "index.docker.io" | "registry-1.docker.io" => ("docker.io", path),
+        host => (host, path),
+    }
 }
 
-/// The login for a registry in the content of a docker configuration file.
+/// Whether two names are those of one registry.
+fn is_same(a: &str, b: &str) -> bool {
+    split(a).0 == split(b).0
+}
+
+/// Whether what is written in a configuration is for a repository.
+///
+/// Compat: kubernetes `pkg/credentialprovider/keyring.go` `URLsMatch`: each part
+/// of a host may hold `*`, a path is a beginning.
+fn is_for(written: &str, place: &str) -> bool {
+    let (host, path) = split(written);
+    let (registry, repository) = split(place);
+    let parts: Vec<&str> = host.split('.').collect();
+    let wanted: Vec<&str> = registry.split('.').collect();
+    let fits = |(pattern, part): (&&str, &&str)| match pattern.split_once('*') {
+        None => pattern == part,
+        Some((before, after)) => {
+            let rest = part.strip_prefix(before);
+            rest.is_some_and(|rest| rest.ends_with(after))
+        }
+    };
+    parts.len() == wanted.len()
+        && parts.iter().zip(&wanted).all(fits)
+        && repository.starts_with(path)
+}
+
+/// The login for a repository, `HOST/PATH`, in the content of a docker
+/// configuration file: of several the one that names most of it.
 ///
 /// # Errors
 ///
 /// `source/credentials` for what is no such file.
-pub(super) fn login(content: &[u8], registry: &str) -> Result<Option<Login>> {
-    use base64::Engine as _;
+pub(super) fn login(content: &[u8], place: &str) -> Result<Option<Login>> {
     let config = read(content)?;
-    let Some(auths) = config.get("auths").and_then(|a| a.as_object()) else {
-        return Ok(None);
-    };
-    let Some((_, auth)) = auths.iter().find(|(host, _)| is_same(host, registry)) else {
+    match config.get("auths").and_then(|a| a.as_object()) {
+        Some(auths) => login_among(auths, place),
+        None => Ok(None),
+    }
+}
+
+/// The same, in a file of the older form, which is nothing but the logins.
+///
+/// # Errors
+///
+/// As [`login`].
+pub(super) fn login_in_old_form(content: &[u8], place: &str) -> Result<Option<Login>> {
+    let config = read(content)?;
+    login_among(config.as_object().ok_or_else(invalid)?, place)
+}
+
+fn login_among(
+    auths: &serde_json::Map<String, serde_json::Value>,
+    place: &str,
+) -> Result<Option<Login>> {
+    use base64::Engine as _;
+    let fitting = auths.iter().filter(|(written, _)| is_for(written, place));
+    let Some((_, auth)) = fitting.max_by_key(|(written, _)| split(written).1.len()) else {
         return Ok(None);
     };
     let field = |name: &str| auth.get(name).and_then(|v| v.as_str()).unwrap_or_default();
@@ -69,7 +119,8 @@ pub(super) fn login(content: &[u8], registry: &str) -> Result<Option<Login>> {
     Ok(Some((user.to_owned(), password.to_owned())))
 }
 
-/// The login that a helper knows, by the user's own configuration.
+/// The login that a helper knows for the registry of a repository, `HOST/PATH`,
+/// by the user's own configuration.
 ///
 /// Source: docker's `docs/reference/commandline/login.md`, credential helpers.
 ///
@@ -77,8 +128,9 @@ pub(super) fn login(content: &[u8], registry: &str) -> Result<Option<Login>> {
 ///
 /// As [`login`], and for a helper that cannot be run or answers something else.
 #[cfg(feature = "network")]
-pub(super) fn helped_login(content: &[u8], registry: &str) -> Result<Option<Login>> {
+pub(super) fn helped_login(content: &[u8], place: &str) -> Result<Option<Login>> {
     let config = read(content)?;
+    let registry = place.split('/').next().unwrap_or(place);
     let for_registry = config.get("credHelpers").and_then(|h| h.as_object());
     let for_registry = for_registry.and_then(|helpers| {
         let mut helpers = helpers.iter();

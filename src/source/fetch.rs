@@ -44,8 +44,14 @@ pub(super) struct Access<'a> {
     pub(super) credentials: Credentials,
     pub(super) settings: &'a Settings,
     pub(super) store: &'a Store,
+    /// Logins for registries, beside those.
+    pub(super) pull_secrets: Vec<Credentials>,
+    /// Secrets that are named and cannot be read, as NAMESPACE/NAME.
+    unreadable: Vec<String>,
     /// The host that the credentials are for.
     host: String,
+    /// Whether something else takes the place of the source's own host.
+    is_mirrored: bool,
     /// What it must come to, where that is locked.
     expected: Option<Digest>,
 }
@@ -57,13 +63,23 @@ impl<'a> Access<'a> {
         settings: &'a Settings,
         store: &'a Store,
     ) -> Access<'a> {
-        let mut credentials = credentials;
-        settings.add_for_address(url, &mut credentials);
+        let address = settings.mirrored(url);
+        let is_mirrored = address != url;
+        // What is for the source's own host goes to no other one.
+        let mut credentials = if is_mirrored {
+            credentials.proxy_alone()
+        } else {
+            credentials
+        };
+        settings.add_for_address(&address, &mut credentials);
         Access {
             credentials,
             settings,
             store,
-            host: host(&settings.mirrored(url)),
+            pull_secrets: Vec::new(),
+            unreadable: Vec::new(),
+            host: host(&address),
+            is_mirrored,
             expected: None,
         }
     }
@@ -102,14 +118,36 @@ impl<'a> Access<'a> {
         credentials
     }
 
-    /// The login of the user's docker configuration for a registry.
-    pub(super) fn docker_login(&self, registry: &str) -> Result<Option<docker::Login>> {
+    /// The login of the user's docker configuration for a repository in a
+    /// registry, `HOST/PATH`.
+    pub(super) fn docker_login(&self, place: &str) -> Result<Option<docker::Login>> {
         let Some(content) = &self.settings.docker_config else {
             return Ok(None);
         };
-        match docker::helped_login(content, registry)? {
+        match docker::helped_login(content, place)? {
             Some(login) => Ok(Some(login)),
-            None => docker::login(content, registry),
+            None => docker::login(content, place),
+        }
+    }
+
+    /// Says of what went wrong that a Secret might have helped.
+    fn explained(&self, error: Error) -> Error {
+        let may_help = match error.rule() {
+            "source/denied" | "source/certificate" | "source/host-key" | "source/unreachable" => {
+                true
+            }
+            // As private repositories answer; a chart or version that an index
+            // does not have is another matter.
+            "source/missing" => error.message().contains("is not there"),
+            _ => false,
+        };
+        match self.unreadable.first() {
+            Some(secret) if may_help => error.helped(format!(
+                "the Secret `{secret}` is not in the repository in clear: give a key that decrypts \
+                 it, or what it holds under `credentials` in .fluxwright.yaml, with `secret: \
+                 {secret}`"
+            )),
+            _ => error,
         }
     }
 }
@@ -173,7 +211,10 @@ impl Repository {
             },
             pass_credentials: spec.pass_credentials,
         };
-        Ok(helm::resolve(&access, &repository, asked))
+        let results = helm::resolve(&access, &repository, asked).into_iter();
+        Ok(results
+            .map(|result| result.map_err(|e| access.explained(e)))
+            .collect())
     }
 }
 
@@ -223,7 +264,9 @@ fn group(orders: BTreeMap<Key, Order>) -> VecDeque<Task> {
         };
         let repository = match (&order.source, &key) {
             (Some(source), _) => Repository::Of(Box::new(source.clone())),
-            (None, Key::Dependency(url, _)) => Repository::At(url.clone()),
+            (None, Key::Dependency(url, _)) => {
+                Repository::At(order.address.clone().unwrap_or_else(|| url.clone()))
+            }
             (None, _) => continue,
         };
         let pin = match &order.pin {
@@ -326,9 +369,14 @@ fn changed(fetched: &[Digest], locked: &[Digest]) -> Error {
 /// How a source is reached: with what its Secrets hold.
 fn access<'a>(source: &Source, settings: &'a Settings, store: &'a Store) -> Result<Access<'a>> {
     let mut credentials = Credentials::default();
-    let entries = |name: &str| {
+    let mut unreadable = Vec::new();
+    let mut entries = |name: &str| {
         let key = (source.id.namespace.to_string(), name.to_owned());
-        settings.secrets.get(&key).cloned()
+        let found = settings.secrets.get(&key);
+        if found.is_none() {
+            unreadable.push(format!("{}/{}", key.0, key.1));
+        }
+        found.cloned()
     };
     for secret in [&source.cert_secret, &source.secret].into_iter().flatten() {
         if let Some(entries) = entries(secret) {
@@ -340,8 +388,34 @@ fn access<'a>(source: &Source, settings: &'a Settings, store: &'a Store) -> Resu
     {
         credentials.add_proxy(entries);
     }
-    let access = Access::new(&source.url, credentials, settings, store);
-    check_provider(source, &access)?;
+    let account = source.service_account.as_deref().unwrap_or_default();
+    let account = (source.id.namespace.to_string(), account.to_owned());
+    let mut pull_secrets = Vec::new();
+    for secret in settings
+        .service_accounts
+        .get(&account)
+        .into_iter()
+        .flatten()
+    {
+        if let Some(entries) = entries(secret) {
+            let mut login = Credentials::default();
+            login.add(entries);
+            pull_secrets.push(login);
+        }
+    }
+    let mut access = Access::new(&source.url, credentials, settings, store);
+    if matches!(source.spec, SourceSpec::Bucket(_)) && !source.url.contains("://") {
+        // An endpoint is a host alone, where other addresses have a scheme.
+        for scheme in ["https", "http"] {
+            let url = format!("{scheme}://{}", access.address(&source.url));
+            settings.add_for_address(&url, &mut access.credentials);
+        }
+    }
+    if !access.is_mirrored {
+        access.pull_secrets = pull_secrets;
+        check_provider(source, &access)?;
+    }
+    access.unreadable = unreadable;
     Ok(access)
 }
 
@@ -360,12 +434,14 @@ fn check_provider(source: &Source, access: &Access<'_>) -> Result<()> {
         )
         .help("there is `generic`, `aws`, `azure`, `gcp` and, for Git, `github`"));
     }
-    let address = access.address(&source.url);
-    let registry = address.strip_prefix("oci://");
-    let registry = registry.map(|rest| rest.split('/').next().unwrap_or(rest));
+    let place = source.url.strip_prefix("oci://");
     let is_offered = access.credentials.can_log_in()
-        || match registry {
-            Some(registry) => access.docker_login(registry)?.is_some(),
+        || match place {
+            Some(place) => {
+                let logins = access.pull_secrets.iter().map(|s| s.docker_login(place));
+                let logins = logins.collect::<Result<Vec<_>>>()?;
+                logins.iter().any(Option::is_some) || access.docker_login(place)?.is_some()
+            }
             None => false,
         };
     if is_offered {
@@ -375,10 +451,19 @@ fn check_provider(source: &Source, access: &Access<'_>) -> Result<()> {
         "source/provider",
         format!("this machine offers no login for the provider `{provider}`"),
     )
-    .help(
-        "for registries, log in with `docker login` or name a helper under `credHelpers` in \
-         docker's configuration; otherwise name `credentials` for the address in .fluxwright.yaml",
-    ))
+    .help(match (place, provider) {
+        (Some(_), _) => {
+            "log in with `docker login`, name a helper under `credHelpers` in docker's \
+             configuration, or name `credentials` for the address in .fluxwright.yaml"
+        }
+        (None, "github") => {
+            "GitHub Apps are not supported: name `credentials` for the address in \
+             .fluxwright.yaml, a token or `helper: git`"
+        }
+        (None, _) => {
+            "name `credentials` for the address in .fluxwright.yaml, entries or `helper: git`"
+        }
+    }))
 }
 
 /// What an order comes to, and what that is known by.
@@ -388,8 +473,9 @@ fn one(key: &Key, order: &Order, settings: &Settings, store: &Store) -> Result<(
         _ => None,
     };
     let resolved = match (key, &order.source) {
-        (Key::Remote(address), _) => {
-            let (name, resolved) = remote(address, pin, settings, store)?;
+        (Key::Remote(name), _) => {
+            let address = order.address.as_deref().unwrap_or(name);
+            let (name, resolved) = remote(name, address, pin, settings, store)?;
             return Ok((Key::Remote(name), Filled::Pin(resolved.into_pin())));
         }
         (
@@ -399,23 +485,23 @@ fn one(key: &Key, order: &Order, settings: &Settings, store: &Store) -> Result<(
             Some(source),
         ) => {
             let access = access(source, settings, store)?;
-            let found = signatures(&access, source, order, chart.as_ref(), (version, *of))?;
+            let found = signatures(&access, source, order, chart.as_ref(), (version, *of))
+                .map_err(|e| access.explained(e))?;
             return Ok((key.clone(), Filled::Signatures(found)));
         }
         (_, Some(source)) => {
             let access = access(source, settings, store)?.expecting(pin);
             let revision = pin.map(|pin| pin.revision.as_str());
-            match &source.spec {
-                SourceSpec::Git(spec) => git::resolve(&access, &source.url, spec, revision)?,
-                SourceSpec::Oci(spec) => oci::resolve(&access, source, spec, revision)?,
-                SourceSpec::Bucket(spec) => bucket::resolve(&access, source, spec)?,
-                SourceSpec::Helm(_) => {
-                    return Err(Error::new(
-                        "ref/missing",
-                        "a HelmRepository holds charts alone",
-                    ));
-                }
-            }
+            let resolved = match &source.spec {
+                SourceSpec::Git(spec) => git::resolve(&access, &source.url, spec, revision),
+                SourceSpec::Oci(spec) => oci::resolve(&access, source, spec, revision),
+                SourceSpec::Bucket(spec) => bucket::resolve(&access, source, spec),
+                SourceSpec::Helm(_) => Err(Error::new(
+                    "ref/missing",
+                    "a HelmRepository holds charts alone",
+                )),
+            };
+            resolved.map_err(|e| access.explained(e))?
         }
         (_, None) => return Err(Error::new("ref/missing", "it belongs to no source")),
     };
@@ -447,8 +533,9 @@ fn signatures(
 }
 
 /// A repository, or a file, that a kustomization names by its address; what it
-/// is locked as.
+/// is locked as, which is `name` where nothing else is known.
 fn remote(
+    name: &str,
     address: &str,
     pin: Option<&Pin>,
     settings: &Settings,
@@ -465,7 +552,7 @@ fn remote(
     let is_repository = pin.is_some_and(|pin| !pin.revision.is_empty());
     match &spec {
         Some(spec) if is_repository || locked::is_repository(address) => {
-            return git(spec, address.to_owned());
+            return git(spec, name.to_owned());
         }
         _ => {}
     }
@@ -486,7 +573,7 @@ fn remote(
         revision: String::new(),
         digest: access.put(&content)?,
     };
-    Ok((address.to_owned(), resolved))
+    Ok((name.to_owned(), resolved))
 }
 
 /// Whether content is a page for people, as the sites of repositories answer.

@@ -12,11 +12,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::http::Http;
-use super::oci::Registry;
+use super::oci::{Protocol, Registry};
 use super::{Access, view};
 use crate::artifact::{Digest, archive};
 use crate::diag::{Error, FileId, Result};
-use crate::gostd::semver::{Constraints, latest};
+use crate::gostd::semver::{Constraints, latest, parse_three_parts};
 use crate::lock::{ChartPin, ChartRequest};
 use crate::store::Store;
 use crate::yaml::{self, Node};
@@ -76,6 +76,13 @@ pub(super) fn resolve(
             .and_then(|digest| match pin {
                 Some(_) => Ok(digest),
                 None => whole(access.store, digest, &url).map(|()| digest),
+            })
+            .map_err(|e| match (e.rule(), pin) {
+                ("store/digest", None) => e.helped(
+                    "find out why: the index of the repository names this digest; a cache on the \
+                     way may be out of date, or the archive was changed behind it",
+                ),
+                _ => e,
             })
             .map_err(|e| e.context(format!("chart `{}` {}", chart.name, version.number)))?;
         Ok(ChartPin {
@@ -164,9 +171,12 @@ fn from_registry(
     pin: Option<&ChartPin>,
 ) -> Result<ChartPin> {
     let url = format!("{}/{}", repository.url.trim_end_matches('/'), chart.name);
-    let registry = Registry::connect(access, &url, repository.insecure)?;
+    let registry = Registry::connect(access, &url, Protocol::of(repository.insecure))?;
     let version = if let Some(pin) = pin {
         pin.version.clone()
+    } else if parse_three_parts(&chart.range).is_ok() {
+        // Compat: a version is asked for by its tag, whatever tags there are.
+        chart.range.clone()
     } else {
         // A version is a tag, with `_` for the `+` that tags cannot have.
         let tags = registry.tags()?;
@@ -205,14 +215,15 @@ impl Version {
             return Err(Error::new(
                 "source/failed",
                 format!("the index has no address for version {}", self.number),
-            ));
+            )
+            .help("tell who keeps the repository, or take another version"));
         };
         if url.contains("://") {
             return Ok(url.clone());
         }
         // Compat: repo.ResolveReferenceURL: relative to the repository, whose
         // query is kept.
-        let mut whole = super::http::parse(&format!("{base}/"))?;
+        let mut whole = below(base, "")?;
         let query = whole.query().map(str::to_owned);
         whole = whole.join(url).map_err(|e| {
             Error::new(
@@ -227,11 +238,28 @@ impl Version {
     }
 }
 
+/// The address of something in a repository, whose query is kept.
+///
+/// Compat: source-controller `chart_repository.go` `DownloadIndex`.
+fn below(base: &str, name: &str) -> Result<reqwest::Url> {
+    let mut url = super::http::parse(base)?;
+    let path = format!("{}/{name}", url.path().trim_end_matches('/'));
+    url.set_path(&path);
+    Ok(url)
+}
+
 impl Index {
     fn read(http: &Http, base: &str, asked: &[Asked]) -> Result<Index> {
         let names: Vec<&str> = asked.iter().map(|(chart, _)| chart.name.as_str()).collect();
-        let url = format!("{base}/index.yaml");
-        let text = http.stream(&url, &|reader| entries(reader, &names))?;
+        let url = below(base, "index.yaml")?.to_string();
+        let text = http.stream(&url, &|reader| entries(reader, &names));
+        let text = text.map_err(|e| match e.rule() {
+            "source/missing" => e.helped(
+                "is the address right? it is that of the folder which holds index.yaml; private \
+                 repositories answer so without credentials",
+            ),
+            _ => e,
+        })?;
         Index::parse(&text, &names)
             .map_err(|e| e.context(format!("the index `{}`", super::http::shown(&url))))
     }
@@ -310,11 +338,27 @@ fn choose<T: Ord>(range: &str, versions: &[String], tie: impl Fn(usize) -> T) ->
             .help("write a range such as `>=1.2.0 <2.0.0`, `^1.2.0` or `1.2.x`")
         })?;
     latest(versions.iter().map(String::as_str), &constraints, tie).ok_or_else(|| {
-        Error::new("source/version", format!("no version is in the range `{range}`")).help(format!(
-            "none of its {} versions will do; prereleases need a range with one, such as `>=1.0.0-0`",
+        let newest = match newest(versions) {
+            Some(newest) => format!(", the newest is {newest}"),
+            None => String::new(),
+        };
+        Error::new(
+            "source/version",
+            format!("no version is in the range `{range}`"),
+        )
+        .help(format!(
+            "none of its {} versions will do{newest}; prereleases need a range with one, such as \
+             `>=1.0.0-0`",
             versions.len()
         ))
     })
+}
+
+/// The newest version that is no prerelease.
+fn newest(versions: &[String]) -> Option<&str> {
+    let any = Constraints::parse("*").ok()?;
+    let newest = latest(versions.iter().map(String::as_str), &any, |_| ())?;
+    versions.get(newest).map(String::as_str)
 }
 
 fn version(node: &Node) -> Version {
@@ -361,7 +405,7 @@ fn entries(reader: &mut dyn BufRead, names: &[&str]) -> std::io::Result<String> 
         }
         let text = String::from_utf8_lossy(&line);
         let bare = text.trim_end();
-        if is_first && bare.starts_with('{') {
+        if is_first && bare.trim_start().starts_with('{') {
             // JSON: one line, or many that are not indented so.
             kept.push_str(&text);
             let mut rest = String::new();
@@ -373,7 +417,8 @@ fn entries(reader: &mut dyn BufRead, names: &[&str]) -> std::io::Result<String> 
         let depth = text.len() - text.trim_start_matches(' ').len();
         let is_content = !bare.is_empty() && !bare.trim_start().starts_with('#');
         if is_content && depth == 0 && !bare.starts_with('-') {
-            is_within = bare == "entries:";
+            let key = bare.split(" #").next().unwrap_or(bare);
+            is_within = key.trim_end() == "entries:";
             indent = None;
             if is_within || bare.starts_with("entries:") {
                 kept.push_str(&text);
@@ -440,7 +485,25 @@ mod tests {
     }
 
     #[test]
+    fn queries_of_repositories_are_kept() {
+        let url = |base| below(base, "index.yaml").unwrap().to_string();
+        assert_eq!(url("https://h/c?t=1"), "https://h/c/index.yaml?t=1");
+        assert_eq!(url("https://h/c/"), "https://h/c/index.yaml");
+        assert_eq!(url("https://h"), "https://h/index.yaml");
+        let index = index(INDEX);
+        let exact = index.choose(&request("1.0.0+b")).unwrap();
+        assert_eq!(
+            exact.address("https://h/c?t=1").unwrap(),
+            "https://h/c/web-1.0.0.tgz?t=1"
+        );
+    }
+
+    #[test]
     fn other_styles_are_read_too() {
+        let commented = "entries: # all\n  web: # this\n  - version: 1.0.0\n  x: []\n";
+        assert_eq!(index(commented).charts["web"].len(), 1);
+        let json = "\n  {\"entries\": {\"web\": [{\"version\": \"1.0.0\"}]}}";
+        assert_eq!(index(json).charts["web"].len(), 1);
         let dashes = "entries:\n  web:\n    - version: 1.0.0\n  x: []\n";
         assert_eq!(index(dashes).charts["web"].len(), 1);
         let json = r#"{"entries": {"web": [{"version": "1.0.0"}], "o": [{"version": "9.0.0"}]}}"#;

@@ -43,6 +43,8 @@ pub(super) struct Http {
     /// Scheme, host and port of the source: where credentials go.
     origin: Option<Origin>,
     pass_credentials: bool,
+    /// The source's own proxy, for messages.
+    proxy: Option<String>,
 }
 
 type Origin = (String, String, Option<u16>);
@@ -75,6 +77,7 @@ impl Http {
         pass_credentials: bool,
     ) -> Result<Http> {
         install_provider();
+        let target = check_scheme(url)?;
         let is_plain = credentials.authority().is_none()
             && credentials.client_certificate()?.is_none()
             && credentials.proxy()?.is_none();
@@ -82,12 +85,18 @@ impl Http {
             return Ok(Http {
                 client: client.clone(),
                 credentials: credentials.clone(),
-                origin: origin(&parse(url)?),
+                origin: origin(&target),
                 pass_credentials,
+                proxy: None,
             });
         }
-        let wrong = |what: &str, e: &dyn std::fmt::Display| {
-            Error::new("source/credentials", format!("{what} cannot be used: {e}"))
+        let wrong = |what: &str, e: &(dyn std::error::Error + 'static)| {
+            let why = innermost(e);
+            Error::new(
+                "source/credentials",
+                format!("{what} cannot be used: {why}"),
+            )
+            .help("is it whole, and in PEM? a key must be that of its certificate")
         };
         let mut builder = Client::builder()
             .user_agent(concat!("fluxwright/", env!("CARGO_PKG_VERSION")))
@@ -106,6 +115,9 @@ impl Http {
         if let Some(authority) = credentials.authority() {
             let certificates = reqwest::Certificate::from_pem_bundle(authority)
                 .map_err(|e| wrong("`ca.crt`", &e))?;
+            if certificates.is_empty() {
+                return Err(no_certificate());
+            }
             builder = builder.tls_certs_merge(certificates);
         }
         if let Some((certificate, key)) = credentials.client_certificate()? {
@@ -114,9 +126,18 @@ impl Http {
                 .map_err(|e| wrong("`tls.crt` with `tls.key`", &e))?;
             builder = builder.identity(identity);
         }
-        if let Some(proxy) = credentials.proxy()? {
-            let mut setting =
-                reqwest::Proxy::all(&proxy.address).map_err(|e| wrong("the proxy", &e))?;
+        let proxy = credentials.proxy()?;
+        if let Some(proxy) = &proxy {
+            let mut setting = reqwest::Proxy::all(&proxy.address).map_err(|e| {
+                let why = innermost(&e);
+                Error::new(
+                    "source/credentials",
+                    format!("`address` of the proxy is no address: {why}"),
+                )
+                .help(
+                    "an address is `http://HOST:PORT`, `https://HOST:PORT` or `socks5://HOST:PORT`",
+                )
+            })?;
             if let Some((user, password)) = &proxy.login {
                 setting = setting.basic_auth(user, password);
             }
@@ -129,8 +150,9 @@ impl Http {
         Ok(Http {
             client,
             credentials: credentials.clone(),
-            origin: origin(&parse(url)?),
+            origin: origin(&target),
             pass_credentials,
+            proxy: proxy.map(|proxy| shown(&proxy.address)),
         })
     }
 
@@ -209,24 +231,33 @@ impl Http {
         url: &str,
         request: impl Fn(&Client) -> RequestBuilder,
     ) -> std::result::Result<Response, Failure> {
-        let target = parse(url).map_err(Failure::final_)?;
+        let target = check_scheme(url).map_err(Failure::final_)?;
         let mut request = request(&self.client);
-        if self.pass_credentials || origin(&target) == self.origin {
+        let is_for_credentials = self.pass_credentials || origin(&target) == self.origin;
+        if is_for_credentials {
             request = self.authorize(request).map_err(Failure::final_)?;
         }
-        let response = request.send().map_err(|e| Failure::of(url, &e))?;
+        let response = request
+            .send()
+            .map_err(|e| Failure::through(self.proxy.as_deref(), url, &e))?;
         let status = response.status();
         if status.is_success() {
             return Ok(response);
         }
-        Err(Failure {
-            pause: response
-                .headers()
-                .get(RETRY_AFTER)
-                .and_then(|v| v.to_str().ok()?.trim().parse().ok())
-                .map(Duration::from_secs),
-            ..Failure::answered(url, status, self.credentials.can_log_in())
-        })
+        let can_log_in = self.credentials.can_log_in() || target.password().is_some();
+        let mut failure = Failure::answered(url, status, can_log_in);
+        if is_refusal(status) && can_log_in && !is_for_credentials {
+            failure.error = Error::new("source/denied", failure.error.message()).help(
+                "it lies on another host than the source, whose login stays there: \
+                 `spec.passCredentials: true` sends it along",
+            );
+        }
+        failure.pause = response
+            .headers()
+            .get(RETRY_AFTER)
+            .and_then(|v| v.to_str().ok()?.trim().parse().ok())
+            .map(Duration::from_secs);
+        Err(failure)
     }
 
     fn authorize(&self, request: RequestBuilder) -> Result<RequestBuilder> {
@@ -280,9 +311,45 @@ impl Failure {
         }
     }
 
+    /// A request through a source's own proxy, if it has one, came to nothing.
+    fn through(proxy: Option<&str>, url: &str, error: &reqwest::Error) -> Failure {
+        let failure = Failure::of(url, error);
+        match proxy {
+            Some(proxy) if failure.error.rule() == "source/unreachable" => {
+                let message = format!("{}, through the proxy `{proxy}`", failure.error.message());
+                Failure {
+                    error: Error::new("source/unreachable", message).help(
+                        "is `address` in the Secret that `proxySecretRef` names right, and the \
+                         proxy there?",
+                    ),
+                    ..failure
+                }
+            }
+            _ => failure,
+        }
+    }
+
     pub(super) fn of(url: &str, error: &reqwest::Error) -> Failure {
         let cause = innermost(error);
         let host = shown(url);
+        if cause.contains("fatal alert") && REFUSED_CLIENTS.iter().any(|r| cause.ends_with(r)) {
+            return Failure::final_(
+                Error::new(
+                    "source/denied",
+                    format!("`{host}` does not take the certificate of the client: {cause}"),
+                )
+                .help("are `tls.crt` and `tls.key` those that this server knows, and valid today?"),
+            );
+        }
+        if cause.contains("InvalidContentType") || cause.contains("InvalidHTTP") {
+            return Failure::final_(
+                Error::new(
+                    "source/unreachable",
+                    format!("`{host}` answers, and speaks no TLS: {cause}"),
+                )
+                .help("is the port right? for plain HTTP write `http://`; a registry or bucket needs `insecure: true`"),
+            );
+        }
         if cause.contains("fatal alert") && cause.contains("Certificate") {
             return Failure::final_(
                 Error::new(
@@ -301,7 +368,10 @@ impl Failure {
                     "source/certificate",
                     format!("`{host}` shows a certificate that is not trusted: {cause}"),
                 )
-                .help("add its authority as `ca.crt` to the Secret that `certSecretRef` names"),
+                .help(
+                    "add its authority as `ca.crt` to the Secret that `certSecretRef` names, for \
+                     Git `secretRef`",
+                ),
             );
         }
         if is_json(error) {
@@ -335,6 +405,22 @@ impl Failure {
     }
 }
 
+/// How servers say that they do not take the certificate of a client.
+const REFUSED_CLIENTS: [&str; 7] = [
+    "UnknownCA",
+    "BadCertificate",
+    "UnsupportedCertificate",
+    "CertificateRevoked",
+    "CertificateExpired",
+    "CertificateUnknown",
+    "AccessDenied",
+];
+
+/// Whether an answer says that one may not read something.
+fn is_refusal(status: StatusCode) -> bool {
+    matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+}
+
 /// Tries until it succeeds, fails for good, or was tried often enough.
 pub(super) fn retrying<T>(
     mut attempt: impl FnMut() -> std::result::Result<T, Failure>,
@@ -363,7 +449,7 @@ pub(super) fn retrying<T>(
 pub(super) fn refused(url: &str, status: StatusCode, has_credentials: bool) -> Error {
     let host = shown(url);
     match status {
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+        status if is_refusal(status) => {
             let error = Error::new("source/denied", format!("`{host}` refused access ({status})"));
             if has_credentials {
                 error.help("are the credentials right, and may they read this?")
@@ -451,6 +537,28 @@ pub(super) fn parse(url: &str) -> Result<reqwest::Url> {
     })
 }
 
+/// The error for an authority that is none.
+pub(super) fn no_certificate() -> Error {
+    Error::new("source/credentials", "`ca.crt` holds no certificate")
+        .help("it is PEM: blocks between `-----BEGIN CERTIFICATE-----` and its end")
+}
+
+/// Reads an address that is to be asked for by HTTP.
+fn check_scheme(url: &str) -> Result<reqwest::Url> {
+    let parsed = parse(url)?;
+    if matches!(parsed.scheme(), "http" | "https") {
+        return Ok(parsed);
+    }
+    let error = Error::new(
+        "source/address",
+        format!("`{}` cannot be fetched from here", shown(url)),
+    );
+    Err(match parsed.scheme() {
+        "oci" => error.help("a HelmRepository in a registry needs `spec.type: oci`"),
+        _ => error.help("an address begins with `https://` or `http://`; Git has `ssh://` as well"),
+    })
+}
+
 /// An address as it may be shown: without password and query.
 pub(super) fn shown(url: &str) -> String {
     let bare = crate::lock::without_password(url);
@@ -464,6 +572,7 @@ mod tests {
     #[test]
     fn nothing_secret_is_shown() {
         assert_eq!(shown("https://u:p@h/x?token=s#y"), "https://u@h/x");
+        assert_eq!(shown("https://token@h/x"), "https://h/x");
         assert_eq!(shown("https://h/x"), "https://h/x");
     }
 

@@ -42,6 +42,8 @@ pub struct Locked {
     used: Mutex<BTreeMap<Key, Filled>>,
     trees: Mutex<BTreeMap<String, Arc<Files>>>,
     policy: Arc<Policy>,
+    /// Whether what is damaged is to be fetched anew.
+    is_mended: bool,
     /// Who signed what, by the digest of it.
     signers: Mutex<BTreeMap<(Request, Digest), Vec<String>>>,
 }
@@ -66,6 +68,7 @@ impl Locked {
             used: Mutex::default(),
             trees: Mutex::default(),
             policy: Arc::default(),
+            is_mended: false,
             signers: Mutex::default(),
         }
     }
@@ -74,6 +77,17 @@ impl Locked {
     #[must_use]
     pub fn with_policy(self, policy: Arc<Policy>) -> Locked {
         Locked { policy, ..self }
+    }
+
+    /// The same inputs, where what is damaged in the store is as good as not
+    /// there, and what was changed in the vendored folder as well: for who can
+    /// fetch it anew.
+    #[must_use]
+    pub fn mended(self) -> Locked {
+        Locked {
+            is_mended: true,
+            ..self
+        }
     }
 
     /// Who must have signed what.
@@ -179,14 +193,17 @@ impl Locked {
                         namespace: source.id.namespace.clone(),
                         name: include.repository.clone(),
                     };
-                    let missing =
-                        || Error::new("ref/missing", format!("`{other}` is not in the repository"));
+                    let missing = || {
+                        Error::new("ref/missing", format!("`{other}` is not in the repository"))
+                            .help("`include` names a GitRepository of the same namespace")
+                    };
                     let other = declared(&other).ok_or_else(missing)?;
                     if depth > 8 {
                         return Err(Error::new(
                             "dag/cycle",
                             format!("`{}` includes itself", source.id),
-                        ));
+                        )
+                        .help("leave out one of the entries of `include` that lead back"));
                     }
                     let files = self.tree_within(&other, declared, depth + 1)?;
                     Ok(files.tree().clone())
@@ -258,6 +275,7 @@ impl Locked {
             .and_then(|s| s.charts.get(chart));
         let order = |pin: Option<&ChartPin>| Order {
             source: Some(source.clone()),
+            address: None,
             span,
             pin: pin.cloned().map(Filled::Chart),
         };
@@ -293,6 +311,7 @@ impl Locked {
         let locked = locked.and_then(|charts| charts.get(chart));
         let order = |pin: Option<&ChartPin>| Order {
             source: source.cloned(),
+            address: Some(address.to_owned()),
             span,
             pin: pin.cloned().map(Filled::Chart),
         };
@@ -328,6 +347,7 @@ impl Locked {
         let key = Key::Remote(name.clone());
         let order = |pin: Option<&Pin>| Order {
             source: None,
+            address: Some(address.to_owned()),
             span,
             pin: pin.cloned().map(Filled::Pin),
         };
@@ -371,6 +391,7 @@ impl Locked {
             .find_map(|(name, spec)| Some((name, spec, self.lockfile.remotes.get(name)?)));
         let order = |pin: Option<&Pin>| Order {
             source: None,
+            address: Some(address.to_owned()),
             span,
             pin: pin.cloned().map(Filled::Pin),
         };
@@ -466,6 +487,7 @@ impl Locked {
                 &Key::Source(request.clone()),
                 Order {
                     source: Some(source.clone()),
+                    address: None,
                     span: source.url_span,
                     pin: None,
                 },
@@ -491,6 +513,7 @@ impl Locked {
                 &key,
                 Order {
                     source: Some(source.clone()),
+                    address: None,
                     span: source.url_span,
                     pin: Some(Filled::Pin(pin.clone())),
                 },
@@ -506,14 +529,17 @@ impl Locked {
     /// Content by its digest, from the repository or the store; none where it
     /// is in neither.
     pub(super) fn read(&self, digest: Digest) -> Result<Option<Arc<[u8]>>> {
-        if let Some(vendored) = &self.vendored
-            && let Some(content) = vendored.read(digest)?
-        {
-            return Ok(Some(content));
+        if let Some(vendored) = &self.vendored {
+            match vendored.read(digest) {
+                Ok(None) => {}
+                Err(_) if self.is_mended => {}
+                found => return found,
+            }
         }
         match self.store.read(digest) {
             Ok(content) => Ok(Some(content)),
             Err(e) if e.rule() == "store/missing" => Ok(None),
+            Err(e) if e.rule() == "store/damaged" && self.is_mended => Ok(None),
             Err(e) => Err(e),
         }
     }

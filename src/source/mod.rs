@@ -77,6 +77,8 @@ pub struct Order {
     /// The source it belongs to: none for remote resources, nor for charts that
     /// others depend on where no source has their repository's address.
     pub source: Option<Source>,
+    /// The address as it is written, where no source has it: it may hold a login.
+    pub address: Option<String>,
     /// Where it is asked for.
     pub span: Span,
     /// What was locked: then that is to be fetched, and nothing else.

@@ -19,7 +19,7 @@ use super::view::Layer;
 use super::{Access, Resolved};
 use crate::artifact::Digest;
 use crate::diag::{Error, Result};
-use crate::flux::api::{OciSpec, Source};
+use crate::flux::api::{OciSpec, Source, SourceSpec};
 use crate::gostd::regexp::Regexp;
 use crate::gostd::semver::{Constraints, latest};
 use crate::store::Store;
@@ -57,23 +57,78 @@ pub(super) fn resolve(
     spec: &OciSpec,
     revision: Option<&str>,
 ) -> Result<Resolved> {
-    let registry = Registry::connect(access, &source.url, source.insecure)?;
-    let (label, reference) = match revision {
-        Some(revision) => {
-            let (label, digest) = revision.rsplit_once('@').unwrap_or(("", revision));
-            (label.to_owned(), digest.to_owned())
-        }
-        None => choose(&registry, spec)?,
-    };
-    let digest = registry.fetch(access.store, &reference, &Layer::Of(spec))?;
-    Ok(Resolved {
-        revision: if label.is_empty() {
-            digest.to_string()
-        } else {
-            format!("{label}@{digest}")
-        },
-        digest,
+    connected(access, source, &source.url, |registry| {
+        let (label, reference) = match revision {
+            Some(revision) => {
+                let (label, digest) = revision.rsplit_once('@').unwrap_or(("", revision));
+                (label.to_owned(), digest.to_owned())
+            }
+            None => choose(registry, spec)?,
+        };
+        let digest = registry.fetch(access.store, &reference, &Layer::Of(spec))?;
+        Ok(Resolved {
+            revision: if label.is_empty() {
+                digest.to_string()
+            } else {
+                format!("{label}@{digest}")
+            },
+            digest,
+        })
     })
+}
+
+/// What `work` comes to in the registry of a source. One that may be insecure
+/// is spoken to in plain HTTP, and where that is not what it speaks, over TLS,
+/// whoever vouches for it.
+///
+/// Compat: go-containerregistry tries both, and source-controller
+/// `ocirepository_controller.go` `getTLSConfig` asks for no authority where
+/// none is named; charts are asked for in plain HTTP alone.
+fn connected<T>(
+    access: &Access<'_>,
+    source: &Source,
+    url: &str,
+    work: impl Fn(&Registry) -> Result<T>,
+) -> Result<T> {
+    if !source.insecure {
+        return work(&Registry::connect(access, url, Protocol::Tls)?);
+    }
+    let plain = work(&Registry::connect(access, url, Protocol::Plain)?);
+    // What servers of TLS answer to plain HTTP: 400, or nothing.
+    let may_be_tls = matches!(source.spec, SourceSpec::Oci(_))
+        && plain.as_ref().is_err_and(|e| {
+            e.rule() == "source/unreachable" || e.message().contains("answered 400")
+        });
+    if !may_be_tls {
+        return plain;
+    }
+    match work(&Registry::connect(access, url, Protocol::TlsUnverified)?) {
+        Err(e) if e.rule() == "source/unreachable" => plain,
+        answered => answered,
+    }
+}
+
+/// How a registry is spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protocol {
+    /// HTTPS.
+    Tls,
+    /// HTTPS, without asking who vouches for the server, unless an authority is
+    /// named.
+    TlsUnverified,
+    /// HTTP.
+    Plain,
+}
+
+impl Protocol {
+    /// That of a source that is to be secure or not.
+    pub(super) fn of(insecure: bool) -> Protocol {
+        if insecure {
+            Protocol::Plain
+        } else {
+            Protocol::Tls
+        }
+    }
 }
 
 /// The manifests of an artifact's signatures, with their layers in the store;
@@ -94,13 +149,19 @@ pub(super) fn signatures(
         Some(chart) => format!("{}/{chart}", source.url.trim_end_matches('/')),
         None => source.url.to_string(),
     };
-    let registry = Registry::connect(access, &url, source.insecure)?;
-    if let Some(locked) = locked {
-        for digest in locked {
-            registry.signature(access.store, &digest.to_string(), Some(*digest))?;
+    connected(access, source, &url, |registry| {
+        if let Some(locked) = locked {
+            for digest in locked {
+                registry.signature(access.store, &digest.to_string(), Some(*digest))?;
+            }
+            return Ok(locked.to_vec());
         }
-        return Ok(locked.to_vec());
-    }
+        find_signatures(access, registry, of)
+    })
+}
+
+/// The signatures of an artifact that a registry has.
+fn find_signatures(access: &Access<'_>, registry: &Registry, of: Digest) -> Result<Vec<Digest>> {
     let mut found = Vec::new();
     for referrer in registry.referrers(of)? {
         let name = referrer.to_string();
@@ -159,28 +220,32 @@ pub(super) struct Registry {
 
 impl Registry {
     /// Prepares to talk to a registry; `url` is `oci://HOST/PATH`.
-    pub(super) fn connect(access: &Access<'_>, url: &str, insecure: bool) -> Result<Registry> {
+    pub(super) fn connect(access: &Access<'_>, url: &str, protocol: Protocol) -> Result<Registry> {
         http::install_provider();
         let address = access.address(url);
-        let name = address.strip_prefix("oci://").unwrap_or(&address);
         let invalid = |e: &dyn std::fmt::Display| {
             Error::new(
                 "source/address",
                 format!("`{address}` is no address in a registry: {e}"),
             )
-            .help("write `oci://HOST/PATH`, without a tag")
+            .help("write `oci://HOST/PATH`, in lower case and without a tag")
         };
+        let name = address
+            .strip_prefix("oci://")
+            .ok_or_else(|| invalid(&"it does not begin with `oci://`"))?;
         let repository: Reference = name.parse().map_err(|e| invalid(&e))?;
         if repository.digest().is_some() || name.rsplit('/').next().is_some_and(|n| n.contains(':'))
         {
             return Err(invalid(&"it has a tag or digest").help("put it under `spec.ref`"));
         }
         let mut config = ClientConfig {
-            protocol: if insecure {
+            protocol: if protocol == Protocol::Plain {
                 ClientProtocol::Http
             } else {
                 ClientProtocol::Https
             },
+            accept_invalid_certificates: protocol == Protocol::TlsUnverified
+                && access.credentials.authority().is_none(),
             connect_timeout: Some(Duration::from_secs(30)),
             read_timeout: Some(Duration::from_mins(2)),
             use_monolithic_push: true,
@@ -188,6 +253,9 @@ impl Registry {
             ..ClientConfig::default()
         };
         if let Some(authority) = access.credentials.authority() {
+            if !matches!(reqwest::Certificate::from_pem_bundle(authority), Ok(c) if !c.is_empty()) {
+                return Err(http::no_certificate());
+            }
             config.extra_root_certificates = vec![Certificate {
                 encoding: CertificateEncoding::Pem,
                 data: authority.to_vec(),
@@ -201,14 +269,9 @@ impl Registry {
             .help("log in with `.dockerconfigjson`, or name a mirror under `mirrors` in .fluxwright.yaml"));
         }
         if let Some(proxy) = access.credentials.proxy()? {
-            if proxy.login.is_some() {
-                return Err(Error::new(
-                    "source/credentials",
-                    "proxies that ask for a login are not supported for registries",
-                ));
-            }
-            config.https_proxy = Some(proxy.address.clone());
-            config.http_proxy = Some(proxy.address);
+            let address = proxy.whole_address()?;
+            config.https_proxy = Some(address.clone());
+            config.http_proxy = Some(address);
         }
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -222,7 +285,10 @@ impl Registry {
         })?;
         Ok(Registry {
             client,
-            login: login(access, repository.registry())?,
+            login: login(
+                access,
+                &format!("{}/{}", repository.registry(), repository.repository()),
+            )?,
             display: format!("{}/{}", repository.registry(), repository.repository()),
             repository,
             runtime,
@@ -425,7 +491,14 @@ impl Registry {
                 .pull_manifest_raw(&image, &self.login, MANIFESTS);
             self.runtime.block_on(pull).map_err(|e| self.failure(&e))
         })
-        .map_err(|e| e.context(format!("`{reference}`")))?;
+        .map_err(|e| match e.rule() {
+            "source/missing" => Error::new("source/missing", format!("`{image}` is not there"))
+                .help(
+                    "are address and tag, or digest, right? private repositories answer so without \
+                     credentials",
+                ),
+            _ => e.context(format!("`{reference}`")),
+        })?;
         let digest = Digest::of(&content);
         if let Some(expected) = expected
             && expected != digest
@@ -545,17 +618,25 @@ impl Registry {
     }
 }
 
-/// What to log in with: the source's Secret, then what is configured for the
-/// address, then the user's docker configuration.
-fn login(access: &Access<'_>, registry: &str) -> Result<RegistryAuth> {
+/// What to log in with for a repository, `HOST/PATH`: the source's Secret, then
+/// what is configured for the address, then the pull secrets of its service
+/// account, then the user's docker configuration.
+fn login(access: &Access<'_>, place: &str) -> Result<RegistryAuth> {
     let credentials = &access.credentials;
-    let found = match credentials.docker_login(registry)? {
-        Some(login) => Some(login),
-        None => match credentials.login()? {
-            Some((user, password)) => Some((user.to_owned(), password.to_owned())),
-            None => access.docker_login(registry)?,
-        },
-    };
+    let mut found = credentials.docker_login(place)?;
+    if found.is_none()
+        && let Some((user, password)) = credentials.login()?
+    {
+        found = Some((user.to_owned(), password.to_owned()));
+    }
+    for secret in &access.pull_secrets {
+        if found.is_none() {
+            found = secret.docker_login(place)?;
+        }
+    }
+    if found.is_none() {
+        found = access.docker_login(place)?;
+    }
     if let Some(token) = credentials.bearer_token()? {
         return Ok(RegistryAuth::Bearer(token.to_owned()));
     }

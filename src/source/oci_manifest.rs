@@ -34,13 +34,16 @@ pub(super) fn read(bytes: &[u8]) -> Result<Manifest> {
         serde_json::from_slice(bytes).map_err(|e| invalid(&e.to_string()))?;
     let list = |key: &str| manifest.get(key).and_then(|v| v.as_array());
     if let Some(manifests) = list("manifests") {
-        // Compat: go-containerregistry remote.Image: linux/amd64 by default.
+        // Compat: go-containerregistry remote/index.go childByPlatform: linux/amd64,
+        // and what says nothing of platforms counts as that.
         let is_default = |m: &&serde_json::Value| {
-            let platform = |key: &str| {
-                m.pointer(&format!("/platform/{key}"))
-                    .and_then(|v| v.as_str())
+            let Some(platform) = m.get("platform") else {
+                return true;
             };
-            platform("os") == Some("linux") && platform("architecture") == Some("amd64")
+            let is = |key: &str, wanted: &str| {
+                platform.get(key).and_then(|v| v.as_str()) == Some(wanted)
+            };
+            is("os", "linux") && is("architecture", "amd64")
         };
         let chosen = manifests
             .iter()
@@ -165,6 +168,12 @@ mod tests {
             r#"{{"manifests": [{{"digest": "{digest}", "platform": {{"os": "linux", "architecture": "amd64"}}}}]}}"#
         );
         assert_eq!(read(index.as_bytes()).unwrap(), Manifest::Index(digest));
+        let arm =
+            r#"{"digest": "sha256:00", "platform": {"os": "linux", "architecture": "arm64"}}"#;
+        let any = format!(r#"{{"manifests": [{arm}, {{"digest": "{digest}"}}]}}"#);
+        assert_eq!(read(any.as_bytes()).unwrap(), Manifest::Index(digest));
+        let others = format!(r#"{{"manifests": [{arm}]}}"#);
+        assert_eq!(read(others.as_bytes()).unwrap_err().rule(), "oci/invalid");
         for bad in [
             "",
             "{}",

@@ -43,6 +43,8 @@ pub struct Settings {
     /// Secrets by namespace and name: those that can be read in the
     /// repository, and what `.fluxwright.yaml` gives in their place.
     pub secrets: BTreeMap<(String, String), Entries>,
+    /// The pull secrets of service accounts, by namespace and name.
+    pub service_accounts: BTreeMap<(String, String), Vec<String>>,
     /// Credentials for addresses that begin so.
     pub addresses: BTreeMap<String, Entries>,
     /// The user's own docker configuration.
@@ -63,10 +65,12 @@ impl Settings {
     /// The address to connect to in place of another: the longest beginning
     /// that has a mirror decides.
     pub fn mirrored(&self, url: &str) -> String {
+        // A login in the address is for its own host.
+        let bare = without_login(url);
         let found = self
             .mirrors
             .iter()
-            .filter_map(|(from, to)| Some((from.len(), to, url.strip_prefix(from.as_str())?)))
+            .filter_map(|(from, to)| Some((from.len(), to, behind(&bare, from)?)))
             .max_by_key(|(length, _, _)| *length);
         match found {
             Some((_, to, rest)) => format!("{to}{rest}"),
@@ -76,10 +80,11 @@ impl Settings {
 
     /// Adds the credentials for an address.
     pub fn add_for_address(&self, url: &str, credentials: &mut Credentials) {
+        let bare = without_login(url);
         let mut found: Vec<(&String, &Entries)> = self
             .addresses
             .iter()
-            .filter(|(from, _)| begins_with(url, from))
+            .filter(|(from, _)| behind(&bare, from).is_some())
             .collect();
         found.sort_by_key(|(from, _)| std::cmp::Reverse(from.len()));
         for (_, entries) in found {
@@ -88,12 +93,26 @@ impl Settings {
     }
 }
 
-/// Whether an address begins so, up to a border: `https://h` is no beginning
-/// of `https://host`.
-fn begins_with(url: &str, beginning: &str) -> bool {
-    url.strip_prefix(beginning).is_some_and(|rest| {
-        rest.is_empty() || beginning.ends_with('/') || rest.starts_with(['/', ':', '?'])
-    })
+/// What stands behind the beginning of an address, if it begins so, up to a
+/// border: `https://h` is no beginning of `https://host`, and `https://h/org`
+/// is one of `https://h/org.git`.
+fn behind<'u>(url: &'u str, beginning: &str) -> Option<&'u str> {
+    let rest = url.strip_prefix(beginning)?;
+    let is_border = rest.is_empty()
+        || beginning.ends_with(['/', ':'])
+        || rest.starts_with(['/', ':', '?'])
+        || rest.trim_end_matches('/') == ".git";
+    is_border.then_some(rest)
+}
+
+/// An address over HTTP without the login that some write into it.
+fn without_login(url: &str) -> String {
+    let Some((scheme @ ("http" | "https"), rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = authority.rsplit_once('@').map_or(authority, |(_, h)| h);
+    format!("{scheme}://{host}{path}")
 }
 
 #[cfg(test)]
@@ -114,13 +133,36 @@ mod tests {
         assert_eq!(settings.mirrored("https://a/b/c"), "https://m/b/c");
         assert_eq!(settings.mirrored("https://a/c"), "https://m/a/c");
         assert_eq!(settings.mirrored("https://o/c"), "https://o/c");
+        assert_eq!(settings.mirrored("https://u:p@a/c"), "https://m/a/c");
+        assert_eq!(settings.mirrored("https://u:p@o/c"), "https://u:p@o/c");
+    }
+
+    #[test]
+    fn mirrors_are_of_whole_hosts_and_folders() {
+        let settings = Settings {
+            mirrors: [
+                ("https://h/org", "https://m/org"),
+                ("git@h:", "https://m/h/"),
+                ("oci://h", "oci://m/h"),
+            ]
+            .map(|(from, to)| (from.to_owned(), to.to_owned()))
+            .into(),
+            ..Settings::default()
+        };
+        let is = |url, want: &str| assert_eq!(settings.mirrored(url), want);
+        is("https://h/org/app", "https://m/org/app");
+        is("https://h/org.git", "https://m/org.git");
+        is("https://h/organisation/app", "https://h/organisation/app");
+        is("git@h:org/app", "https://m/h/org/app");
+        is("oci://h/app", "oci://m/h/app");
+        is("oci://h.example/app", "oci://h.example/app");
     }
 
     #[test]
     fn credentials_are_for_whole_hosts_and_folders() {
-        assert!(begins_with("https://h/org/app", "https://h/org"));
-        assert!(begins_with("https://h/org/app", "https://h/"));
-        assert!(!begins_with("https://host.evil/org", "https://host"));
-        assert!(!begins_with("https://h/organisation", "https://h/org"));
+        assert!(behind("https://h/org/app", "https://h/org").is_some());
+        assert!(behind("https://h/org/app", "https://h/").is_some());
+        assert!(behind("https://host.evil/org", "https://host").is_none());
+        assert!(behind("https://h/organisation", "https://h/org").is_none());
     }
 }

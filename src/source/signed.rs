@@ -275,6 +275,7 @@ impl Locked {
                 &key,
                 Order {
                     source: Some(subject.source.clone()),
+                    address: None,
                     span: subject.source.url_span,
                     pin: None,
                 },
@@ -292,6 +293,7 @@ impl Locked {
             &signatures_key(subject, content),
             Order {
                 source: Some(subject.source.clone()),
+                address: None,
                 span: subject.source.url_span,
                 pin: Some(Filled::Signatures(signatures.to_vec())),
             },

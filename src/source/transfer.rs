@@ -13,7 +13,7 @@ use reqwest::header::HeaderValue;
 
 use super::fetch::Access;
 use super::http::retrying;
-use super::oci::Registry;
+use super::oci::{Protocol, Registry};
 use super::oci_manifest::Layer;
 use super::{Credentials, Settings};
 use crate::artifact::Digest;
@@ -115,7 +115,7 @@ pub struct Connection<'a> {
 impl Connection<'_> {
     fn registry(&self, url: &str) -> Result<Registry> {
         let access = Access::new(url, Credentials::default(), self.settings, self.store);
-        Registry::connect(&access, url, self.insecure)
+        Registry::connect(&access, url, Protocol::of(self.insecure))
     }
 }
 

@@ -21,8 +21,23 @@ pub const INDEX_NAME: &str = "index.json";
 /// What the index calls itself and its version.
 pub const FORMAT: &str = "fluxwright.vendor/v1";
 
-/// The folder of a checkout that git would not take, and what stands for it.
-const GIT: (&str, &str) = (".git", "_git");
+/// Names that git has a use for, and what stands for them: it would not take a
+/// repository in a repository, nor files that are ignored, and change others.
+const GIT: [(&str, &str); 4] = [
+    (".git", "_git"),
+    (".gitattributes", "_gitattributes"),
+    (".gitignore", "_gitignore"),
+    (".gitmodules", "_gitmodules"),
+];
+
+/// Files beside the index that keep git from leaving out or changing others.
+pub const FOR_GIT: [(&str, &str); 2] = [
+    (
+        ".gitattributes",
+        "* -text -filter -ident -working-tree-encoding\n",
+    ),
+    (".gitignore", "!*\n"),
+];
 
 /// The index of the folder.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -149,7 +164,7 @@ impl Vendored {
                     Kind::Directory => open.push(path),
                     Kind::File => {
                         let content = self.tree.read(&format!("{folder}/{path}"))?;
-                        tree.insert(renamed(&path, GIT.1, GIT.0), content);
+                        tree.insert(as_stored(&path), content);
                     }
                 }
             }
@@ -158,12 +173,25 @@ impl Vendored {
     }
 }
 
-/// A path with its first part renamed.
-fn renamed(path: &str, from: &str, to: &str) -> String {
-    match path.strip_prefix(from) {
-        Some(rest) if rest.starts_with('/') => format!("{to}{rest}"),
-        _ => path.to_owned(),
-    }
+/// A path as it is written into the repository; none where that could not be
+/// told from another one.
+fn as_written(path: &str) -> Option<String> {
+    let parts = path.split('/').map(|part| {
+        let is_taken = GIT.iter().any(|(_, written)| part == *written);
+        let own = GIT.iter().find(|(stored, _)| part == *stored);
+        (!is_taken).then(|| own.map_or(part, |(_, written)| *written))
+    });
+    let parts: Option<Vec<&str>> = parts.collect();
+    Some(parts?.join("/"))
+}
+
+/// A path as it was before it was written.
+fn as_stored(path: &str) -> String {
+    let parts = path.split('/').map(|part| {
+        let own = GIT.iter().find(|(_, written)| part == *written);
+        own.map_or(part, |(stored, _)| *stored)
+    });
+    parts.collect::<Vec<&str>>().join("/")
 }
 
 /// The readable files of stored content; none for what is no tree, or cannot be
@@ -172,12 +200,7 @@ pub fn readable(content: &[u8]) -> Option<MemoryTree> {
     let stored = pack::unpack(content, "").ok()?;
     let mut tree = MemoryTree::new("");
     for (file, content) in stored.files() {
-        // A second `.git` below would be taken for a repository.
-        let is_hidden = file.split('/').skip(1).any(|part| part == GIT.0);
-        if is_hidden || path::is_within(file, GIT.1) {
-            return None;
-        }
-        tree.insert(renamed(file, GIT.0, GIT.1), content.clone());
+        tree.insert(as_written(file)?, content.clone());
     }
     Some(tree)
 }
@@ -214,6 +237,28 @@ mod tests {
         let content = vendored.read(digest).unwrap().unwrap();
         assert_eq!(*content, *stored());
         assert!(vendored.read(Digest::of(b"other")).unwrap().is_none());
+    }
+
+    #[test]
+    fn names_that_git_has_a_use_for_are_others() {
+        let mut tree = MemoryTree::new("");
+        for file in [".gitattributes", "a/.gitignore", "a/.git/x", "b.gitignore"] {
+            tree.insert(file, b"x".as_slice());
+        }
+        let stored = pack::pack(&tree).unwrap();
+        let written = readable(&stored).unwrap();
+        let paths: Vec<&str> = written.paths().collect();
+        assert_eq!(
+            paths,
+            ["_gitattributes", "a/_git/x", "a/_gitignore", "b.gitignore"]
+        );
+        let (tree, digest) = vendored(&stored);
+        let vendored = Vendored::open(Arc::new(tree), "vendor").unwrap().unwrap();
+        assert_eq!(*vendored.read(digest).unwrap().unwrap(), *stored);
+        // What is called so already stays in its packed form.
+        let mut tree = MemoryTree::new("");
+        tree.insert("a/_gitignore", b"x".as_slice());
+        assert!(readable(&pack::pack(&tree).unwrap()).is_none());
     }
 
     #[test]

@@ -48,6 +48,7 @@ pub(super) fn git(
                     format!("`{text}` leads out of the repository"),
                 )
                 .at(include.span)
+                .help("`fromPath` and `toPath` are folders in the repositories")
             })
         };
         copy(
@@ -55,7 +56,11 @@ pub(super) fn git(
             &inside(&include.from)?,
             &inside(&include.to)?,
             &mut tree,
-        )?;
+        )
+        .map_err(|e| {
+            e.at(include.span)
+                .help("is `fromPath` a folder in that repository, and not ignored there?")
+        })?;
     }
     let matcher = Matcher::for_artifact(&tree, ignore)?;
     Ok(Arc::new(IgnoringTree::new(Arc::new(tree), matcher)))
@@ -100,7 +105,12 @@ pub(super) fn oci(
     ignore: Option<&str>,
 ) -> Result<Arc<dyn Tree>> {
     let mut tree = MemoryTree::new(name);
-    archive::unpack(layer, &mut tree)?;
+    archive::unpack(layer, &mut tree).map_err(|e| {
+        e.context(format!("the layer of `{name}`")).help(
+            "is it the one that holds files? `spec.layerSelector.mediaType` takes another of the \
+             artifact's layers",
+        )
+    })?;
     if spec.copies_layer {
         return Ok(Arc::new(tree));
     }

@@ -255,6 +255,23 @@ fn keys_of_buckets_that_are_wrong() {
 }
 
 #[test]
+fn a_secret_without_keys_is_told() {
+    let nobody = format!("127.0.0.1:{}", free_port());
+    let fleet = Fleet::of(&bucket(&nobody, "  secretRef: {name: keys}\n"));
+    let text = secret("key", "word").replace("  secretkey: word\n", "");
+    for text in [text.clone(), text.replace("accesskey", "other")] {
+        fleet.write("clusters/prod/secret.yaml", &text);
+        let run = fleet.run(&["lock"]);
+        assert_eq!(run.code, Some(2));
+        assert!(run.stderr.contains("source/credentials"), "{}", run.stderr);
+    }
+    let tokens = bucket(&nobody, "  sts: {provider: ldap, endpoint: x}\n");
+    let run = Fleet::of(&tokens).run(&["lock"]);
+    assert_eq!(run.code, Some(2));
+    assert!(run.stderr.contains("`spec.sts`"), "{}", run.stderr);
+}
+
+#[test]
 fn buckets_are_asked_a_bounded_number_of_times() {
     let server = Server::start(|_| Answer::status(503));
     let endpoint = server.address.trim_start_matches("http://").to_owned();

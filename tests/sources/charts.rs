@@ -324,3 +324,91 @@ const MANY: &[&str] = &[
     "1.2.0", "1.2.1", "1.2.2", "1.2.3", "1.2.4", "1.2.5", "1.2.6", "1.2.7", "1.2.8", "1.2.9",
     "1.3.0", "1.3.1", "1.3.2", "1.3.3", "1.3.4", "1.3.5", "1.3.6", "1.3.7", "1.3.8", "1.3.9",
 ];
+
+#[test]
+fn addresses_of_repositories_may_have_a_query() {
+    let archives = serve(&["1.0.0"]);
+    let server = Server::start(move |request| {
+        if request.target.ends_with("?token=x") {
+            archives(request)
+        } else {
+            Answer::status(404)
+        }
+    });
+    let queried = fleet(&format!("  url: {}?token=x\n", server.address), "1.x");
+    queried.done(&["lock"]);
+    let run = fleet(&format!("  url: {}/index.yaml\n", server.address), "1.x").run(&["lock"]);
+    assert_eq!(run.code, Some(2));
+    assert!(
+        run.stderr.contains("the folder which holds index.yaml"),
+        "{}",
+        run.stderr
+    );
+    let run = fleet("  url: oci://127.0.0.1:1/charts\n", "1.x").run(&["lock"]);
+    assert_eq!(run.code, Some(2));
+    assert!(run.stderr.contains("`spec.type: oci`"), "{}", run.stderr);
+}
+
+#[test]
+fn mirrors_get_logins_of_their_own() {
+    // alice:hunter2
+    let asks = |request: &Request| match request.header("authorization") {
+        Some("Basic YWxpY2U6aHVudGVyMg==") => None,
+        _ => Some(Answer::status(401)),
+    };
+    let archives = serve(&["1.0.0"]);
+    let server = Server::start(move |request| asks(request).unwrap_or_else(|| archives(request)));
+    let mirrored = fleet(
+        "  url: https://charts.example.invalid/stable\n  secretRef: {name: login}\n",
+        "1.x",
+    );
+    let login = "apiVersion: v1\nkind: Secret\nmetadata:\n  name: login\n  namespace: \
+                 flux-system\nstringData:\n  username: bob\n  password: hunter3\n";
+    mirrored.write("clusters/prod/secret.yaml", login);
+    let configured = |more: &str| {
+        format!(
+            "entries:\n- path: clusters/prod\nmirrors:\n  https://charts.example.invalid: {}\n{more}",
+            server.address
+        )
+    };
+    mirrored.write(".fluxwright.yaml", &configured(""));
+    assert_eq!(mirrored.run(&["lock"]).code, Some(2));
+    for request in server.requests.lock().unwrap().iter() {
+        assert_eq!(request.header("authorization"), None);
+    }
+    let more = format!(
+        "credentials:\n- address: {}\n  entries:\n    username: {{env: MIRROR_USER}}\n    password: \
+         {{env: MIRROR_WORD}}\n",
+        server.address
+    );
+    mirrored.write(".fluxwright.yaml", &configured(&more));
+    let environment = [("MIRROR_USER", "alice"), ("MIRROR_WORD", "hunter2")];
+    let run = mirrored.run_with(&["lock"], &environment);
+    // Below the host that is mirrored lies another folder.
+    assert_eq!(run.code, Some(2));
+    assert!(run.stderr.contains("/stable/index.yaml"), "{}", run.stderr);
+    let whole = configured(&more).replace("invalid:", "invalid/stable:");
+    mirrored.write(".fluxwright.yaml", &whole);
+    let run = mirrored.run_with(&["lock"], &environment);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+}
+
+#[test]
+fn charts_that_no_release_uses_are_locked_as_well() {
+    let server = Server::start(serve(&["1.0.0", "1.1.0"]));
+    let declared = fleet(&format!("  url: {}\n", server.address), "1.0.x");
+    declared.write(
+        "clusters/prod/chart.yaml",
+        &source(
+            "HelmChart",
+            "  chart: web\n  version: 1.1.x\n  sourceRef: {kind: HelmRepository, name: app}\n",
+        ),
+    );
+    let run = declared.done(&["lock"]);
+    assert!(
+        run.stdout.contains("web 1.1.x  new: 1.1.0"),
+        "{}",
+        run.stdout
+    );
+    declared.done(&["lock", "--check"]);
+}

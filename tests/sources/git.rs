@@ -58,7 +58,7 @@ fn a_branch_is_locked_fetched_and_built_offline() {
         missing.stderr
     );
     assert!(missing.stderr.contains("fluxwright fetch"));
-    assert_eq!(fleet.done(&["fetch"]).stdout, "1 inputs are at hand\n");
+    assert_eq!(fleet.done(&["fetch"]).stdout, "1 input is at hand\n");
     assert_eq!(fleet.done(&["build"]).stdout, built.stdout);
 }
 
@@ -269,10 +269,141 @@ fn logins_come_from_secrets_and_go_nowhere_else() {
     ));
     let run = fleet.run(&["lock"]);
     assert_eq!(run.code, Some(2));
+    // Nor in the line of the file that is shown.
+    assert!(!run.stderr.contains("hunter3"), "{}", run.stderr);
+    assert!(run.stderr.contains("http://alice:*******@127"));
+    assert!(run.stderr.contains("are the credentials right"));
+
+    let token = Fleet::of(&source(
+        "GitRepository",
+        &spec.replace("http://", "http://hunter3@"),
+    ));
+    let run = token.run(&["lock"]);
+    assert_eq!(run.code, Some(2));
+    assert!(!run.stderr.contains("hunter3"), "{}", run.stderr);
+}
+
+#[test]
+fn a_token_may_be_a_name_with_an_empty_password() {
+    let app = Repository::new();
+    let backend = git(app.served());
+    // token:
+    let server = Server::start(move |request| match request.header("authorization") {
+        Some("Basic dG9rZW46") => backend(request),
+        _ => Answer::status(401),
+    });
+    let spec = format!(
+        "  url: {}/app.git\n  ref: {{branch: main}}\n",
+        server.address
+    );
+    let named = Fleet::of(&source(
+        "GitRepository",
+        &format!("{spec}  secretRef: {{name: login}}\n"),
+    ));
+    // What a Secret might have helped with is said.
+    let run = named.run(&["lock"]);
+    assert_eq!(run.code, Some(2));
+    for part in ["source/denied", "`flux-system/login`", ".fluxwright.yaml"] {
+        assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
+    }
+    named.write(
+        "clusters/prod/secret.yaml",
+        "apiVersion: v1\nkind: Secret\nmetadata:\n  name: login\n  namespace: \
+         flux-system\nstringData:\n  username: token\n  password: ''\n",
+    );
+    named.done(&["lock"]);
+
+    let written = spec.replace("http://", "http://token@");
+    let written = Fleet::of(&source("GitRepository", &written));
+    written.done(&["lock"]);
+    assert!(!written.lockfile().contains("token"));
+    // A base that is named so is fetched so, too.
+    let base = Fleet::empty();
+    base.write(
+        "clusters/prod/kustomization.yaml",
+        "resources: [apps.yaml]\n",
+    );
+    base.write(
+        "clusters/prod/apps.yaml",
+        "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata:\n  name: \
+         apps\n  namespace: flux-system\nspec:\n  interval: 1h\n  prune: true\n  path: \
+         ./apps\n  sourceRef:\n    kind: GitRepository\n    name: flux-system\n",
+    );
+    let address = server.address.replace("http://", "http://token@");
+    base.write(
+        "apps/kustomization.yaml",
+        &format!("resources: ['{address}/app.git//kustomized?ref=main']\n"),
+    );
+    app.write("kustomized/kustomization.yaml", "resources: [map.yaml]\n");
+    app.commit("kustomized/map.yaml", &config_map("map", "kustomized"));
+    app.publish();
+    base.done(&["lock"]);
+    assert!(!base.lockfile().contains("token"));
+    assert!(base.done(&["build"]).stdout.contains("value: kustomized"));
+}
+
+#[test]
+fn what_helps_with_a_reference_is_said() {
+    let app = Repository::new();
+    let server = Server::start(git(app.served()));
+    for (reference, help) in [
+        ("", "Flux takes the branch `master`"),
+        ("  ref: {name: main}\n", "as in `refs/heads/main`"),
+        ("  ref: {branch: nope}\n", "is it spelled right"),
+    ] {
+        let spec = format!("  url: {}/app.git\n{reference}", server.address);
+        let run = Fleet::of(&source("GitRepository", &spec)).run(&["lock"]);
+        assert_eq!(run.code, Some(2));
+        assert!(run.stderr.contains(help), "{reference}: {}", run.stderr);
+    }
+    for url in ["file:///srv/app.git", "oci://127.0.0.1:1/app"] {
+        let spec = format!("  url: {url}\n  ref: {{branch: main}}\n");
+        let run = Fleet::of(&source("GitRepository", &spec)).run(&["lock"]);
+        assert_eq!(run.code, Some(2));
+        assert!(
+            run.stderr.contains("source/address"),
+            "{url}: {}",
+            run.stderr
+        );
+        assert!(!run.stderr.contains("attempts"), "{url}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn sources_that_nobody_uses_are_locked_as_well() {
+    let app = Repository::new();
+    let server = Server::start(git(app.served()));
+    let spec = format!(
+        "  url: {}/app.git\n  ref: {{branch: main}}\n",
+        server.address
+    );
+    let fleet = Fleet::of(&source("GitRepository", &spec));
+    fleet.done(&["lock"]);
+    fleet.done(&["lock", "--check"]);
+    let other = source("GitRepository", &spec).replace("name: app", "name: other");
+    fleet.write("clusters/prod/other.yaml", &other);
+    let run = fleet.run(&["lock", "--check"]);
+    assert_eq!(run.code, Some(1), "{}", run.stdout);
+    for part in [
+        "lock/missing",
+        "GitRepository/flux-system/other",
+        "other.yaml:8",
+    ] {
+        assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
+    }
+    let run = fleet.run(&["fetch"]);
+    assert_eq!(run.code, Some(2), "{}", run.stdout);
+    assert!(run.stderr.contains("lock/missing"), "{}", run.stderr);
+    fleet.done(&["lock"]);
+    fleet.done(&["lock", "--check"]);
+    fleet.done(&["fetch"]);
+    // A path behind `--update` is taken for a name.
+    let root = fleet.root();
+    let root = root.to_str().unwrap();
+    let run = fleet.run(&["lock", "--update", "app", root]);
+    assert_eq!(run.code, Some(2));
     assert!(
-        !run.stderr
-            .replace("alice:hunter3@127", "")
-            .contains("hunter3@"),
+        run.stderr.contains("write the path before"),
         "{}",
         run.stderr
     );
@@ -457,4 +588,51 @@ fn submodules_and_their_credentials() {
     assert!(fleet.lockfile().contains("    recurseSubmodules: 'true'\n"));
     let built = fleet.done(&["build"]).stdout;
     assert!(built.contains("name: web"), "{built}");
+}
+
+#[test]
+fn a_part_of_a_repository_leaves_the_pins_of_the_rest() {
+    let app = Repository::new();
+    app.commit("deploy/web.yaml", &config_map("web", "two"));
+    app.publish();
+    let server = Server::start(git(app.served()));
+    let spec = |reference: &str| {
+        let url = &server.address;
+        source(
+            "GitRepository",
+            &format!("  url: {url}/app.git\n  ref: {{{reference}}}\n"),
+        )
+    };
+    let fleet = Fleet::of(&spec("tag: v1.0.0"));
+    fleet.write("clusters/test/source.yaml", &spec("branch: main"));
+    fleet.write(
+        "clusters/test/apps.yaml",
+        &fleet.read("clusters/prod/apps.yaml"),
+    );
+    fleet.write(
+        ".fluxwright.yaml",
+        "entries:\n- path: clusters/prod\n- path: clusters/test\n",
+    );
+    fleet.done(&["lock"]);
+    let whole = fleet.lockfile();
+    for args in [
+        &["lock", "--entry", "prod"][..],
+        &["lock", "--entry", "prod", "--check"],
+        &["lock", "--entry", "prod", "--update"],
+        &["lock", "--entry", "prod", "--update", "app"],
+    ] {
+        let run = fleet.done(args);
+        assert!(
+            run.stdout.contains("up to date"),
+            "{args:?}: {}",
+            run.stdout
+        );
+        assert_eq!(fleet.lockfile(), whole, "{args:?}");
+    }
+    fleet.write("clusters/prod/source.yaml", &spec("branch: main"));
+    fleet.done(&["lock", "--entry", "prod"]);
+    let run = fleet.done(&["lock"]);
+    // The one that went is told from the one that stays.
+    assert!(run.stdout.contains("(tag=v1.0.0)  gone"), "{}", run.stdout);
+    assert!(!run.stdout.contains("new:"), "{}", run.stdout);
 }

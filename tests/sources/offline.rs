@@ -458,3 +458,71 @@ fn vendored_inputs_need_no_store() {
     assert!(run.stderr.contains("vendor/changed"), "{}", run.stderr);
     fleet.done(&["fetch"]);
 }
+
+#[test]
+fn vendored_inputs_survive_git() {
+    let app = Repository::new();
+    app.write("deploy/.gitignore", "*.yaml\n");
+    app.write(".gitattributes", "*.yaml eol=crlf\n");
+    let crlf = super::fleet::config_map("crlf", "two").replace('\n', "\r\n");
+    app.write("deploy/crlf.yaml", &crlf);
+    app.git(&["add", "-f", "-A"]);
+    app.git(&["commit", "-q", "-m", "odd"]);
+    app.publish();
+    let server = serve(&app);
+    let fleet = fleet(&server);
+    fleet.write(".gitignore", "*.tgz\n/vendor/**/*.yaml\n");
+    fleet.done(&["lock"]);
+    let built = fleet.done(&["build"]).stdout;
+    fleet.done(&["vendor"]);
+    let root = fleet.root();
+    let git = |args: &[&str]| super::fleet::git(&root, args);
+    git(&["init", "-q"]);
+    git(&["add", "-A"]);
+    git(&["commit", "-q", "-m", "all"]);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let target = elsewhere.path().join("clone");
+    let from = root.to_str().unwrap();
+    let to = target.to_str().unwrap();
+    git(&["clone", "-q", "-c", "core.autocrlf=true", from, to]);
+    std::fs::remove_dir_all(fleet.store()).unwrap();
+    std::fs::remove_dir_all(&root).unwrap();
+    std::fs::rename(&target, &root).unwrap();
+    assert_eq!(fleet.done(&["build", "--frozen"]).stdout, built);
+}
+
+#[test]
+fn what_is_damaged_is_fetched_anew() {
+    let app = Repository::new();
+    let server = serve(&app);
+    let fleet = fleet(&server);
+    fleet.done(&["lock"]);
+    let built = fleet.done(&["build", "--no-cache"]).stdout;
+    let store = fluxwright::store::Store::new(fleet.store());
+    let paths: Vec<_> = store.list().unwrap();
+    for entry in paths {
+        let hex = entry.digest.hex();
+        let path = fleet.store().join("sha256").join(&hex[..2]).join(&hex[2..]);
+        let mut content = std::fs::read(&path).unwrap();
+        let middle = content.len() / 2;
+        content[middle] ^= 1;
+        std::fs::write(&path, content).unwrap();
+        let run = fleet.run(&["build", "--no-cache"]);
+        assert_eq!(run.code, Some(2), "{hex}");
+        assert!(run.stderr.contains("store/damaged"), "{}", run.stderr);
+        fleet.done(&["fetch"]);
+        assert!(store.verify().unwrap().is_empty(), "{hex}");
+        assert_eq!(fleet.done(&["build", "--no-cache"]).stdout, built);
+    }
+    // A vendored folder that was edited is written anew, and only in the repository.
+    fleet.done(&["vendor"]);
+    let readable = "vendor/sources/GitRepository/flux-system/app/deploy/web.yaml";
+    let written = fleet.read(readable);
+    fleet.write(readable, "edited: true\n");
+    assert_eq!(fleet.run(&["build", "--no-cache"]).code, Some(2));
+    fleet.done(&["vendor"]);
+    assert_eq!(fleet.read(readable), written);
+    let run = fleet.run(&["vendor", "--to", "../elsewhere"]);
+    assert_eq!(run.code, Some(2));
+    assert!(run.stderr.contains("usage/vendor"), "{}", run.stderr);
+}

@@ -12,7 +12,7 @@ use fluxwright::artifact::Digest;
 
 use super::charts::{archive, fleet as chart_fleet};
 use super::fleet::{Fleet, config_map, source};
-use super::http::{Answer, Request};
+use super::http::{Answer, Request, Server};
 use super::tls::Authority;
 use super::{free_port, program};
 
@@ -577,6 +577,87 @@ fn logins_that_helpers_of_docker_know() {
     assert!(
         run.stderr
             .contains("`docker-credential-test` cannot be run"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn pull_secrets_of_service_accounts() {
+    let Some(program) = program("docker-registry") else {
+        return;
+    };
+    let registry = Registry::start(program, true);
+    let content = layer(&[("deploy/web.yaml", &config_map("web", "one"))]);
+    registry.push("app", "1.0.0", &[(FLUX, &content)]);
+    let fleet = fleet(&registry, "tag: 1.0.0", "  serviceAccountName: puller\n");
+    fleet.write(
+        "clusters/prod/account.yaml",
+        &format!(
+            "apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: puller\n  namespace: \
+             flux-system\nimagePullSecrets: [{{name: other}}, {{name: pull}}]\n---\napiVersion: \
+             v1\nkind: Secret\nmetadata:\n  name: other\n  namespace: \
+             flux-system\nstringData:\n  .dockerconfigjson: '{{\"auths\": \
+             {{}}}}'\n---\napiVersion: v1\nkind: Secret\nmetadata:\n  name: pull\n  namespace: \
+             flux-system\nstringData:\n  .dockerconfigjson: '{{\"auths\": \
+             {{\"127.0.0.1:{}\": {{\"auth\": \"YWxpY2U6aHVudGVyMg==\"}}}}}}'\n",
+            registry.port
+        ),
+    );
+    fleet.done(&["lock"]);
+    assert!(fleet.done(&["build"]).stdout.contains("value: one"));
+}
+
+#[test]
+fn insecure_registries_may_speak_tls() {
+    let Some(program) = program("docker-registry") else {
+        return;
+    };
+    let Some(authority) = Authority::new() else {
+        return;
+    };
+    let plain = Registry::start(program.clone(), true);
+    let content = layer(&[("deploy/web.yaml", &config_map("web", "one"))]);
+    plain.push("app", "1.0.0", &[(FLUX, &content)]);
+    let registry = plain.with_tls(program, &authority);
+    let fleet = fleet(&registry, "tag: 1.0.0", "  secretRef: {name: pull}\n");
+    let run = fleet.run(&["lock"]);
+    assert_eq!(run.code, Some(2));
+    assert!(run.stderr.contains("source/denied"), "{}", run.stderr);
+    fleet.write(
+        "clusters/prod/secret.yaml",
+        "apiVersion: v1\nkind: Secret\nmetadata:\n  name: pull\n  namespace: \
+         flux-system\nstringData:\n  username: alice\n  password: hunter2\n",
+    );
+    fleet.done(&["lock"]);
+    assert!(fleet.done(&["build"]).stdout.contains("value: one"));
+}
+
+#[test]
+fn charts_of_one_version_need_no_list_of_tags() {
+    let Some(program) = program("docker-registry") else {
+        return;
+    };
+    let registry = Registry::start(program, false);
+    registry.push(
+        "charts/web",
+        "1.0.0_x",
+        &[(CHART, &archive("web", "1.0.0+x"))],
+    );
+    let forward = registry.forward();
+    let server = Server::start(move |request| match request.path() {
+        path if path.ends_with("/tags/list") => Answer::status(403),
+        _ => forward(request),
+    });
+    let host = server.address.replace("http://", "oci://");
+    let spec = format!("  type: oci\n  url: {host}/charts\n  insecure: true\n");
+    let charts = chart_fleet(&spec, "1.0.0+x");
+    charts.done(&["lock"]);
+    assert!(charts.done(&["build"]).stdout.contains("chart: 1.0.0+x"));
+    let run = chart_fleet(&spec, "1.0.1").run(&["lock"]);
+    assert_eq!(run.code, Some(2));
+    assert!(
+        run.stderr.contains("charts/web:1.0.1` is not there"),
         "{}",
         run.stderr
     );

@@ -140,7 +140,7 @@ fn keys_and_hosts_come_from_the_secret() {
             "other.example ssh-ed25519 AAAA\n",
             ["source/host-key", "known_hosts"],
         ),
-        ("user", &other_host, ["source/host-key", "known_hosts"]),
+        ("user", &other_host, ["source/host-key", "has another key"]),
         (
             "stranger",
             &known,
@@ -156,4 +156,66 @@ fn keys_and_hosts_come_from_the_secret() {
         };
         good.unchanged(hosts, update, &[&place[..], &parts].concat());
     }
+}
+
+#[test]
+fn keys_may_have_a_passphrase_and_any_line_ends() {
+    let (Some(sshd), Some(_)) = (program("sshd"), program("ssh")) else {
+        return;
+    };
+    let sshd = Sshd::start(sshd);
+    let app = Repository::new();
+    let known = sshd.known_hosts();
+    let user = sshd.folder.path().join("user");
+    let crlf = sshd.read("user").replace('\n', "\r\n");
+    fleet(&sshd, &app, &crlf, &known).done(&["lock"]);
+    let sealed = Command::new("ssh-keygen")
+        .args(["-q", "-p", "-P", "", "-N", "hunter2", "-f"])
+        .arg(&user)
+        .status()
+        .unwrap();
+    assert!(sealed.success());
+    let fleet = fleet(&sshd, &app, &sshd.read("user"), &known);
+    let secret = fleet.read("clusters/prod/secret.yaml");
+    for (more, part) in [
+        ("", "give it as `password`"),
+        ("  password: hunter3\n", "is `password` the passphrase"),
+    ] {
+        fleet.write("clusters/prod/secret.yaml", &format!("{secret}{more}"));
+        let run = fleet.run(&["lock"]);
+        assert_eq!(run.code, Some(2));
+        assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
+        assert!(!run.stderr.contains("hunter3"));
+    }
+    let whole = format!("{secret}  password: hunter2\n");
+    fleet.write("clusters/prod/secret.yaml", &whole);
+    fleet.done(&["lock"]);
+    fleet.write(
+        "clusters/prod/secret.yaml",
+        &secret.replace("PRIVATE KEY", "PRIVATE THING"),
+    );
+    let run = fleet.run(&["lock", "--update"]);
+    assert_eq!(run.code, Some(2));
+    assert!(
+        run.stderr.contains("is no private SSH key"),
+        "{}",
+        run.stderr
+    );
+
+    // Nothing goes past a proxy that is named.
+    let spec = fleet.read("clusters/prod/source.yaml");
+    fleet.write(
+        "clusters/prod/source.yaml",
+        &format!("{spec}  proxySecretRef: {{name: proxy}}\n"),
+    );
+    let proxy = "---\napiVersion: v1\nkind: Secret\nmetadata:\n  name: proxy\n  namespace: \
+                 flux-system\nstringData:\n  address: http://127.0.0.1:1\n";
+    fleet.write("clusters/prod/secret.yaml", &format!("{whole}{proxy}"));
+    let run = fleet.run(&["lock", "--update"]);
+    assert_eq!(run.code, Some(2));
+    assert!(
+        run.stderr.contains("proxies are not supported for SSH"),
+        "{}",
+        run.stderr
+    );
 }

@@ -27,6 +27,8 @@ pub struct Source {
     pub cert_secret: Option<Arc<str>>,
     /// The Secret with the proxy.
     pub proxy_secret: Option<Arc<str>>,
+    /// The service account whose pull secrets count, of an OCIRepository.
+    pub service_account: Option<Arc<str>>,
     /// Who vouches for the machine: `generic` for nobody.
     pub provider: Arc<str>,
     /// Whether plain HTTP is meant.
@@ -139,6 +141,8 @@ pub struct BucketSpec {
     pub region: Arc<str>,
     /// `spec.prefix`.
     pub prefix: Arc<str>,
+    /// Whether a service of tokens gives the login, `spec.sts`.
+    pub has_sts: bool,
 }
 
 /// Whether an object is a source that is read here.
@@ -231,6 +235,10 @@ impl Source {
             secret: secret("secretRef")?,
             cert_secret: secret("certSecretRef")?,
             proxy_secret: secret("proxySecretRef")?,
+            service_account: match &*id.kind {
+                "OCIRepository" => Some(spec.text("serviceAccountName")?).filter(|a| !a.is_empty()),
+                _ => None,
+            },
             provider: if provider.is_empty() {
                 "generic".into()
             } else {
@@ -250,6 +258,7 @@ impl Source {
                     bucket: spec.required("bucketName")?,
                     region: spec.text("region")?,
                     prefix: spec.text("prefix")?,
+                    has_sts: spec.get("sts").is_some(),
                 }),
             },
             id,

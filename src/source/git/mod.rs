@@ -119,7 +119,12 @@ fn base_target(server: &mut Server, reference: Option<&str>) -> Result<Target> {
     if is_object_name(name) {
         return Ok(Target::commit(name, ""));
     }
-    Err(no_reference(name))
+    let may_be_cut = name.len() >= 7 && name.bytes().all(|b| b.is_ascii_hexdigit());
+    Err(if may_be_cut {
+        no_reference(name).helped("a commit is named by all its 40 digits")
+    } else {
+        no_reference(name)
+    })
 }
 
 /// What is to be fetched, and what it is called.
@@ -199,7 +204,13 @@ fn choose(server: &mut Server, reference: &BTreeMap<String, String>) -> Result<T
         return Ok(Target::commit(commit, get("branch").unwrap_or_default()));
     }
     if let Some(name) = get("name") {
-        return Target::named(server, name);
+        let is_whole = name == "HEAD" || name.starts_with("refs/");
+        return Target::named(server, name).map_err(|e| match (e.rule(), is_whole) {
+            ("ref/missing", false) => {
+                e.helped(format!("a name is whole, as in `refs/heads/{name}`"))
+            }
+            _ => e,
+        });
     }
     if let Some(range) = get("semver") {
         let tag = latest_tag(server, range)?;
@@ -210,8 +221,8 @@ fn choose(server: &mut Server, reference: &BTreeMap<String, String>) -> Result<T
     }
     let branch = get("branch").unwrap_or("master");
     Target::named(server, &format!("refs/heads/{branch}")).map_err(|e| {
-        if reference.is_empty() {
-            e.help("without `spec.ref`, Flux takes the branch `master`: name the branch")
+        if get("branch").is_none() {
+            e.helped("without `spec.ref`, Flux takes the branch `master`: name the branch")
         } else {
             e
         }

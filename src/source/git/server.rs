@@ -71,7 +71,7 @@ impl Server {
     pub(super) fn connect(url: &str, credentials: &Credentials) -> Result<Server> {
         if let Some(address) = ssh::Address::parse(url) {
             let (child, files) = ssh::start(&address, credentials)?;
-            return Server::over_ssh(child, files, &address);
+            return Server::over_ssh(child, files, &address, credentials);
         }
         let http = Http::new(url, credentials, false)?;
         Server::over_http(http, url)
@@ -98,6 +98,7 @@ impl Server {
         mut child: Child,
         files: tempfile::TempDir,
         address: &ssh::Address,
+        credentials: &Credentials,
     ) -> Result<Server> {
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(Error::new("source/ssh", "ssh has no standard streams"));
@@ -110,7 +111,7 @@ impl Server {
         };
         let greeting = match session.output.lines() {
             Ok(lines) if !lines.is_empty() => lines,
-            _ => return Err(ssh::why_ended(&mut session.child, address)),
+            _ => return Err(ssh::why_ended(&mut session.child, address, credentials)),
         };
         let (capabilities, told) = read_greeting(greeting)?;
         Ok(Server {

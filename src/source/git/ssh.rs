@@ -11,7 +11,7 @@
 
 use std::fs;
 use std::io::Read as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -71,10 +71,16 @@ pub(super) fn start(
         )
         .help("install OpenSSH's client, or use an https address")
     };
+    if credentials.proxy()?.is_some() {
+        return Err(
+            Error::new("source/credentials", "proxies are not supported for SSH")
+                .help("use the https address of the repository, or leave out `proxySecretRef`"),
+        );
+    }
     let files = tempfile::tempdir().map_err(failed)?;
     let mut command = Command::new("ssh");
     command
-        .args(["-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=30"])
+        .args(["-T", "-o", "ConnectTimeout=30"])
         .args(["-o", "SendEnv=GIT_PROTOCOL", "-o", "LogLevel=ERROR"])
         .env("GIT_PROTOCOL", "version=2")
         .env("LC_ALL", "C");
@@ -92,6 +98,11 @@ pub(super) fn start(
                 "-i",
             ])
             .arg(path);
+    }
+    match credentials.passphrase()? {
+        Some(passphrase) => answer(&mut command, files.path(), passphrase).map_err(failed)?,
+        // Nobody is asked.
+        None => drop(command.args(["-o", "BatchMode=yes"])),
     }
     if let Some(hosts) = credentials.entry(&["known_hosts"]) {
         let path = files.path().join("known_hosts");
@@ -124,14 +135,33 @@ pub(super) fn start(
     Ok((child, files))
 }
 
+/// Lets `ssh` ask a program for the passphrase of the key, once: it reads one
+/// from a terminal or from such a program alone.
+fn answer(command: &mut Command, folder: &Path, passphrase: &str) -> std::io::Result<()> {
+    write_private(&folder.join("passphrase"), passphrase.as_bytes())?;
+    let program = folder.join("askpass");
+    write_private(&program, b"#!/bin/sh\nexec cat \"${0%/*}/passphrase\"\n")?;
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o700))?;
+    command
+        .args(["-o", "NumberOfPasswordPrompts=1"])
+        .args(["-o", "PreferredAuthentications=publickey"])
+        .env("SSH_ASKPASS", program)
+        .env("SSH_ASKPASS_REQUIRE", "force")
+        // What an older one looks for.
+        .env("DISPLAY", ":");
+    Ok(())
+}
+
+/// Writes a file for `ssh`, which takes line ends as Unix has them.
 fn write_private(path: &Path, content: &[u8]) -> std::io::Result<()> {
     use std::io::Write as _;
+    let content: Vec<u8> = content.iter().copied().filter(|b| *b != b'\r').collect();
     let mut file = fs::File::options()
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(path)?;
-    file.write_all(content)?;
+    file.write_all(&content)?;
     // OpenSSH refuses a key whose last line does not end.
     if content.last() != Some(&b'\n') {
         file.write_all(b"\n")?;
@@ -139,8 +169,24 @@ fn write_private(path: &Path, content: &[u8]) -> std::io::Result<()> {
     Ok(())
 }
 
+/// Whether a private key asks for a passphrase.
+///
+/// Source: OpenSSH's PROTOCOL.key; RFC 1421 for older forms.
+fn is_encrypted(key: &[u8]) -> bool {
+    use base64::Engine as _;
+    const MAGIC: &[u8] = b"openssh-key-v1\0";
+    let text = String::from_utf8_lossy(key);
+    let lines = text.lines().map(str::trim);
+    let packed: String = lines.filter(|l| !l.starts_with("-----")).collect();
+    let unpacked = base64::engine::general_purpose::STANDARD.decode(packed);
+    let unpacked = unpacked.unwrap_or_default();
+    // The name of the cipher comes first, behind its length.
+    let is_sealed = |rest: &[u8]| !rest.starts_with(b"\0\0\0\x04none");
+    text.contains("ENCRYPTED") || unpacked.strip_prefix(MAGIC).is_some_and(is_sealed)
+}
+
 /// What `ssh` said before it ended.
-pub(super) fn why_ended(child: &mut Child, address: &Address) -> Error {
+pub(super) fn why_ended(child: &mut Child, address: &Address, credentials: &Credentials) -> Error {
     let mut said = String::new();
     if let Some(mut errors) = child.stderr.take() {
         // What cannot be read is not said.
@@ -155,21 +201,27 @@ pub(super) fn why_ended(child: &mut Child, address: &Address) -> Error {
         .chars()
         .take(300)
         .collect();
-    if said.contains("Host key verification failed")
-        || said.contains("HOST IDENTIFICATION HAS CHANGED")
-    {
+    let has_changed = said.contains("HOST IDENTIFICATION HAS CHANGED");
+    if has_changed || said.contains("Host key verification failed") {
+        let scan = match address.port {
+            Some(port) => format!("ssh-keyscan -p {port} {host}"),
+            None => format!("ssh-keyscan {host}"),
+        };
         return Error::new(
             "source/host-key",
-            format!("the key of the SSH host `{host}` is not known"),
+            if has_changed {
+                format!("the SSH host `{host}` has another key than the one that is known")
+            } else {
+                format!("the key of the SSH host `{host}` is not known")
+            },
         )
         .help(format!(
             "find out its key, then add it as `known_hosts` to the source's Secret, or to \
-                 ~/.ssh/known_hosts: `ssh-keyscan {host}` shows what it claims"
+                 ~/.ssh/known_hosts: `{scan}` shows what it claims"
         ));
     }
     if said.contains("Permission denied") {
-        return Error::new("source/denied", format!("`{host}` refused the SSH key"))
-            .help("is the key in the source's Secret, or in the agent, and may it read this?");
+        return denied(&said, host, credentials);
     }
     if said.contains("does not appear to be a git repository") || said.contains("not found") {
         return Error::new(
@@ -183,6 +235,32 @@ pub(super) fn why_ended(child: &mut Child, address: &Address) -> Error {
         format!("`{host}` cannot be reached over SSH: {last}"),
     )
     .help("is the address right, and the network there?")
+}
+
+/// Why the host let nobody in.
+fn denied(said: &str, host: &str, credentials: &Credentials) -> Error {
+    let key = credentials.entry(&["identity"]);
+    let is_sealed = key.is_some_and(is_encrypted);
+    let has_passphrase = matches!(credentials.passphrase(), Ok(Some(_)));
+    if said.contains("Load key") {
+        return Error::new(
+            "source/credentials",
+            "`identity` in the Secret is no private SSH key",
+        )
+        .help("give the whole file of the private key, its first and last line included");
+    }
+    if is_sealed && !has_passphrase {
+        return Error::new(
+            "source/credentials",
+            "the SSH key in the Secret has a passphrase",
+        )
+        .help("give it as `password` in the same Secret");
+    }
+    Error::new("source/denied", format!("`{host}` refused the SSH key")).help(if is_sealed {
+        "is `password` the passphrase of the key, and may it read this?"
+    } else {
+        "is the key in the source's Secret, or in the agent, and may it read this?"
+    })
 }
 
 #[cfg(test)]
