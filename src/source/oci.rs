@@ -494,7 +494,7 @@ impl Registry {
         .map_err(|e| match e.rule() {
             "source/missing" => Error::new("source/missing", format!("`{image}` is not there"))
                 .help(
-                    "are address and tag, or digest, right? private repositories answer so without \
+                    "is the address right? is its tag or digest? private repositories answer so without \
                      credentials",
                 ),
             _ => e.context(format!("`{reference}`")),
