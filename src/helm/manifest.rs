@@ -243,6 +243,17 @@ pub(super) fn sort(
         !name.starts_with('_') && !output.text.trim().is_empty()
     });
     let outputs: Vec<Arc<Output>> = outputs.map(Arc::new).collect();
+    let separators =
+        |output: &Arc<Output>| memchr::memmem::find_iter(output.text.as_bytes(), "\n---").count();
+    if outputs.iter().map(separators).sum::<usize>() > MAX_OBJECTS {
+        let most = outputs.iter().max_by_key(|output| separators(output));
+        return Err(Error::new(
+            "helm/limit",
+            format!("the templates write more than {MAX_OBJECTS} objects"),
+        )
+        .at(most.map_or(Span::NONE, |output| output.file.span(sources, 1, 1)))
+        .help("look for a loop that does not end; split the chart if it means to"));
+    }
     let documents = outputs
         .iter()
         .flat_map(|output| {
@@ -250,13 +261,6 @@ pub(super) fn sort(
             documents.map(move |(start, document)| (output, start, document))
         })
         .collect::<Vec<_>>();
-    if documents.len() > MAX_OBJECTS {
-        return Err(Error::new(
-            "helm/limit",
-            format!("the templates write more than {MAX_OBJECTS} objects"),
-        )
-        .help("look for a loop that does not end; split the chart if it means to"));
-    }
     let bytes: usize = outputs.iter().map(|output| output.text.len()).sum();
     let read = |(_, _, document): &(_, _, &str)| read(document, with_objects);
     let heads: Vec<_> = if load::is_worth_threads(bytes, MANY_BYTES) {
