@@ -8,6 +8,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::chart::ChartFile;
+use super::parsed::Parsed;
 use super::typed::Fields;
 use super::{load, order};
 use crate::diag::{Error, FileId, ObjectRef, Result, SourceMap, Span};
@@ -235,6 +236,7 @@ pub(super) fn as_one_text(outputs: &[Output]) -> String {
 pub(super) fn sort(
     mut outputs: Vec<Output>,
     with_objects: bool,
+    parsed: Option<&Parsed>,
     sources: &SourceMap,
 ) -> Result<Sorted> {
     outputs.sort_by(|a, b| a.path.cmp(&b.path));
@@ -262,7 +264,10 @@ pub(super) fn sort(
         })
         .collect::<Vec<_>>();
     let bytes: usize = outputs.iter().map(|output| output.text.len()).sum();
-    let read = |(_, _, document): &(_, _, &str)| read(document, with_objects);
+    let read = |(_, _, document): &(_, _, &str)| match parsed {
+        Some(parsed) if with_objects => parsed.head(document, || read(document, true)),
+        _ => read(document, with_objects),
+    };
     let heads: Vec<_> = if load::is_worth_threads(bytes, MANY_BYTES) {
         documents.par_iter().map(read).collect()
     } else {
@@ -335,8 +340,8 @@ fn split(text: &str) -> Vec<(usize, &str)> {
 const HEAD: [&str; 3] = ["apiVersion", "kind", "metadata"];
 
 /// What Helm looks at in an object.
-#[derive(Default)]
-struct Head {
+#[derive(Clone, Debug, Default)]
+pub(super) struct Head {
     api_version: Arc<str>,
     kind: Arc<str>,
     name: Arc<str>,

@@ -62,6 +62,8 @@ pub struct Options {
     pub progress: Option<Arc<dyn Progress>>,
     /// What another version of the repository has in common with this one.
     pub reuse: Option<Arc<Reuse>>,
+    /// Whether HelmReleases are rendered that could be left for later.
+    pub renders_all: bool,
 }
 
 impl Options {
@@ -83,6 +85,7 @@ impl Options {
             secrets: Arc::default(),
             progress: None,
             reuse: None,
+            renders_all: false,
         }
     }
 
@@ -191,14 +194,24 @@ pub fn raw(spec: &Kustomization, sources: &Sources, options: &Options) -> Result
             return Ok(known);
         }
         let watch = Watch::new(sources);
-        let raw = build(spec, sources, options, Some(&watch))?;
+        let raw = marked(spec, sources, options, Some(&watch))?;
         return Ok(reuse.keep_raw(key, watch, raw));
     }
-    let mut raw = build(spec, sources, options, None)?;
+    marked(spec, sources, options, None)
+}
+
+/// Builds it, with marks on what comes from secrets.
+fn marked(
+    spec: &Kustomization,
+    sources: &Sources,
+    options: &Options,
+    watch: Option<&Watch<'_>>,
+) -> Result<Raw> {
+    let mut raw = build(spec, sources, options, watch)?;
     // A Kustomization can hold secrets itself, substituted by its parent.
     if let Some(shadow) = secret::shadowed(&spec.object) {
         let shadow = Kustomization::read(&shadow, options.flux)
-            .and_then(|shadow| build(&shadow, sources, options, None));
+            .and_then(|shadow| build(&shadow, sources, options, watch));
         mark(&mut raw.objects, shadow.map(|shadow| shadow.objects));
     }
     Ok(raw)
