@@ -120,7 +120,7 @@ impl Error {
                 && s.0.context.len() == self.0.context.len()
         });
         let Some(shadow) = same else {
-            self.0.message = hidden::LEFT_OUT.to_owned();
+            hidden::LEFT_OUT.clone_into(&mut self.0.message);
             self.0.help = None;
             self.0.context.clear();
             self.0.object = None;

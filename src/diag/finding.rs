@@ -272,7 +272,7 @@ impl Findings {
             let equal = |other: &&Finding| same(other) && other.message == finding.message;
             let at = free.iter().position(equal);
             let Some(at) = at.or_else(|| free.iter().position(same)) else {
-                finding.message = hidden::LEFT_OUT.to_owned();
+                hidden::LEFT_OUT.clone_into(&mut finding.message);
                 finding.help = None;
                 finding.object = None;
                 finding.path = None;

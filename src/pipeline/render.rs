@@ -217,16 +217,13 @@ pub fn raw(spec: &Kustomization, sources: &Sources, options: &Options) -> Result
 /// could not be made into anything. What was told of them is left out of what
 /// was told.
 fn mark(objects: &mut [Node], findings: &mut Findings, shadows: Result<(Vec<Node>, Findings)>) {
-    match shadows {
-        Ok((mut shadows, told)) => {
-            names::align(objects, &mut shadows);
-            secret::mark_differences(objects, &shadows);
-            findings.without_secrets(Some(&told));
-        }
-        Err(_) => {
-            objects.iter_mut().for_each(secret::mark_object);
-            findings.without_secrets(None);
-        }
+    if let Ok((mut shadows, told)) = shadows {
+        names::align(objects, &mut shadows);
+        secret::mark_differences(objects, &shadows);
+        findings.without_secrets(Some(&told));
+    } else {
+        objects.iter_mut().for_each(secret::mark_object);
+        findings.without_secrets(None);
     }
 }
 

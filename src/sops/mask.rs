@@ -85,7 +85,9 @@ impl Masks {
 
     /// Notes texts that were made of values.
     pub(super) fn learn(&mut self, texts: &[Arc<str>]) {
-        texts.iter().for_each(|text| self.note_text(text));
+        for text in texts {
+            self.note_text(text);
+        }
     }
 
     fn note_text(&mut self, value: &Arc<str>) {
