@@ -200,6 +200,23 @@ mod tests {
     }
 
     #[test]
+    fn what_one_place_makes_of_many_is_told_once() {
+        let kustomization = |name: &str| {
+            format!(
+                "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {{name: {name}, \
+                 namespace: flux-system}}\nspec:\n  interval: 10m\n  path: ./volume\n  prune: true\n  \
+                 targetNamespace: {name}\n  sourceRef: {{kind: GitRepository, name: flux-system}}\n---\n"
+            )
+        };
+        let repository = ["a", "b", "c"].map(kustomization).concat()
+            + "-- volume/volume.yaml --\napiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: \
+               data}\nspec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}\n";
+        let all = found("own/prune", &repository);
+        assert_eq!(all.len(), 1, "{all:?}");
+        assert!(all[0].starts_with("info volume/volume.yaml"), "{all:?}");
+    }
+
+    #[test]
     fn values_that_are_not_there_are_told_once() {
         let release = |kind: &str| {
             format!(
