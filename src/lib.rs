@@ -1,7 +1,8 @@
 //! fluxwright renders and verifies Flux GitOps repositories without a cluster
 //! and without the network.
 //!
-//! This library is the whole program; `main.rs` only calls [`cli::run`]. The
+//! This library is the whole program; `main.rs` sets up its memory and calls
+//! [`cli::run`]. The
 //! modules, from those that know least to those that know most;
 //! `docs/architecture.md` says how data flows between them and which may know
 //! which:
@@ -28,6 +29,8 @@
 //! - [`report`]: findings for people and machines
 //! - [`check`]: rules over what is rendered
 //! - [`cli`]: the command line
+
+#![forbid(unsafe_code)]
 
 pub mod artifact;
 pub mod bundle;

@@ -1,7 +1,10 @@
-//! The command line program; everything is in the library.
+//! The command line program; everything but its memory is in the library.
+
+mod memory;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    memory::prepare();
     fluxwright::cli::run(std::env::args_os())
 }

@@ -287,6 +287,9 @@ impl Args {
         match self.print(&name, &rendered) {
             Ok(text) => {
                 output::stdout(text.as_bytes())?;
+                // The process ends here: freeing this piece by piece would take
+                // as long as a tenth of the work.
+                std::mem::forget((rendered, text));
                 Ok(Exit::Done)
             }
             Err(error) => {
@@ -321,6 +324,7 @@ impl Args {
             .collect();
         options.skip_schema_validation = self.values.skip_schema_validation;
         options.keep_invalid = self.selection.debug;
+        options.as_text = true;
         let capabilities = Arc::new(capabilities);
         let rendered = render(&chart, &values, &release, &capabilities, &options, sources)?;
         Ok((name, rendered))

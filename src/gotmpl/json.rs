@@ -151,11 +151,17 @@ impl Reader<'_> {
         let mut out = String::new();
         loop {
             let rest = self.text.get(self.at..).unwrap_or_default();
-            let Some(length) = rest.find(|c: char| c == '"' || c == '\\' || c < ' ') else {
+            let is_end = |b: &u8| matches!(b, b'"' | b'\\' | 0..b' ');
+            let Some(length) = rest.as_bytes().iter().position(is_end) else {
                 return Err(UNEXPECTED_END.to_owned());
             };
-            out.push_str(&rest[..length]);
+            let part = rest.get(..length).unwrap_or_default();
             self.at += length;
+            if out.is_empty() && self.byte() == Some(b'"') {
+                self.at += 1;
+                return Ok(part.into());
+            }
+            out.push_str(part);
             match self.byte() {
                 Some(b'"') => {
                     self.at += 1;

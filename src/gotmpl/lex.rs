@@ -1,7 +1,8 @@
 //! Template text to tokens.
 //!
 //! Compat: `text/template/parse/lex.go` of Go 1.27. Comments are dropped here,
-//! and text beside trim markers is cut here; the parser sees neither.
+//! text beside trim markers is cut here, and blanks in actions are no tokens of
+//! their own: a token tells whether any stand before it.
 
 use crate::gostd::strconv::quote;
 use crate::gostd::unicode;
@@ -43,8 +44,6 @@ pub(super) enum Kind {
     RightDelimiter,
     /// `)`
     RightParenthesis,
-    /// Blanks between arguments.
-    Space,
     /// A string in double quotes.
     String,
     /// What stands outside of actions.
@@ -122,6 +121,8 @@ fn keyword(word: &str) -> Option<Kind> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Token {
     pub(super) kind: Kind,
+    /// Whether blanks stand before it, in an action.
+    pub(super) spaced: bool,
     pub(super) start: u32,
     pub(super) end: u32,
 }
@@ -134,6 +135,8 @@ pub(super) struct Lexer<'t> {
     text: &'t str,
     at: usize,
     in_action: bool,
+    /// Whether blanks were passed before the token that is being read.
+    spaced: bool,
     parentheses: u32,
     /// Why the last token is an error.
     pub(super) error: String,
@@ -146,6 +149,7 @@ impl<'t> Lexer<'t> {
             text,
             at: 0,
             in_action: false,
+            spaced: false,
             parentheses: 0,
             error: String::new(),
         }
@@ -208,6 +212,7 @@ impl<'t> Lexer<'t> {
     fn token(&self, kind: Kind, start: usize) -> Token {
         Token {
             kind,
+            spaced: self.spaced,
             start: start as u32,
             end: self.at as u32,
         }
@@ -223,6 +228,7 @@ impl<'t> Lexer<'t> {
 
     /// Reads text up to the next action, and the delimiter of that action.
     fn outside(&mut self) -> Token {
+        self.spaced = false;
         loop {
             let start = self.at;
             let rest = self.rest();
@@ -314,80 +320,76 @@ impl<'t> Lexer<'t> {
     }
 
     fn in_action(&mut self) -> Token {
-        let start = self.at;
-        if let Some(length) = self.right_delimiter_here() {
-            if self.parentheses == 0 {
-                return self.right_delimiter(length);
-            }
-            return self.fail(start, "unclosed left paren");
+        let bytes = self.text.as_bytes();
+        let before = self.at;
+        while let Some(b' ' | b'\t' | b'\r' | b'\n') = bytes.get(self.at) {
+            self.at += 1;
         }
-        let Some(c) = self.advance() else {
+        self.spaced = self.at > before;
+        let start = self.at;
+        let rest = bytes.get(start..).unwrap_or_default();
+        // The last of the blanks belongs to a closing trim marker.
+        let (start, length) = match rest {
+            [b'-', b'}', b'}', ..] if self.spaced => (start - 1, 4),
+            [b'}', b'}', ..] => (start, 2),
+            _ => return self.token_in_action(start),
+        };
+        self.at = start;
+        if self.parentheses == 0 {
+            return self.right_delimiter(length);
+        }
+        self.fail(start, "unclosed left paren")
+    }
+
+    fn token_in_action(&mut self, start: usize) -> Token {
+        let Some(&first) = self.text.as_bytes().get(start) else {
             return self.fail(start, "unclosed action");
         };
-        match c {
-            _ if is_space(c) => self.space(start),
-            '=' => self.token(Kind::Assign, start),
-            ':' if self.advance() == Some('=') => self.token(Kind::Declare, start),
-            ':' => self.fail(start, "expected :="),
-            '|' => self.token(Kind::Pipe, start),
-            '"' => self.quoted(start, '"'),
-            '\'' => self.quoted(start, '\''),
-            '`' => match memchr::memchr(b'`', self.rest().as_bytes()) {
+        self.at = start + 1;
+        match first {
+            b'=' => self.token(Kind::Assign, start),
+            b':' if self.advance() == Some('=') => self.token(Kind::Declare, start),
+            b':' => self.fail(start, "expected :="),
+            b'|' => self.token(Kind::Pipe, start),
+            b'"' => self.quoted(start, '"'),
+            b'\'' => self.quoted(start, '\''),
+            b'`' => match memchr::memchr(b'`', self.rest().as_bytes()) {
                 Some(length) => {
                     self.at += length + 1;
                     self.token(Kind::RawString, start)
                 }
                 None => self.fail(start, "unterminated raw quoted string"),
             },
-            '$' if self.at_terminator() => self.token(Kind::Variable, start),
-            '$' => self.field_or_variable(start, Kind::Variable),
-            '.' if self
-                .rest()
-                .bytes()
-                .next()
-                .is_some_and(|b| !b.is_ascii_digit()) =>
-            {
-                self.field_or_variable(start, Kind::Field)
-            }
-            '.' | '+' | '-' | '0'..='9' => {
-                self.at = start;
-                self.number()
-            }
-            _ if is_alphanumeric(c) => self.identifier(start),
-            '(' => {
+            b'$' => self.field_or_variable(start, Kind::Variable),
+            b'.' => match self.text.as_bytes().get(self.at) {
+                Some(b) if !b.is_ascii_digit() => self.field_or_variable(start, Kind::Field),
+                _ => self.number(start),
+            },
+            b'+' | b'-' | b'0'..=b'9' => self.number(start),
+            b'A'..=b'Z' | b'a'..=b'z' | b'_' => self.identifier(start),
+            b'(' => {
                 self.parentheses += 1;
                 self.token(Kind::LeftParenthesis, start)
             }
-            ')' => match self.parentheses.checked_sub(1) {
+            b')' => match self.parentheses.checked_sub(1) {
                 Some(parentheses) => {
                     self.parentheses = parentheses;
                     self.token(Kind::RightParenthesis, start)
                 }
                 None => self.fail(start, "unexpected right paren"),
             },
-            ' '..='~' => self.token(Kind::Char, start),
+            b' '..=b'~' => self.token(Kind::Char, start),
             _ => {
-                let shown = describe_char(c);
-                self.fail(start, format!("unrecognized character in action: {shown}"))
-            }
-        }
-    }
-
-    /// Reads blanks, but leaves the one that belongs to a closing trim marker.
-    fn space(&mut self, start: usize) -> Token {
-        while self.peek().is_some_and(is_space) {
-            self.at += 1;
-        }
-        self.at -= 1;
-        match self.right_delimiter_here() {
-            Some(length) if length > 2 => {
-                if self.at == start {
-                    return self.right_delimiter(length);
+                self.at = start;
+                match self.advance() {
+                    Some(c) if is_alphanumeric(c) => self.identifier(start),
+                    c => {
+                        let shown = c.map(describe_char).unwrap_or_default();
+                        self.fail(start, format!("unrecognized character in action: {shown}"))
+                    }
                 }
             }
-            _ => self.at += 1,
         }
-        self.token(Kind::Space, start)
     }
 
     fn identifier(&mut self, start: usize) -> Token {
@@ -419,11 +421,11 @@ impl<'t> Lexer<'t> {
     }
 
     fn skip_alphanumeric(&mut self) {
+        let bytes = self.text.as_bytes();
         loop {
-            let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-            let is_word = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_';
-            let word = rest.iter().position(|b| !is_word(b));
-            self.at += word.unwrap_or(rest.len());
+            while bytes.get(self.at).is_some_and(|b| WORD[usize::from(*b)]) {
+                self.at += 1;
+            }
             // Letters of other scripts are rare.
             match self.peek() {
                 Some(c) if !c.is_ascii() && is_alphanumeric(c) => self.at += c.len_utf8(),
@@ -439,11 +441,12 @@ impl<'t> Lexer<'t> {
 
     /// Whether a name may end here.
     fn at_terminator(&self) -> bool {
-        match self.peek() {
-            None | Some(' ' | '\t' | '\r' | '\n' | '.' | ',' | '|' | ':' | ')' | '(') => true,
-            Some('}') => self.rest().starts_with(RIGHT),
-            Some(_) => false,
-        }
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        let ends = matches!(
+            rest.first(),
+            None | Some(b' ' | b'\t' | b'\r' | b'\n' | b'.' | b',' | b'|' | b':' | b')' | b'(')
+        );
+        ends || rest.starts_with(b"}}")
     }
 
     /// Reads a string or character constant behind its opening quote.
@@ -473,8 +476,8 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    fn number(&mut self) -> Token {
-        let start = self.at;
+    fn number(&mut self, start: usize) -> Token {
+        self.at = start;
         let mut kind = Kind::Number;
         let mut good = self.scan_number();
         if good && matches!(self.peek(), Some('+' | '-')) {
@@ -536,6 +539,17 @@ impl<'t> Lexer<'t> {
     }
 }
 
+/// The ASCII characters that names consist of.
+const WORD: [bool; 256] = {
+    let mut is_word = [false; 256];
+    let mut b: u8 = 0;
+    while b < 128 {
+        is_word[b as usize] = b.is_ascii_alphanumeric() || b == b'_';
+        b += 1;
+    }
+    is_word
+};
+
 /// Where a pattern of two characters begins; what is here is too short for a
 /// searcher to be made.
 fn find(text: &str, pattern: [u8; 2]) -> Option<usize> {
@@ -582,7 +596,6 @@ mod tests {
                     shown.push(format!("Error: {}", lexer.error));
                     return shown;
                 }
-                Kind::Space => {}
                 kind => shown.push(format!("{kind:?} {}", lexer.slice(token))),
             }
         }

@@ -9,11 +9,12 @@
 
 use std::sync::Arc;
 
+use foldhash::{HashMap, HashMapExt};
+
 use super::function::Functions;
 use super::lex::{Kind, Lexer, Token};
 use super::number;
 use super::tree::{Branch, Literal, Node, NodeId, Range, Slice, Source, Tree};
-use super::value::Text;
 use crate::gostd::strconv;
 use crate::gostd::strconv::quote;
 
@@ -22,6 +23,10 @@ use crate::gostd::strconv::quote;
 /// Go allows 10,000 parentheses and any number of actions; no template that
 /// people write comes near this number, and no thread's stack overflows.
 const MAX_DEPTH: u32 = 400;
+
+/// How many nodes a file may have: they take some fifty times what the largest
+/// of charts do.
+const MAX_NODES: usize = 4_000_000;
 
 /// What is wrong with a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +57,10 @@ impl ParseError {
 
 type Result<T> = std::result::Result<T, ParseError>;
 
+/// The variable that every template begins with; it has a number where it is
+/// used.
+const DOLLAR: (&str, u32) = ("$", u32::MAX);
+
 /// Parses the text of a file.
 ///
 /// # Errors
@@ -69,31 +78,27 @@ pub fn parse(text: impl Into<Arc<str>>, functions: &Functions) -> Result<Source>
     }
     let end = Token {
         kind: Kind::Eof,
+        spaced: false,
         start: 0,
         end: 0,
     };
     let mut parser = Parser {
         lexer: Lexer::new(&text),
         functions,
-        tokens: [end; 3],
+        tokens: [end; 2],
         peeked: 0,
-        variables: vec!["$"],
+        variables: vec![DOLLAR],
+        numbers: HashMap::new(),
         action: None,
         ranges: 0,
         depth: 0,
         pending: Vec::new(),
         names: Vec::new(),
-        source: Source::default(),
+        source: Source::for_actions(memchr::memmem::find_iter(text.as_bytes(), "{{").count()),
         text: &text,
     };
     parser.file()?;
     let mut source = parser.source;
-    let is_dollar = |s: &Slice| text.get(s.start as usize..s.end as usize) == Some("$");
-    source.dollar = source
-        .variables
-        .iter()
-        .position(is_dollar)
-        .and_then(|i| u32::try_from(i).ok());
     source.text = text;
     Ok(source)
 }
@@ -103,10 +108,12 @@ struct Parser<'t> {
     functions: &'t Functions,
     text: &'t str,
     /// Tokens that were looked at; the one read last is the first.
-    tokens: [Token; 3],
+    tokens: [Token; 2],
     peeked: usize,
-    /// The variables that are visible.
-    variables: Vec<&'t str>,
+    /// The variables that are visible, by their names, with their numbers.
+    variables: Vec<(&'t str, u32)>,
+    /// The numbers of all names of variables.
+    numbers: HashMap<&'t str, u32>,
     /// Where the action that is being read began.
     action: Option<u32>,
     /// How many `range` are open.
@@ -149,7 +156,7 @@ impl<'t> Parser<'t> {
         } else {
             self.tokens[0] = self.lexer.next();
         }
-        self.tokens[self.peeked.min(2)]
+        self.tokens[self.peeked.min(1)]
     }
 
     fn backup(&mut self) {
@@ -162,34 +169,12 @@ impl<'t> Parser<'t> {
         self.peeked = 2;
     }
 
-    /// Takes back the last token and two before it.
-    fn backup3(&mut self, first: Token, second: Token) {
-        self.tokens[1] = second;
-        self.tokens[2] = first;
-        self.peeked = 3;
-    }
-
     fn peek(&mut self) -> Token {
         if self.peeked == 0 {
             self.peeked = 1;
             self.tokens[0] = self.lexer.next();
         }
-        self.tokens[(self.peeked - 1).min(2)]
-    }
-
-    fn next_non_space(&mut self) -> Token {
-        loop {
-            let token = self.next();
-            if token.kind != Kind::Space {
-                return token;
-            }
-        }
-    }
-
-    fn peek_non_space(&mut self) -> Token {
-        let token = self.next_non_space();
-        self.backup();
-        token
+        self.tokens[(self.peeked - 1).min(1)]
     }
 
     fn slice(&self, token: Token) -> &'t str {
@@ -229,7 +214,7 @@ impl<'t> Parser<'t> {
     }
 
     fn expect(&mut self, kind: Kind, context: &str) -> Result<Token> {
-        let token = self.next_non_space();
+        let token = self.next();
         if token.kind == kind {
             Ok(token)
         } else {
@@ -291,36 +276,36 @@ impl<'t> Parser<'t> {
     }
 
     fn literal(&mut self, token: Token) -> Result<u32> {
-        let Some(bytes) = strconv::unquote(self.slice(token)) else {
+        if strconv::unquote(self.slice(token)).is_none() {
             return Err(self.error("invalid syntax"));
-        };
-        // The same few names are written again and again.
-        let known = self.source.literals.iter().rev().take(16);
-        let text = known
-            .map(|l| &l.text)
-            .find(|t| *t.as_bytes() == *bytes)
-            .cloned()
-            .unwrap_or_else(|| Text::from(&*bytes));
-        self.source.literals.push(Literal {
-            quoted: slice_of(token),
-            text,
-        });
+        }
+        self.source.literals.push(Literal::new(slice_of(token)));
         Ok(u32::try_from(self.source.literals.len() - 1).unwrap_or(u32::MAX))
     }
 
-    /// The number of a variable's name.
-    fn variable(&mut self, token: Token) -> u32 {
-        let name = self.slice(token);
-        let known = self
-            .source
-            .variables
-            .iter()
-            .position(|s| self.text.get(s.start as usize..s.end as usize) == Some(name));
-        let number = known.unwrap_or_else(|| {
+    /// The number of the name of a variable that is declared.
+    fn number_of(&mut self, token: Token) -> u32 {
+        let next = u32::try_from(self.numbers.len()).unwrap_or(u32::MAX);
+        let number = *self.numbers.entry(self.slice(token)).or_insert(next);
+        if number == next {
             self.source.variables.push(slice_of(token));
-            self.source.variables.len() - 1
-        });
-        u32::try_from(number).unwrap_or(u32::MAX)
+        }
+        number
+    }
+
+    /// The number of the name of a variable that is visible.
+    fn variable(&mut self, token: Token) -> Option<u32> {
+        let name = self.slice(token);
+        let at = self.variables.iter().rposition(|(n, _)| *n == name)?;
+        let number = self.variables.get(at)?.1;
+        if (name, number) != DOLLAR {
+            return Some(number);
+        }
+        // The first use in this template.
+        let number = self.number_of(token);
+        self.source.dollar = Some(number);
+        self.variables.get_mut(at)?.1 = number;
+        Some(number)
     }
 
     // Grammar.
@@ -334,7 +319,7 @@ impl<'t> Parser<'t> {
                 Kind::Eof => break,
                 Kind::LeftDelimiter => {
                     let delimiter = self.next();
-                    if self.next_non_space().kind == Kind::Define {
+                    if self.next().kind == Kind::Define {
                         self.definition()?;
                         continue;
                     }
@@ -363,7 +348,7 @@ impl<'t> Parser<'t> {
     fn definition(&mut self) -> Result<()> {
         const CONTEXT: &str = "define clause";
         let outer = self.enter_template();
-        let token = self.next_non_space();
+        let token = self.next();
         if !matches!(token.kind, Kind::String | Kind::RawString) {
             return Err(self.unexpected(token, CONTEXT));
         }
@@ -379,7 +364,7 @@ impl<'t> Parser<'t> {
     }
 
     fn add_tree(&mut self, name: u32, root: NodeId) -> Result<()> {
-        let name = self.source.literal(name);
+        let name = self.source.literal_in(self.text, name);
         let is_empty = self.is_empty(root);
         let tree = Tree {
             name: Some(name.clone()),
@@ -402,7 +387,7 @@ impl<'t> Parser<'t> {
     /// Begins a template within another; it sees none of its variables.
     fn enter_template(&mut self) -> Outer<'t> {
         Outer {
-            variables: std::mem::replace(&mut self.variables, vec!["$"]),
+            variables: std::mem::replace(&mut self.variables, vec![DOLLAR]),
             action: self.action.take(),
             ranges: std::mem::take(&mut self.ranges),
             token: self.tokens[0],
@@ -434,10 +419,10 @@ impl<'t> Parser<'t> {
 
     /// Text and actions up to `end` or `else`.
     fn item_list(&mut self) -> Result<(NodeId, Ending)> {
-        let place = self.peek_non_space().start;
+        let place = self.peek().start;
         let mark = self.pending.len();
         self.deeper()?;
-        while self.peek_non_space().kind != Kind::Eof {
+        while self.peek().kind != Kind::Eof {
             match self.text_or_action()? {
                 Item::Node(node) => self.pending.push(node),
                 Item::Ending(ending) => {
@@ -450,7 +435,10 @@ impl<'t> Parser<'t> {
     }
 
     fn text_or_action(&mut self) -> Result<Item> {
-        let token = self.next_non_space();
+        let token = self.next();
+        if self.source.nodes.len() > MAX_NODES {
+            return Err(self.error("the file has too many actions"));
+        }
         match token.kind {
             Kind::Text => Ok(Item::Node(
                 self.add(Node::Text(slice_of(token)), token.start),
@@ -468,7 +456,7 @@ impl<'t> Parser<'t> {
     }
 
     fn action(&mut self) -> Result<Item> {
-        let token = self.next_non_space();
+        let token = self.next();
         let node = match token.kind {
             Kind::Block => self.block()?,
             Kind::Break => self.loop_control(token, Node::Break, "{{break}}")?,
@@ -493,7 +481,7 @@ impl<'t> Parser<'t> {
     }
 
     fn loop_control(&mut self, keyword: Token, node: Node, shown: &str) -> Result<NodeId> {
-        let token = self.next_non_space();
+        let token = self.next();
         if token.kind != Kind::RightDelimiter {
             return Err(self.unexpected(token, shown));
         }
@@ -505,7 +493,7 @@ impl<'t> Parser<'t> {
 
     fn else_control(&mut self) -> Result<()> {
         // What follows `else if` is read by the branch that this is part of.
-        if !matches!(self.peek_non_space().kind, Kind::If | Kind::With) {
+        if !matches!(self.peek().kind, Kind::If | Kind::With) {
             self.expect(Kind::RightDelimiter, "else")?;
         }
         Ok(())
@@ -560,7 +548,7 @@ impl<'t> Parser<'t> {
 
     fn block(&mut self) -> Result<NodeId> {
         const CONTEXT: &str = "block clause";
-        let token = self.next_non_space();
+        let token = self.next();
         let name = self.template_name(token, CONTEXT)?;
         let pipe = self.pipeline(CONTEXT, Kind::RightDelimiter)?;
         let outer = self.enter_template();
@@ -582,10 +570,10 @@ impl<'t> Parser<'t> {
 
     fn template(&mut self) -> Result<NodeId> {
         const CONTEXT: &str = "template clause";
-        let token = self.next_non_space();
+        let token = self.next();
         let name = self.template_name(token, CONTEXT)?;
         let mut pipe = None;
-        if self.next_non_space().kind != Kind::RightDelimiter {
+        if self.next().kind != Kind::RightDelimiter {
             self.backup();
             pipe = Some(self.pipeline(CONTEXT, Kind::RightDelimiter)?);
         }
@@ -601,12 +589,12 @@ impl<'t> Parser<'t> {
 
     /// Declarations, then commands with `|` between them.
     fn pipeline(&mut self, context: &str, end: Kind) -> Result<NodeId> {
-        let place = self.peek_non_space().start;
+        let place = self.peek().start;
         let mark = self.pending.len();
         let assigns = self.declarations(context)?;
         let declared = self.pending.len() - mark;
         loop {
-            let token = self.next_non_space();
+            let token = self.next();
             match token.kind {
                 kind if kind == end => break,
                 Kind::Bool
@@ -645,36 +633,31 @@ impl<'t> Parser<'t> {
     fn declarations(&mut self, context: &str) -> Result<bool> {
         let mut count = 0;
         loop {
-            let variable = self.peek_non_space();
+            let variable = self.peek();
             if variable.kind != Kind::Variable {
                 return Ok(false);
             }
             self.next();
-            // What follows the variable itself tells a declaration from an
-            // argument: three tokens are looked at.
-            let after = self.peek();
-            let next = self.peek_non_space();
+            // What follows the variable tells a declaration from an argument.
+            let next = self.peek();
             let is_comma = next.kind == Kind::Char && self.slice(next) == ",";
             if matches!(next.kind, Kind::Assign | Kind::Declare) {
-                self.next_non_space();
+                self.next();
                 self.declare(variable);
                 return Ok(next.kind == Kind::Assign);
             } else if is_comma {
-                self.next_non_space();
+                self.next();
                 self.declare(variable);
                 count += 1;
                 if context != "range" || count >= 2 {
                     return Err(self.error(format!("too many declarations in {context}")));
                 }
                 if !matches!(
-                    self.peek_non_space().kind,
+                    self.peek().kind,
                     Kind::Variable | Kind::RightDelimiter | Kind::RightParenthesis
                 ) {
                     return Err(self.error("range can only initialize variables"));
                 }
-            } else if after.kind == Kind::Space {
-                self.backup3(variable, after);
-                return Ok(false);
             } else {
                 self.backup2(variable);
                 return Ok(false);
@@ -683,14 +666,11 @@ impl<'t> Parser<'t> {
     }
 
     fn declare(&mut self, token: Token) {
-        let node = self.variable_node(token, Range::default());
+        let variable = self.number_of(token);
+        let fields = Range::default();
+        let node = self.add(Node::Variable { variable, fields }, token.start);
         self.pending.push(node);
-        self.variables.push(self.slice(token));
-    }
-
-    fn variable_node(&mut self, token: Token, fields: Range) -> NodeId {
-        let variable = self.variable(token);
-        self.add(Node::Variable { variable, fields }, token.start)
+        self.variables.push((self.slice(token), variable));
     }
 
     /// Checks the commands that became pending after `mark`.
@@ -721,18 +701,20 @@ impl<'t> Parser<'t> {
 
     /// Operands up to `|` or the end of the pipeline.
     fn command(&mut self) -> Result<NodeId> {
-        let place = self.peek_non_space().start;
+        let place = self.peek().start;
         let mark = self.pending.len();
         loop {
-            self.peek_non_space();
-            if let Some(operand) = self.operand()? {
-                self.pending.push(operand);
-            }
+            self.peek();
+            let operand = self.operand()?;
+            self.pending.extend(operand);
             let token = self.next();
             match token.kind {
-                Kind::Space => continue,
                 Kind::RightDelimiter | Kind::RightParenthesis => self.backup(),
                 Kind::Pipe => {}
+                _ if token.spaced && operand.is_some() => {
+                    self.backup();
+                    continue;
+                }
                 _ => return Err(self.unexpected(token, "operand")),
             }
             break;
@@ -749,17 +731,14 @@ impl<'t> Parser<'t> {
         let Some((term, token)) = self.term()? else {
             return Ok(None);
         };
+        let is_field = |token: Token| token.kind == Kind::Field && !token.spaced;
         let place = self.peek();
-        if place.kind != Kind::Field {
+        if !is_field(place) {
             return Ok(Some(term));
         }
         let place = place.start;
         debug_assert!(self.names.is_empty(), "names are taken with their node");
-        if let Node::Field(first) = self.source.node(term) {
-            let first = self.source.names(first).to_vec();
-            self.names.extend(first);
-        }
-        while self.peek().kind == Kind::Field {
+        while is_field(self.peek()) {
             let field = self.next();
             self.names.push(Slice {
                 start: field.start + 1,
@@ -768,23 +747,25 @@ impl<'t> Parser<'t> {
         }
         let fields = self.take_names();
         let node = match self.source.node(term) {
-            Node::Field(_) => Node::Field(fields),
-            Node::Variable { .. } => {
-                let variable = self.variable(token);
-                Node::Variable { variable, fields }
-            }
+            // Its name was the last one before these.
+            Node::Field(first) => Node::Field(Range {
+                start: first.start,
+                end: fields.end,
+            }),
+            Node::Variable { variable, .. } => Node::Variable { variable, fields },
             Node::Bool(_) | Node::String(_) | Node::Number(_) | Node::Nil | Node::Dot => {
                 let shown = quote(self.slice(token));
                 return Err(self.error(format!("unexpected . after term {shown}")));
             }
-            _ => Node::Chain { node: term, fields },
+            _ => return Ok(Some(self.add(Node::Chain { node: term, fields }, place))),
         };
         // Compat: the place is that of the second name.
-        Ok(Some(self.add(node, place)))
+        self.source.replace(term, node, place);
+        Ok(Some(term))
     }
 
     fn term(&mut self) -> Result<Option<(NodeId, Token)>> {
-        let token = self.next_non_space();
+        let token = self.next();
         let text = self.slice(token);
         let node = match token.kind {
             Kind::Identifier => {
@@ -797,11 +778,10 @@ impl<'t> Parser<'t> {
             Kind::Dot => Node::Dot,
             Kind::Nil => Node::Nil,
             Kind::Variable => {
-                if !self.variables.contains(&text) {
+                let Some(variable) = self.variable(token) else {
                     let shown = quote(text);
                     return Err(self.error(format!("undefined variable {shown}")));
-                }
-                let variable = self.variable(token);
+                };
                 Node::Variable {
                     variable,
                     fields: Range::default(),
@@ -840,7 +820,7 @@ impl<'t> Parser<'t> {
 
 /// What belongs to the template around another.
 struct Outer<'t> {
-    variables: Vec<&'t str>,
+    variables: Vec<(&'t str, u32)>,
     action: Option<u32>,
     ranges: u32,
     token: Token,

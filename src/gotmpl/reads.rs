@@ -79,8 +79,8 @@ pub fn reads(source: &Source, name: &str) -> (Reads, Reads) {
         };
         reader.block(tree.root);
     }
-    for literal in &source.literals {
-        itself.mention(name, &literal.text.to_string());
+    for literal in (0..).take(source.literals.len()) {
+        itself.mention(name, &source.literal(literal).to_str());
     }
     (itself, defined)
 }

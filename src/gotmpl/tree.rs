@@ -6,11 +6,11 @@
 //! no part of it, since one file may be rendered under several (aliases of a
 //! chart).
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::function::Function;
 use super::value::Text;
-use crate::gostd::strconv::quote;
+use crate::gostd::strconv::{self, quote};
 
 /// The number of a node in its [`Source`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,11 +128,22 @@ pub(super) struct LoopVariables {
     pub(super) names: [u32; 2],
 }
 
-/// A string constant.
+/// A string constant; its text is made where it is first used, since most of a
+/// library of templates never is.
 #[derive(Clone, Debug)]
 pub(super) struct Literal {
     pub(super) quoted: Slice,
-    pub(super) text: Text,
+    text: OnceLock<Text>,
+}
+
+impl Literal {
+    /// A constant that is written so; it has been found to be quoted well.
+    pub(super) fn new(quoted: Slice) -> Literal {
+        Literal {
+            quoted,
+            text: OnceLock::new(),
+        }
+    }
 }
 
 /// A template of a file.
@@ -164,6 +175,19 @@ pub struct Source {
 }
 
 impl Source {
+    /// An empty one, with room for what so many actions usually hold.
+    pub(super) fn for_actions(count: usize) -> Source {
+        let count = count.min(10_000);
+        Source {
+            nodes: Vec::with_capacity(count * 6),
+            places: Vec::with_capacity(count * 6),
+            children: Vec::with_capacity(count * 5),
+            names: Vec::with_capacity(count * 2),
+            literals: Vec::with_capacity(count),
+            ..Source::default()
+        }
+    }
+
     /// The text that was parsed.
     pub fn text(&self) -> &Arc<str> {
         &self.text
@@ -200,10 +224,31 @@ impl Source {
     }
 
     pub(super) fn literal(&self, literal: u32) -> Text {
-        self.literals
-            .get(literal as usize)
-            .map(|l| l.text.clone())
-            .unwrap_or_default()
+        self.literal_in(&self.text, literal)
+    }
+
+    /// As [`Source::literal`], for a text that has not been put in yet.
+    pub(super) fn literal_in(&self, text: &str, literal: u32) -> Text {
+        let Some(literal) = self.literals.get(literal as usize) else {
+            return Text::default();
+        };
+        let read = || {
+            let Range { start, end } = literal.quoted;
+            let quoted = text.get(start as usize..end as usize);
+            let unquoted = quoted.and_then(strconv::unquote);
+            unquoted.map_or_else(Text::default, |bytes| Text::from(&*bytes))
+        };
+        literal.text.get_or_init(read).clone()
+    }
+
+    /// Puts another node in the place of one.
+    pub(super) fn replace(&mut self, id: NodeId, node: Node, place: u32) {
+        if let Some(slot) = self.nodes.get_mut(id.0 as usize) {
+            *slot = node;
+        }
+        if let Some(slot) = self.places.get_mut(id.0 as usize) {
+            *slot = place;
+        }
     }
 
     pub(super) fn number(&self, number: u32) -> Number {

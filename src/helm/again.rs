@@ -81,7 +81,7 @@ impl<'t, 'r> Trials<'t, 'r> {
                 after.push(other);
             }
         }
-        let sort = |outputs| manifest::sort(outputs, self.rendering.sources).ok();
+        let sort = |outputs| manifest::sort(outputs, true, self.rendering.sources).ok();
         random::differences(&sort(before)?, &sort(after)?)
     }
 
@@ -116,7 +116,7 @@ impl<'t, 'r> Trials<'t, 'r> {
         let outputs = (self.rendering).execute(self.instance, &prepared, limits, world);
         let (mut outputs, _) = outputs.ok()?;
         outputs.retain(|output| !output.path.ends_with("NOTES.txt"));
-        manifest::sort(outputs, self.rendering.sources).ok()
+        manifest::sort(outputs, true, self.rendering.sources).ok()
     }
 
     fn limits(&self, parts: u64) -> Limits {

@@ -239,21 +239,17 @@ pub(super) fn merge_tables(
             .get(key)
             .is_some_and(|v| !matches!(v, Value::Nil))
     };
-    let entries = if nulled.is_empty() {
-        had_defaults.clone()
-    } else {
-        weaker.to_entries()
-    };
-    for (key, value) in entries {
+    let with_nulls = (!nulled.is_empty()).then(|| weaker.to_entries());
+    for (key, value) in with_nulls.as_ref().unwrap_or(&had_defaults) {
         let full = || join(prefix, &key.to_str());
         match stronger.get(key.as_bytes()) {
             None => {
-                stronger.change(|e| e.insert(key, value));
+                stronger.change(|e| e.insert(key.clone(), value.clone()));
             }
-            Some(Value::Nil) if nulls == Nulls::Delete && is_default(&key) => {
-                stronger.change(|e| e.remove(&key));
+            Some(Value::Nil) if nulls == Nulls::Delete && is_default(key) => {
+                stronger.change(|e| e.remove(key));
             }
-            Some(Value::Map(own)) => match &value {
+            Some(Value::Map(own)) => match value {
                 Value::Map(weaker) => merge_tables(&own, weaker, &full(), nulls, warnings),
                 Value::Nil => {}
                 other => warnings.push(format!(
@@ -263,11 +259,11 @@ pub(super) fn merge_tables(
                 )),
             },
             Some(_) => {
-                if let Value::Map(_) = &value {
+                if let Value::Map(_) = value {
                     warnings.push(format!(
                         "warning: cannot overwrite table with non table for {} ({})",
                         full(),
-                        crate::gotmpl::show_value(&value)
+                        crate::gotmpl::show_value(value)
                     ));
                 }
             }

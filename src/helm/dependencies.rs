@@ -151,8 +151,13 @@ impl Instance {
             dependency.import_values = kept;
         }
         // What the parent says itself counts more than what it imports.
-        let own = deep_copy(&values);
-        merge_tables(&own, &imports, "", Nulls::Keep, warnings);
+        let own = if imports.is_empty() {
+            values
+        } else {
+            let own = deep_copy(&values);
+            merge_tables(&own, &imports, "", Nulls::Keep, warnings);
+            own
+        };
         self.imported = Some(own);
         self.declared = Some(declared);
         Ok(())

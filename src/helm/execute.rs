@@ -23,7 +23,7 @@ use crate::gotmpl::{
 };
 
 /// Templates that are parsed by several threads.
-const MANY_TEMPLATES: usize = 100;
+const MANY_TEMPLATES: usize = 48;
 
 /// A template file of a release.
 struct Renderable {

@@ -5,11 +5,16 @@
 
 use std::collections::BTreeMap;
 
+use memchr::memmem::Finder;
+
 use super::manifest::{Manifest, Sorted};
 use super::random::Landing;
 use crate::diag::{FileId, pointer};
 use crate::gotmpl::{Made, RandomCall, Site};
 use crate::yaml::{self, Data, Node};
+
+/// What finds a piece of what a call gave.
+type Piece<'p> = (&'p Site, &'p Finder<'static>);
 
 /// The landings of each of the calls that land somewhere, and of which all can
 /// be known.
@@ -22,12 +27,10 @@ pub(super) fn of(
         !made.is_blurred(site)
             && (calls.iter()).any(|call| (&call.file, call.place) == (&site.0, site.1))
     };
-    let pieces: Vec<(&Site, &[u8])> = made.pieces().filter(|(site, _)| is_meant(site)).collect();
+    let pieces: Vec<Piece<'_>> = made.pieces().filter(|(site, _)| is_meant(site)).collect();
     let mut landings: BTreeMap<Site, Vec<Landing>> = BTreeMap::new();
     for object in objects.all() {
-        let is_there = |(_, piece): &&(&Site, &[u8])| {
-            memchr::memmem::find(object.content.as_bytes(), piece).is_some()
-        };
+        let is_there = |(_, piece): &&Piece<'_>| piece.find(object.content.as_bytes()).is_some();
         let here: Vec<_> = pieces.iter().filter(is_there).copied().collect();
         if here.is_empty() {
             continue;
@@ -42,10 +45,7 @@ pub(super) fn of(
 
 /// For each call the fields of an object with one of its pieces, as JSON
 /// pointers; none for what has them in comments alone.
-fn fields_of<'p>(
-    object: &Manifest,
-    pieces: &[(&'p Site, &[u8])],
-) -> BTreeMap<&'p Site, Vec<String>> {
+fn fields_of<'p>(object: &Manifest, pieces: &[Piece<'p>]) -> BTreeMap<&'p Site, Vec<String>> {
     let mut found = BTreeMap::new();
     let parse = || yaml::parse_one(&object.content, FileId::default()).ok()?;
     if let Some(node) = object.read.clone().or_else(parse) {
@@ -56,7 +56,7 @@ fn fields_of<'p>(
 
 fn search<'p>(
     node: &Node,
-    pieces: &[(&'p Site, &[u8])],
+    pieces: &[Piece<'p>],
     path: &mut String,
     found: &mut BTreeMap<&'p Site, Vec<String>>,
 ) {
@@ -68,7 +68,7 @@ fn search<'p>(
     };
     let note = |text: &str, path: &str, found: &mut BTreeMap<&'p Site, Vec<String>>| {
         for (site, piece) in pieces {
-            if memchr::memmem::find(text.as_bytes(), piece).is_some() {
+            if piece.find(text.as_bytes()).is_some() {
                 let fields = found.entry(site).or_default();
                 if fields.last().is_none_or(|last| last != path) {
                     fields.push(path.to_owned());

@@ -14,7 +14,7 @@ use super::metadata::{self, Dependency, Metadata};
 use super::values::Defaults;
 use crate::artifact::{Kind, Tree};
 use crate::diag::{Error, Result, SourceMap, Span};
-use crate::yaml::{self, Value, resolve::Version};
+use crate::yaml::{self, Value};
 
 /// How deep charts may lie in charts.
 const MAX_DEPTH: usize = 32;
@@ -316,11 +316,8 @@ fn subchart(
 fn read(file: &ChartFile, sources: &SourceMap) -> Result<Value> {
     let text = file.text()?;
     let id = Span::NONE.file;
-    let parsed = yaml::parse_one(&text, id).and_then(|node| match node {
-        Some(node) => yaml::decode(&node, Version::V2),
-        None => Ok(Value::Null),
-    });
-    parsed.map_err(|e| {
+    let read = yaml::decode_one(&text, id).map(Option::unwrap_or_default);
+    read.map_err(|e| {
         let span = file.span(sources, e.span().line, e.span().column);
         Error::new("helm/chart-invalid", e.message().to_owned())
             .at(span)

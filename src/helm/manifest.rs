@@ -5,12 +5,14 @@
 
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use super::chart::ChartFile;
-use super::order;
 use super::typed::Fields;
+use super::{load, order};
 use crate::diag::{Error, FileId, ObjectRef, Result, SourceMap, Span};
 use crate::gotmpl::{Mark, RandomCall, RandomCounts};
-use crate::yaml::{self, Data, Node, Style, Value, resolve::Version};
+use crate::yaml::{self, Data, Node, Style, Value};
 
 /// What one template file wrote.
 #[derive(Clone, Debug)]
@@ -223,28 +225,52 @@ pub(super) fn as_one_text(outputs: &[Output]) -> String {
     text
 }
 
-/// Cuts what templates wrote, by their paths, into objects.
+/// Cuts what templates wrote, by their paths, into objects; these are kept as
+/// they are read, where they are wanted so.
 ///
 /// # Errors
 ///
 /// `helm/manifest-invalid` for what is no YAML, or has a head that Helm cannot
 /// read.
-pub(super) fn sort(mut outputs: Vec<Output>, sources: &SourceMap) -> Result<Sorted> {
+pub(super) fn sort(
+    mut outputs: Vec<Output>,
+    with_objects: bool,
+    sources: &SourceMap,
+) -> Result<Sorted> {
     outputs.sort_by(|a, b| a.path.cmp(&b.path));
     let outputs = outputs.into_iter().filter(|output| {
         let name = output.path.rsplit('/').next().unwrap_or_default();
         !name.starts_with('_') && !output.text.trim().is_empty()
     });
+    let outputs: Vec<Arc<Output>> = outputs.map(Arc::new).collect();
+    let documents = outputs
+        .iter()
+        .flat_map(|output| {
+            let documents = split(&output.text).into_iter();
+            documents.map(move |(start, document)| (output, start, document))
+        })
+        .collect::<Vec<_>>();
+    if documents.len() > MAX_OBJECTS {
+        return Err(Error::new(
+            "helm/limit",
+            format!("the templates write more than {MAX_OBJECTS} objects"),
+        )
+        .help("look for a loop that does not end; split the chart if it means to"));
+    }
+    let bytes: usize = outputs.iter().map(|output| output.text.len()).sum();
+    let read = |(_, _, document): &(_, _, &str)| read(document, with_objects);
+    let heads: Vec<_> = if load::is_worth_threads(bytes, MANY_BYTES) {
+        documents.par_iter().map(read).collect()
+    } else {
+        documents.iter().map(read).collect()
+    };
     let mut sorted = Sorted::default();
-    for output in outputs {
-        let output = Arc::new(output);
-        for (start, document) in split(&output.text) {
-            let origin = Origin {
-                output: output.clone(),
-                start,
-            };
-            add(&mut sorted, document, origin, sources)?;
-        }
+    for ((output, start, document), head) in documents.into_iter().zip(heads) {
+        let origin = Origin {
+            output: output.clone(),
+            start,
+        };
+        add(&mut sorted, document, head, origin, sources)?;
     }
     sorted
         .manifests
@@ -254,6 +280,12 @@ pub(super) fn sort(mut outputs: Vec<Output>, sources: &SourceMap) -> Result<Sort
         .sort_by(|a, b| order::compare(&a.manifest.kind, &b.manifest.kind));
     Ok(sorted)
 }
+
+/// The most objects of a release: each takes some hundred bytes besides its text.
+const MAX_OBJECTS: usize = 500_000;
+
+/// What is written that several threads read, in bytes.
+const MANY_BYTES: usize = 256 << 10;
 
 /// The documents of a text that are not blank.
 pub fn documents(text: &str) -> impl Iterator<Item = &str> {
@@ -295,6 +327,9 @@ fn split(text: &str) -> Vec<(usize, &str)> {
     documents
 }
 
+/// The fields of an object that Helm looks at.
+const HEAD: [&str; 3] = ["apiVersion", "kind", "metadata"];
+
 /// What Helm looks at in an object.
 #[derive(Default)]
 struct Head {
@@ -314,12 +349,25 @@ impl Head {
     }
 }
 
-fn read(document: &str) -> Result<(Head, Option<Node>)> {
+/// Reads what Helm looks at, and with it the object where that is wanted.
+fn read(document: &str, with_object: bool) -> Result<(Head, Option<Node>)> {
     let text = yaml::text::decode(document.as_bytes())?;
-    let Some(node) = yaml::parse_one(&text, FileId::default())? else {
+    let is_head = |key: &str| HEAD.iter().any(|name| key.eq_ignore_ascii_case(name));
+    let parse = || yaml::parse_one(&text, FileId::default());
+    if !with_object {
+        let Some(value) = yaml::decode_entries(&text, FileId::default(), is_head)? else {
+            return Ok((Head::default(), None));
+        };
+        return match head(&value) {
+            Ok(head) => Ok((head, None)),
+            Err(error) => Err(error.at(parse()?.map_or(Span::NONE, |node| node.span()))),
+        };
+    }
+    let Some(node) = parse()? else {
         return Ok((Head::default(), None));
     };
-    let head = head(&node)?;
+    let value = yaml::decode_entries_of(&node, is_head)?;
+    let head = head(&value).map_err(|e| e.at(node.span()))?;
     Ok((head, (!ends_in_block(&node)).then_some(node)))
 }
 
@@ -333,9 +381,8 @@ fn ends_in_block(node: &Node) -> bool {
     }
 }
 
-fn head(node: &Node) -> Result<Head> {
-    let value = yaml::decode(node, Version::V2)?;
-    let wrong = |message: String| Error::new("helm/manifest-invalid", message).at(node.span());
+fn head(value: &Value) -> Result<Head> {
+    let wrong = |message: String| Error::new("helm/manifest-invalid", message);
     let namespace = value
         .get("metadata")
         .and_then(|metadata| metadata.get("namespace"))
@@ -345,7 +392,7 @@ fn head(node: &Node) -> Result<Head> {
         namespace: namespace.into(),
         ..Head::default()
     };
-    let Some(fields) = Fields::of(&value, "SimpleHead.").map_err(wrong)? else {
+    let Some(fields) = Fields::of(value, "SimpleHead.").map_err(wrong)? else {
         return Ok(head);
     };
     head.api_version = fields.text("apiVersion").map_err(wrong)?;
@@ -363,8 +410,14 @@ fn head(node: &Node) -> Result<Head> {
     Ok(head)
 }
 
-fn add(sorted: &mut Sorted, document: &str, origin: Origin, sources: &SourceMap) -> Result<()> {
-    let (head, read) = read(document).map_err(|e| {
+fn add(
+    sorted: &mut Sorted,
+    document: &str,
+    head: Result<(Head, Option<Node>)>,
+    origin: Origin,
+    sources: &SourceMap,
+) -> Result<()> {
+    let (head, read) = head.map_err(|e| {
         let path = &origin.output.path;
         let line = e.span().line.max(1);
         Error::new(

@@ -75,6 +75,8 @@ pub struct RenderOptions {
     /// Whether what is no YAML is given in [`Rendered::invalid`] instead of an
     /// error.
     pub keep_invalid: bool,
+    /// Whether objects are only wanted as text.
+    pub as_text: bool,
     /// Whether whoever renders is to tell the values that no template reads, as
     /// [`unused`](fn@super::unused) finds them.
     pub tell_unused: bool,
@@ -194,7 +196,8 @@ impl Rendering<'_> {
             .options
             .keep_invalid
             .then(|| manifest::as_one_text(&outputs));
-        let (sorted, invalid) = match (manifest::sort(outputs, self.sources), whole) {
+        let with_objects = !self.options.as_text;
+        let (sorted, invalid) = match (manifest::sort(outputs, with_objects, self.sources), whole) {
             (Ok(sorted), _) => (sorted, None),
             (Err(error), Some(text)) => {
                 (manifest::Sorted::default(), Some(Invalid { error, text }))

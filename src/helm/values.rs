@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::chart::ChartFile;
 use crate::diag::{Error, FileId, Result, SourceMap, Span};
-use crate::yaml::{self, Map, Node, Value, resolve::Version};
+use crate::yaml::{self, Map, Node, Value};
 
 /// The defaults of a chart.
 #[derive(Debug, Default)]
@@ -36,16 +36,15 @@ pub fn parse_values(text: &str, file: FileId) -> Result<Map> {
             let moved = Span::new(file, span.line + line, span.column);
             Error::new("helm/values-invalid", e.message().to_owned()).at(moved)
         };
-        let Some(node) = yaml::parse_one(document, file).map_err(shift)? else {
-            continue;
-        };
-        match yaml::decode(&node, Version::V2).map_err(shift)? {
-            Value::Null => {}
-            Value::Mapping(map) => merge(&mut values, floats_of(map)),
-            _ => {
+        match yaml::decode_one(document, file).map_err(shift)? {
+            None | Some(Value::Null) => {}
+            Some(Value::Mapping(map)) if values.is_empty() => values = floats_of(map),
+            Some(Value::Mapping(map)) => merge(&mut values, floats_of(map)),
+            Some(_) => {
+                let node = yaml::parse_one(document, file).map_err(shift)?;
                 return Err(shift(
                     Error::new("helm/values-invalid", "values must be a mapping")
-                        .at(node.span())
+                        .at(node.map_or(Span::NONE, |node| node.span()))
                         .help("write `key: value` at the top of the file"),
                 ));
             }
@@ -59,6 +58,14 @@ pub fn parse_values(text: &str, file: FileId) -> Result<Map> {
 /// Compat: `YAMLReader` of k8s.io/apimachinery splits wherever a line begins
 /// with `---`, even in a block scalar.
 fn documents(text: &str, file: FileId) -> Result<Vec<(u32, &str)>> {
+    // Most are one document.
+    if !text.starts_with("---") && memchr::memmem::find(text.as_bytes(), b"\n---").is_none() {
+        return Ok(if text.is_empty() {
+            Vec::new()
+        } else {
+            vec![(0, text)]
+        });
+    }
     let mut documents = Vec::new();
     let (mut start, mut start_line) = (0, 0);
     let mut offset = 0;

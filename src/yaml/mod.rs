@@ -11,7 +11,8 @@
 //! - [`Node`] is the tree, cheap to copy and shared until it is changed,
 //! - [`resolve`] gives plain scalars their kind, as go-yaml v2 and v3 do,
 //! - [`anchors`] puts what they stand for in the place of aliases and merge keys,
-//! - [`Value`] is plain data, what a node means,
+//! - [`Value`] is plain data, what a node means; [`decode_one`] reads it without
+//!   nodes between,
 //! - [`emit`] writes: sorted as sigs.k8s.io/yaml does, or as kyaml does.
 //!
 //! Versions reproduced: go.yaml.in/yaml v2.4.2 and v3.0.3, sigs.k8s.io/yaml
@@ -23,6 +24,7 @@ pub mod emit;
 mod events;
 mod json;
 mod node;
+mod plain;
 mod problem;
 pub mod resolve;
 mod scan;
@@ -33,6 +35,7 @@ mod value;
 pub use compose::{Document, parse, parse_one};
 pub use json::{to_json, write_json_string};
 pub use node::{Comments, Data, Entry, Node, Style, Tag};
+pub use plain::{decode_entries, decode_entries_of, decode_one};
 pub use value::{Map, Value, check_unique, decode};
 
 /// How deep collections may nest, aliases followed.

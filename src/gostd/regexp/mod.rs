@@ -89,6 +89,11 @@ impl Regexp {
         regex.flat_map(move |regex| regex.find_iter(text).map(|m| m.range()))
     }
 
+    /// Whether finding a match may look at any number of characters behind it.
+    pub fn may_look_far(&self) -> bool {
+        self.source.contains(['*', '+']) || self.source.contains(",}")
+    }
+
     /// `FindAllStringSubmatchIndex`: all matches, with their groups.
     pub fn find_all_submatches(&self, text: &str) -> Vec<Submatches> {
         let mut all = Vec::new();

@@ -12,6 +12,9 @@ use crate::gotmpl::set::Set;
 use crate::gotmpl::tree::{Node, NodeId, Range};
 use crate::gotmpl::value::{IntType, Operand, Text, UintType, Value};
 
+/// A text whose making is counted, be the function one that counts or not.
+const LONG_TEXT: usize = 4096;
+
 impl Machine {
     /// Calls a function, or a method of `receiver`. `node` is what errors of
     /// the function itself are told at.
@@ -58,6 +61,12 @@ impl Machine {
             let wanted = signature.argument(values.len());
             values.push(self.checked(frame, fed, Some(wanted))?);
         }
+        // Nothing that is done with a text takes less time than looking at it.
+        let texts = values.iter().map(|operand| match &operand.value {
+            Value::Text(text) => text.len(),
+            _ => 0,
+        });
+        self.meter.look_at(texts.sum()).map_err(super::exhausted)?;
         let called = node;
         let made_of = self.made.among(name, &values);
         let mut arguments = Arguments::new(receiver.unwrap_or_default(), values);
@@ -69,6 +78,15 @@ impl Machine {
         };
         match (function.run)(&mut context, &mut arguments) {
             Ok(value) => {
+                // A text is written before it is shared: it is there twice.
+                if let Value::Text(text) = &value
+                    && text.len() >= LONG_TEXT
+                    && text.is_unshared()
+                {
+                    self.meter
+                        .take_bytes(text.len())
+                        .map_err(super::exhausted)?;
+                }
                 if let Some(site) = self.random_site.take() {
                     self.made.add(site, &value);
                 }
@@ -328,7 +346,9 @@ impl Context<'_> {
 
     /// The output of a text that is itself a template.
     pub(crate) fn evaluate(&mut self, text: &Text, value: Value) -> CallResult<Text> {
-        self.machine.meter.take_bytes(text.len() * 2)?;
+        let actions = memchr::memmem::find_iter(text.as_bytes(), "{{").count();
+        let parsed = 1024 + text.len() * 2 + actions.saturating_mul(320);
+        self.machine.meter.take_bytes(parsed)?;
         let shown = || quote_bytes(text.as_bytes());
         let in_template = |e: &parse::ParseError| {
             CallError::new(format!(

@@ -8,6 +8,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use memchr::memmem::Finder;
+
 use crate::gotmpl::value::{Operand, Value};
 
 /// The place of a call: its file, and the offset in it in bytes.
@@ -65,14 +67,16 @@ const REMAKING: &[&str] = &[
 /// The pieces of an execution.
 #[derive(Clone, Debug, Default)]
 pub struct Made {
-    pieces: Vec<(Site, Box<[u8]>)>,
+    pieces: Vec<(Site, Finder<'static>)>,
+    /// The length of the shortest piece.
+    shortest: usize,
     blurred: BTreeSet<Site>,
 }
 
 impl Made {
-    /// The pieces, and the places of the calls that they come from.
-    pub fn pieces(&self) -> impl Iterator<Item = (&Site, &[u8])> {
-        self.pieces.iter().map(|(site, piece)| (site, &**piece))
+    /// What finds the pieces, and the places of the calls that they come from.
+    pub fn pieces(&self) -> impl Iterator<Item = (&Site, &Finder<'static>)> {
+        self.pieces.iter().map(|(site, piece)| (site, piece))
     }
 
     /// Whether not all that a call gave can be known again.
@@ -82,13 +86,20 @@ impl Made {
 
     /// Adds what a call gave.
     pub(super) fn add(&mut self, site: Site, result: &Value) {
+        let finder = |text: &[u8]| piece(text).map(|piece| Finder::new(piece).into_owned());
         let piece = match result {
-            Value::Text(text) => piece(text.as_bytes()).map(Box::from),
-            Value::Object(object) => piece(object.text().as_bytes()).map(Box::from),
+            Value::Text(text) => finder(text.as_bytes()),
+            Value::Object(object) => finder(object.text().as_bytes()),
             _ => None,
         };
         match piece {
-            Some(piece) if self.pieces.len() < MAX_PIECES => self.pieces.push((site, piece)),
+            Some(piece) if self.pieces.len() < MAX_PIECES => {
+                let length = piece.needle().len();
+                if self.pieces.is_empty() || length < self.shortest {
+                    self.shortest = length;
+                }
+                self.pieces.push((site, piece));
+            }
             _ => {
                 self.blurred.insert(site);
             }
@@ -99,7 +110,14 @@ impl Made {
     /// that makes something else of it.
     pub(super) fn among(&self, function: &str, arguments: &[Operand]) -> Vec<Site> {
         let mut sites = Vec::new();
-        if self.pieces.is_empty() || REMAKING.binary_search(&function).is_err() {
+        let may_hold = |argument: &Operand| match &argument.value {
+            Value::Text(text) => text.len() >= self.shortest,
+            value => matches!(value, Value::Object(_)),
+        };
+        if self.pieces.is_empty()
+            || !arguments.iter().any(may_hold)
+            || REMAKING.binary_search(&function).is_err()
+        {
             return sites;
         }
         for argument in arguments {
@@ -129,11 +147,11 @@ impl Made {
     }
 
     fn in_text(&self, text: &[u8], sites: &mut Vec<Site>) {
-        if text.len() < MIN_BYTES {
+        if text.len() < self.shortest {
             return;
         }
         for (site, piece) in &self.pieces {
-            if !sites.contains(site) && memchr::memmem::find(text, piece).is_some() {
+            if piece.find(text).is_some() && !sites.contains(site) {
                 sites.push(site.clone());
             }
         }

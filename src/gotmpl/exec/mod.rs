@@ -32,10 +32,20 @@ use super::value::{Kind, Map, Operand, Text, Value};
 use crate::gostd::regexp::Regexp;
 use crate::gostd::strconv::quote;
 use crate::yaml;
-use output::Output;
+use output::{Output, Spare};
 
 /// The stack that an execution may need, in bytes, at the default limits.
 const STACK_BYTES: usize = 256 << 20;
+
+/// How many texts that `tpl` was given are kept parsed.
+const MAX_PARSED: usize = 1000;
+
+/// How often what a template writes is there again when it is cut into objects
+/// and these are printed.
+const OUTPUT_COPIES: usize = 3;
+
+/// The longest expression that an error shows, in bytes.
+const MAX_EXPRESSION: usize = 2000;
 
 /// Runs something on a stack with room for the deepest execution that the
 /// default limits allow.
@@ -224,6 +234,7 @@ pub struct Machine {
     pub(super) meter: Meter,
     variables: Vec<Variable>,
     out: Output,
+    spare: Spare,
     marks: Vec<Mark>,
     /// How many templates are within each other.
     templates: u32,
@@ -303,6 +314,7 @@ impl Machine {
             environment,
             variables: Vec::new(),
             out: Output::default(),
+            spare: Spare::default(),
             marks: Vec::new(),
             templates: 0,
             depth: 0,
@@ -350,7 +362,7 @@ impl Machine {
             });
         };
         let counts = self.random_counts.clone();
-        self.out = Output::default();
+        self.out = self.spare.output();
         self.marks.clear();
         self.random_calls.clear();
         (self.templates, self.depth) = (0, 0);
@@ -359,8 +371,10 @@ impl Machine {
         let result = self.execute(&scope, template, &Operand::plain(value));
         let out = std::mem::take(&mut self.out);
         result.map_err(|failure| *failure)?;
+        let copies = out.len().saturating_mul(OUTPUT_COPIES);
+        self.meter.take_bytes(copies).map_err(Failure::Exhausted)?;
         Ok(Rendering {
-            text: out.into_text(),
+            text: self.spare.text(out),
             marks: std::mem::take(&mut self.marks),
             counts: if self.random_calls.is_empty() {
                 HashMap::default()
@@ -377,6 +391,9 @@ impl Machine {
             return Ok(source.clone());
         }
         let source = Arc::new(super::parse(text.to_shared(), &self.environment.functions)?);
+        if self.parsed.len() >= MAX_PARSED {
+            self.parsed.clear();
+        }
         self.parsed.insert(text.clone(), source.clone());
         Ok(source)
     }
@@ -417,10 +434,11 @@ impl Machine {
         template: &Template,
         value: Value,
     ) -> Result<Text> {
-        let before = std::mem::take(&mut self.out);
+        let own = self.spare.output();
+        let before = std::mem::replace(&mut self.out, own);
         let result = self.execute(scope, template, &Operand::plain(value));
         let out = std::mem::replace(&mut self.out, before);
-        result.map(|()| out.into_text())
+        result.map(|()| self.spare.text(out))
     }
 
     fn walk(&mut self, frame: &mut Frame<'_>, dot: &Operand, id: NodeId) -> Result<Flow> {
@@ -741,10 +759,15 @@ impl Machine {
         message: impl Into<String>,
         cause: Option<Box<Failure>>,
     ) -> Box<Failure> {
+        let mut expression = frame.source.show(frame.node);
+        if expression.len() > MAX_EXPRESSION {
+            expression.truncate(expression.floor_char_boundary(MAX_EXPRESSION));
+            expression.push_str("...");
+        }
         Box::new(Failure::At {
             place: place_in(frame.template, frame.source.place(frame.node)),
             template: frame.template.name.to_string(),
-            expression: frame.source.show(frame.node),
+            expression,
             message: message.into(),
             cause,
         })

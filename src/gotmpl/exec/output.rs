@@ -51,3 +51,30 @@ impl Output {
         }
     }
 }
+
+/// Room that outputs had, for others: templates include each other all the time.
+#[derive(Debug, Default)]
+pub(crate) struct Spare(Vec<String>);
+
+impl Spare {
+    /// How much is kept: so many, of so many bytes.
+    const MAX: (usize, usize) = (16, 64 << 10);
+
+    /// An empty output.
+    pub(crate) fn output(&mut self) -> Output {
+        Output::Text(self.0.pop().unwrap_or_default())
+    }
+
+    /// The text of an output, whose room is kept.
+    pub(crate) fn text(&mut self, out: Output) -> Text {
+        let Output::Text(mut room) = out else {
+            return out.into_text();
+        };
+        let text = Text::from(&*room);
+        if self.0.len() < Self::MAX.0 && room.capacity() <= Self::MAX.1 {
+            room.clear();
+            self.0.push(room);
+        }
+        text
+    }
+}

@@ -107,12 +107,12 @@ fn initials(context: &mut Context<'_>, text: Text) -> CallResult<Text> {
 }
 
 fn snakecase(context: &mut Context<'_>, text: Text) -> CallResult<Text> {
-    context.take_bytes(text.len() * 2)?;
+    context.take_bytes(text.len() * 8)?;
     Ok(separated(&text.to_str(), '_').into())
 }
 
 fn kebabcase(context: &mut Context<'_>, text: Text) -> CallResult<Text> {
-    context.take_bytes(text.len() * 2)?;
+    context.take_bytes(text.len() * 8)?;
     Ok(separated(&text.to_str(), '-').into())
 }
 

@@ -10,7 +10,7 @@ use crate::gotmpl::exec::Context;
 use crate::gotmpl::function::{CallError, CallResult, Function, function};
 use crate::gotmpl::json;
 use crate::gotmpl::value::{List, ListType, Map, MapType, Text, Unsupported, Value};
-use crate::yaml::{self, resolve::Version};
+use crate::yaml;
 
 /// The functions of this family.
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -73,22 +73,32 @@ fn to_yaml_pretty(context: &mut Context<'_>, value: Value) -> CallResult<String>
     )
 }
 
+/// Counts what reading a text takes. Nodes are larger than their text, and each
+/// takes one of some characters to begin.
+pub(super) fn take_nodes(
+    context: &mut Context<'_>,
+    text: &Text,
+    begins: &[u8],
+    each: usize,
+) -> CallResult<()> {
+    let nodes = text
+        .as_bytes()
+        .iter()
+        .filter(|b| begins.contains(b))
+        .count();
+    context.take_bytes(text.len() * 2 + nodes.saturating_mul(each))
+}
+
 /// Reads YAML text as plain data.
 fn read_yaml(context: &mut Context<'_>, text: &Text) -> CallResult<Result<yaml::Value, String>> {
-    // Nodes are larger than their text, and each takes a character to begin.
-    let begins = |b: &&u8| matches!(b, b',' | b':' | b'-' | b'\n' | b'[' | b'{' | b'?');
-    let nodes = text.as_bytes().iter().filter(begins).count();
-    context.take_bytes(text.len() * 2 + nodes.saturating_mul(160))?;
+    take_nodes(context, text, b",:-\n[{?", 160)?;
     Ok(parse_yaml(text.as_bytes())
         .map_err(|e| format!("error converting YAML to JSON: {}", go_yaml_message(&e))))
 }
 
 fn parse_yaml(bytes: &[u8]) -> Result<yaml::Value, Error> {
     let text = yaml::text::decode(bytes)?;
-    match yaml::parse_one(&text, FileId::default())? {
-        Some(node) => yaml::decode(&node, Version::V2),
-        None => Ok(yaml::Value::Null),
-    }
+    yaml::decode_one(&text, FileId::default()).map(Option::unwrap_or_default)
 }
 
 fn go_yaml_message(error: &Error) -> String {
@@ -206,7 +216,7 @@ fn must_to_raw_json(context: &mut Context<'_>, value: Value) -> CallResult<Strin
 }
 
 fn read_json(context: &mut Context<'_>, text: &Text) -> CallResult<Result<yaml::Value, String>> {
-    context.take_bytes(text.len() * 4)?;
+    take_nodes(context, text, b",:[{", 112)?;
     Ok(json::parse(&text.to_str()))
 }
 

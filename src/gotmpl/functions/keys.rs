@@ -4,7 +4,7 @@
 //! are.
 
 use ed25519_dalek::SigningKey;
-use num_bigint_dig::{BigUint, RandBigInt as _};
+use num_bigint_dig::{BigUint, ModInverse as _, RandBigInt as _};
 use p256::ecdsa;
 use p256::elliptic_curve::sec1::ToEncodedPoint as _;
 use rand_chacha::ChaCha20Rng;
@@ -271,7 +271,7 @@ fn rsa_signature(key: &rsa::RsaPrivateKey, message: &[u8]) -> Option<Vec<u8>> {
     let one = BigUint::from(1u8);
     let of = |prime: &BigUint| primes::power(&message, &(key.d() % (prime - &one)), prime);
     let (of_p, of_q) = (of(p), of(q));
-    let inverse = primes::power(q, &(p - BigUint::from(2u8)), p);
+    let inverse = q.clone().mod_inverse(p)?.to_biguint()?;
     let difference = (&of_p + p - &of_q % p) % p;
     let bytes = (of_q + q * (difference * inverse % p)).to_bytes_be();
     let mut signature = vec![0; length.checked_sub(bytes.len())?];

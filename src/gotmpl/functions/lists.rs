@@ -10,8 +10,8 @@ use crate::gotmpl::value::{List, ListType, Value, deep_equal};
 
 /// The functions of this family.
 pub(super) const FUNCTIONS: &[Function] = &[
-    function!("list", list(item), "A list of the values."),
-    function!("tuple", list(item), "Older name of `list`."),
+    function!("list", with list(item), "A list of the values."),
+    function!("tuple", with list(item), "Older name of `list`."),
     function!(
         "first",
         first(items),
@@ -73,8 +73,9 @@ fn take(context: &mut Context<'_>, count: usize) -> CallResult<()> {
     context.take_bytes(List::bytes(count))
 }
 
-fn list(items: Rest<Value>) -> List {
-    List::any(items.0)
+fn list(context: &mut Context<'_>, items: Rest<Value>) -> CallResult<List> {
+    take(context, items.0.len())?;
+    Ok(List::any(items.0))
 }
 
 fn first(items: Value) -> CallResult {

@@ -114,11 +114,24 @@ pub(super) fn is_prime(number: &BigUint) -> bool {
 pub(super) fn power(base: &BigUint, exponent: &BigUint, modulus: &BigUint) -> BigUint {
     let mut field = Montgomery::new(&to_limbs(modulus));
     let base = field.enter(&(base % modulus));
+    // The powers that four bits of the exponent stand for.
+    let mut powers = vec![field.one.clone()];
+    for _ in 1..16 {
+        let mut next = powers.last().cloned().unwrap_or_default();
+        field.multiply(&mut next, &base);
+        powers.push(next);
+    }
     let mut result = field.one.clone();
-    for bit in bits(&to_limbs(exponent)) {
-        field.square(&mut result);
-        if bit {
-            field.multiply(&mut result, &base);
+    let nibbles = exponent
+        .to_bytes_be()
+        .into_iter()
+        .flat_map(|b| [b >> 4, b & 15]);
+    for nibble in nibbles.skip_while(|nibble| *nibble == 0) {
+        for _ in 0..4 {
+            field.square(&mut result);
+        }
+        if let Some(power) = powers.get(usize::from(nibble)).filter(|_| nibble > 0) {
+            field.multiply(&mut result, power);
         }
     }
     field.leave(result)

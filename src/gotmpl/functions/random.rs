@@ -122,6 +122,7 @@ fn rand_int(context: &mut Context<'_>, least: Int, end: Int) -> CallResult<Int> 
 fn shuffle(context: &mut Context<'_>, text: Text) -> CallResult<String> {
     let mut characters: Vec<char> = text.to_str().chars().collect();
     context.take_bytes(characters.len() * 5)?;
+    context.take_steps(characters.len() as u64 / 2)?;
     let mut random = generator(context, "shuffle");
     for i in (1..characters.len()).rev() {
         let other = below(&mut random, i as u64 + 1);

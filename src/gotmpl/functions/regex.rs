@@ -116,9 +116,9 @@ fn first(_: &mut Context<'_>, regexp: &Regexp, text: &Text) -> CallResult<Text> 
 
 fn all(context: &mut Context<'_>, regexp: &Regexp, text: &Text, number: Int) -> CallResult<List> {
     let text = text.to_str();
-    let limit = usize::try_from(number.0).unwrap_or(usize::MAX);
     let mut found = Vec::new();
-    for range in regexp.find_all(&text).take(limit) {
+    for range in regexp.find_all(&text).take(at_most(number)) {
+        behind(context, regexp, &text, &range)?;
         context.take_bytes(size_of::<crate::gotmpl::Value>() + range.len())?;
         found.push(text.get(range).unwrap_or_default());
     }
@@ -129,6 +129,25 @@ fn all(context: &mut Context<'_>, regexp: &Regexp, text: &Text, number: Int) -> 
     })
 }
 
+/// How many matches are wanted: all, where the number is negative.
+fn at_most(number: Int) -> usize {
+    usize::try_from(number.0).unwrap_or(usize::MAX)
+}
+
+/// Counts what finding one of several matches may have looked at behind it; all
+/// of them together look at a long text as often as there are matches.
+fn behind(
+    context: &mut Context<'_>,
+    regexp: &Regexp,
+    text: &str,
+    found: &std::ops::Range<usize>,
+) -> CallResult<()> {
+    if !regexp.may_look_far() {
+        return Ok(());
+    }
+    context.take_steps((text.len() - found.end.min(text.len())) as u64 / 48)
+}
+
 /// Counts the bytes that replacing can make.
 fn grow(
     context: &mut Context<'_>,
@@ -136,7 +155,13 @@ fn grow(
     text: &str,
     replacement: &str,
 ) -> CallResult<()> {
-    let matches = regexp.find_all(text).count();
+    let mut matches: usize = 0;
+    for found in regexp.find_all(text) {
+        matches += 1;
+        // They are found again to be replaced.
+        behind(context, regexp, text, &found)?;
+        behind(context, regexp, text, &found)?;
+    }
     // A group in the replacement may stand for the whole text.
     let groups = replacement.matches('$').count();
     let each = replacement
@@ -171,6 +196,10 @@ fn parts(context: &mut Context<'_>, regexp: &Regexp, text: &Text, number: Int) -
     let text = text.to_str();
     if number.0 == 0 {
         return Ok(List::nil(ListType::TEXTS));
+    }
+    for found in regexp.find_all(&text).take(at_most(number)) {
+        behind(context, regexp, &text, &found)?;
+        behind(context, regexp, &text, &found)?;
     }
     let parts = regexp.split(&text, number.0);
     context.take_bytes(text.len() + parts.len() * size_of::<crate::gotmpl::Value>())?;

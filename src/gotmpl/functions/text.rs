@@ -3,6 +3,8 @@
 //! Compat: sprig 3.3.0 `strings.go`, `functions.go`; `strings` of Go; the
 //! library `Masterminds/goutils` 1.1.1.
 
+use std::collections::BTreeSet;
+
 use super::case;
 use super::convert::{count, strslice, strval};
 use crate::gotmpl::exec::Context;
@@ -114,7 +116,8 @@ fn trim_all(context: &mut Context<'_>, characters: Text, text: Text) -> CallResu
     let characters = characters.to_str();
     let text = text.to_str();
     context.take_steps((text.len() + characters.len()) as u64 / 64)?;
-    Ok(text.trim_matches(|c| characters.contains(c)).into())
+    let characters: BTreeSet<char> = characters.chars().collect();
+    Ok(text.trim_matches(|c| characters.contains(&c)).into())
 }
 
 fn trim_prefix(prefix: Text, text: Text) -> Text {

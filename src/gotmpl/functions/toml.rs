@@ -48,13 +48,13 @@ fn to_toml(context: &mut Context<'_>, value: Value) -> CallResult<String> {
 fn must_to_toml(context: &mut Context<'_>, value: Value) -> CallResult<String> {
     let mut writer = Writer {
         out: String::new(),
+        counted: 0,
         meter: &mut context.machine.meter,
     };
     let mut path = Vec::new();
     writer.entry(&mut path, &value)?;
-    let out = writer.out;
-    context.take_bytes(out.len())?;
-    Ok(out)
+    writer.count()?;
+    Ok(writer.out)
 }
 
 /// What TOML takes a value for.
@@ -68,10 +68,19 @@ enum Kind {
 
 struct Writer<'m> {
     out: String,
+    /// How much of it is counted.
+    counted: usize,
     meter: &'m mut Meter,
 }
 
 impl Writer<'_> {
+    /// Counts what was written; twice, since a text that grows is moved.
+    fn count(&mut self) -> CallResult<()> {
+        let written = self.out.len() - self.counted;
+        self.counted = self.out.len();
+        Ok(self.meter.take_bytes(16 + written * 2)?)
+    }
+
     /// A value at a path: a table, or a line of a table.
     fn entry(&mut self, path: &mut Vec<Text>, value: &Value) -> CallResult<()> {
         if path.len() > MAX_DEPTH {
@@ -128,7 +137,7 @@ impl Writer<'_> {
     fn table(&mut self, path: &mut Vec<Text>, value: &Value) -> CallResult<()> {
         let (direct, below) = parts(value)?;
         for (key, value) in direct.into_iter().chain(below) {
-            self.meter.take_bytes(key.len() + path.len() + 16)?;
+            self.count()?;
             path.push(key);
             let result = self.entry(path, &value);
             path.pop();
@@ -142,7 +151,7 @@ impl Writer<'_> {
         if depth > MAX_DEPTH {
             return Err(Exhausted::Depth.into());
         }
-        self.meter.take_bytes(8)?;
+        self.count()?;
         match value {
             Value::Bool(b) => self.out.push_str(&b.to_string()),
             Value::Int(i, IntType::Duration) => {
@@ -152,10 +161,7 @@ impl Writer<'_> {
             Value::Int(i, _) => self.out.push_str(&i.to_string()),
             Value::Uint(u, _) => self.out.push_str(&u.to_string()),
             Value::Float(f) => self.out.push_str(&float(*f)),
-            Value::Text(text) => {
-                self.meter.take_bytes(text.len())?;
-                self.quoted(&text.to_str());
-            }
+            Value::Text(text) => self.quoted(&text.to_str()),
             Value::Map(_) => {
                 let (direct, below) = parts(value)?;
                 self.out.push('{');
@@ -321,7 +327,7 @@ fn time_text(time: &Time) -> String {
 }
 
 fn from_toml(context: &mut Context<'_>, text: Text) -> CallResult<Map> {
-    context.take_bytes(text.len() * 16)?;
+    super::data::take_nodes(context, &text, b"=,[{.", 320)?;
     let text = text.to_str();
     let read = DeTable::parse(&text)
         .map_err(|e| toml_message(&text, &e))

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::Value;
-use super::map::dismantle;
+use super::map::drop_values;
 
 /// The type of a slice in Go.
 #[derive(Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ struct Items(RefCell<Vec<Value>>);
 
 impl Drop for Items {
     fn drop(&mut self) {
-        dismantle(self.0.get_mut().drain(..));
+        drop_values(self.0.get_mut().drain(..));
     }
 }
 
@@ -75,9 +75,10 @@ impl List {
         }
     }
 
-    /// The bytes that a slice of so many items takes, what they hold apart.
+    /// The bytes that a slice of so many items takes, what they hold apart: its
+    /// two blocks of memory are counted as allocators round them.
     pub fn bytes(items: usize) -> usize {
-        items.saturating_mul(size_of::<Value>()).saturating_add(64)
+        items.saturating_mul(size_of::<Value>()).saturating_add(112)
     }
 
     /// `[]interface {}`

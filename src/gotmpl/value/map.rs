@@ -77,13 +77,32 @@ thread_local! {
 impl Drop for Cell {
     fn drop(&mut self) {
         let entries = std::mem::take(self.entries.get_mut());
-        dismantle(entries.into_values());
+        drop_values(entries.into_values());
     }
+}
+
+thread_local! {
+    /// How many maps and lists are being dropped within each other.
+    static DROPPING: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
+}
+
+/// Values within each other that are dropped by recursion.
+const MAX_DROPPING: u32 = 64;
+
+/// Drops values, however deep they nest.
+pub(super) fn drop_values(values: impl Iterator<Item = Value>) {
+    let depth = DROPPING.get();
+    if depth == MAX_DROPPING {
+        return dismantle(values);
+    }
+    DROPPING.set(depth + 1);
+    values.for_each(drop);
+    DROPPING.set(depth);
 }
 
 /// Drops values one level after the other, so that no depth of nesting
 /// overflows the stack.
-pub(super) fn dismantle(values: impl Iterator<Item = Value>) {
+fn dismantle(values: impl Iterator<Item = Value>) {
     let mut pending: Vec<Value> = values
         .filter(|v| matches!(v, Value::List(_) | Value::Map(_)))
         .collect();

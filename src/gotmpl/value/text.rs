@@ -50,6 +50,14 @@ impl Text {
         self.as_bytes().is_empty()
     }
 
+    /// Whether nothing else holds it.
+    pub(crate) fn is_unshared(&self) -> bool {
+        1 == match self {
+            Text::Utf8(text) => Arc::strong_count(text),
+            Text::Bytes(bytes) => Arc::strong_count(bytes),
+        }
+    }
+
     /// The bytes from `start` to before `end`; both are put within bounds.
     #[must_use]
     pub fn cut(&self, start: usize, end: usize) -> Text {

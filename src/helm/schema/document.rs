@@ -358,63 +358,67 @@ enum Reach {
     InUse,
 }
 
+/// How schemas lie under a keyword.
+#[derive(Clone, Copy)]
+enum Under {
+    /// The value is one.
+    Itself,
+    /// Its items are; the value may be one itself.
+    Items,
+    /// Its values are.
+    Names,
+}
+
+/// How schemas lie under a keyword, in the drafts that know it.
+fn under(keyword: &str, draft: Draft) -> Option<Under> {
+    use Draft::{Draft4, Draft6, Draft7, Draft2019, Draft2020};
+    let (first, under) = match keyword {
+        "additionalItems" if draft >= Draft2020 => return None,
+        "additionalItems" | "additionalProperties" | "not" => (Draft4, Under::Itself),
+        "contains" | "propertyNames" => (Draft6, Under::Itself),
+        "else" | "if" | "then" => (Draft7, Under::Itself),
+        "contentSchema" | "unevaluatedItems" | "unevaluatedProperties" => {
+            (Draft2019, Under::Itself)
+        }
+        "allOf" | "anyOf" | "items" | "oneOf" => (Draft4, Under::Items),
+        "prefixItems" => (Draft2020, Under::Items),
+        "definitions" | "dependencies" | "patternProperties" | "properties" => {
+            (Draft4, Under::Names)
+        }
+        "$defs" | "dependentSchemas" => (Draft2019, Under::Names),
+        _ => return None,
+    };
+    (draft >= first).then_some(under)
+}
+
 /// The schemas directly within one, under the keywords that its draft knows.
 fn subschemas(map: &Map, draft: Draft, reach: Reach) -> impl Iterator<Item = &Value> {
-    use Draft::{Draft4, Draft6, Draft7, Draft2019, Draft2020};
-    const ONE: &[(&str, Draft)] = &[
-        ("additionalItems", Draft4),
-        ("additionalProperties", Draft4),
-        ("contains", Draft6),
-        ("contentSchema", Draft2019),
-        ("else", Draft7),
-        ("if", Draft7),
-        ("items", Draft4),
-        ("not", Draft4),
-        ("propertyNames", Draft6),
-        ("then", Draft7),
-        ("unevaluatedItems", Draft2019),
-        ("unevaluatedProperties", Draft2019),
-    ];
-    const MANY: &[(&str, Draft)] = &[
-        ("allOf", Draft4),
-        ("anyOf", Draft4),
-        ("items", Draft4),
-        ("oneOf", Draft4),
-        ("prefixItems", Draft2020),
-    ];
-    const NAMED: &[(&str, Draft)] = &[
-        ("$defs", Draft2019),
-        ("definitions", Draft4),
-        ("dependencies", Draft4),
-        ("dependentSchemas", Draft2019),
-        ("patternProperties", Draft4),
-        ("properties", Draft4),
-    ];
-    let is_meant = move |(key, first): &&(&str, Draft)| {
-        let is_in_use = match *key {
-            "$defs" | "definitions" | "contentSchema" => false,
-            "then" | "else" => map.contains_key("if"),
-            "additionalItems" => matches!(map.get("items"), Some(Value::Sequence(_))),
-            _ => true,
-        };
-        draft >= *first
-            && !(*key == "additionalItems" && draft >= Draft2020)
-            && (reach == Reach::All || is_in_use)
+    let is_in_use = move |keyword: &str| match keyword {
+        "$defs" | "definitions" | "contentSchema" => false,
+        "then" | "else" => map.contains_key("if"),
+        "additionalItems" => matches!(map.get("items"), Some(Value::Sequence(_))),
+        _ => true,
     };
-    let one = ONE.iter().filter(is_meant);
-    let one = one.filter_map(|(key, _)| map.get(*key));
-    let many = MANY.iter().filter(is_meant);
-    let many = many.flat_map(|(key, _)| match map.get(*key) {
-        Some(Value::Sequence(items)) => items.as_slice(),
-        _ => &[],
-    });
-    let named = NAMED.iter().filter(is_meant);
-    let named = named.flat_map(|(key, _)| match map.get(*key) {
-        Some(Value::Mapping(map)) => map.values().collect(),
-        _ => Vec::new(),
-    });
-    one.chain(many)
-        .chain(named)
+    map.iter()
+        .filter_map(move |(keyword, value)| {
+            let under = under(keyword, draft)?;
+            let is_meant = reach == Reach::All || is_in_use(keyword);
+            is_meant.then_some((under, keyword, value))
+        })
+        .flat_map(|(under, keyword, value)| {
+            let (itself, items, names) = match (under, value) {
+                (Under::Itself, value) => (Some(value), None, None),
+                (Under::Items, Value::Sequence(items)) => (None, Some(items), None),
+                (Under::Items, value) => {
+                    (Some(value).filter(|_| &**keyword == "items"), None, None)
+                }
+                (Under::Names, Value::Mapping(names)) => (None, None, Some(names)),
+                (Under::Names, _) => (None, None, None),
+            };
+            let items = items.into_iter().flatten();
+            let names = names.into_iter().flat_map(|names| names.values());
+            itself.into_iter().chain(items).chain(names)
+        })
         .filter(|value| matches!(value, Value::Mapping(_) | Value::Bool(_)))
 }
 
