@@ -143,12 +143,14 @@ pub fn build(
     findings: &mut Findings,
 ) -> Result<Cluster> {
     let redact = |text: &str| options.secrets.redact(text);
-    let mut cluster = graph(entry, sources, options, findings)
-        .map(|mut graph| {
-            graph.run_all();
-            graph.finish(findings)
-        })
-        .map_err(|e| e.map_text(redact));
+    let cluster = graph(entry, sources, options, findings).map(|mut graph| {
+        graph.run_all();
+        graph.finish(findings)
+    });
+    if let Ok(cluster) = &cluster {
+        options.secrets.learn(cluster);
+    }
+    let mut cluster = cluster.map_err(|e| e.map_text(redact));
     findings.map_text(redact);
     if let Ok(cluster) = &mut cluster {
         options.secrets.hide(cluster);

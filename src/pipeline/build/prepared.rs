@@ -84,6 +84,7 @@ impl Prepared<'_> {
         } = self;
         let options = graph.options;
         let mut cluster = graph.finish(&mut own);
+        options.secrets.learn(&cluster);
         own.map_text(|text| options.secrets.redact(text));
         options.secrets.hide(&mut cluster);
         findings.extend(own);

@@ -177,6 +177,7 @@ fn add_chart(inputs: &mut Inputs<'_>, spec: Option<&ChartSpec>) {
         ignores_missing_values_files,
         verify: _,
         follows_revision: _,
+        is_secret: _,
     }) = spec
     else {
         return;

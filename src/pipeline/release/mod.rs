@@ -117,10 +117,12 @@ pub(super) fn source_of(release: &HelmRelease, objects: &Objects<'_>) -> SourceR
 /// The chart that a release takes from a repository of charts; none where it
 /// takes it otherwise.
 pub(super) fn chart_request(release: &HelmRelease, objects: &Objects<'_>) -> Option<ChartRequest> {
+    // What is secret is asked of nobody.
+    let in_clear = |spec: &ChartSpec| (!spec.is_secret).then(|| ChartRequest::of(spec));
     match &release.chart {
-        ChartOrigin::Template(spec) => Some(ChartRequest::of(spec)),
+        ChartOrigin::Template(spec) => in_clear(spec),
         ChartOrigin::Reference { source, .. } => {
-            charts::helm_chart(source, objects).map(|spec| ChartRequest::of(&spec))
+            charts::helm_chart(source, objects).and_then(|spec| in_clear(&spec))
         }
     }
 }
@@ -184,18 +186,15 @@ fn rendered(
     context: &Context<'_>,
     asking: &Arc<Asking>,
 ) -> Result<Rendered> {
-    let mut made = make(release, context, asking)?;
+    let made = make(release, context, asking);
     let shadow = secret::shadowed(object);
     let finds_secrets =
         asking.has_asked() && context.shelf.is_some_and(|shelf| shelf.has_secrets());
-    if shadow.is_some() || finds_secrets || values::have_secrets(release, context) {
-        mark(
-            &mut made,
-            shadow.as_ref().unwrap_or(object),
-            context,
-            asking,
-        );
-    }
+    let made = if shadow.is_some() || finds_secrets || values::have_secrets(release, context) {
+        mark(made, shadow.as_ref().unwrap_or(object), context, asking)?
+    } else {
+        made?
+    };
     Ok(Rendered {
         objects: in_order(made.definitions, made.objects),
         findings: made.findings,
@@ -204,28 +203,36 @@ fn rendered(
 }
 
 /// Marks what was made of secret values: what differs when the release is made
-/// of shadows.
-fn mark(made: &mut Made, shadow: &Node, context: &Context<'_>, asking: &Arc<Asking>) {
-    let context = Context {
+/// of shadows. What was told of them is left out of what was told.
+fn mark(
+    made: Result<Made>,
+    shadow: &Node,
+    context: &Context<'_>,
+    asking: &Arc<Asking>,
+) -> Result<Made> {
+    let shadow_context = Context {
         has_shadows: true,
         ..*context
     };
+    // A schema may ask for what a shadow is not; where it is what refuses, it
+    // has to say so of shadows, too.
+    let is_refused = matches!(&made, Err(e) if e.rule() == "helm/schema");
     let shadows = HelmRelease::read(shadow, context.options.flux).and_then(|mut shadow| {
-        // A schema may ask for what a shadow is not.
-        shadow.disables_schema = true;
-        make(&shadow, &context, asking)
+        shadow.disables_schema |= !is_refused;
+        make(&shadow, &shadow_context, asking)
     });
-    match shadows {
-        Ok(shadows) => {
-            secret::mark_differences(&mut made.objects, &shadows.objects);
-            secret::mark_differences(&mut made.definitions, &shadows.definitions);
-        }
-        Err(_) => {
-            for object in made.objects.iter_mut().chain(&mut made.definitions) {
-                secret::mark_object(object);
-            }
+    let mut made = made.map_err(|e| e.without_secrets(shadows.as_ref().err()))?;
+    if let Ok(shadows) = &shadows {
+        secret::mark_differences(&mut made.objects, &shadows.objects);
+        secret::mark_differences(&mut made.definitions, &shadows.definitions);
+    } else {
+        for object in made.objects.iter_mut().chain(&mut made.definitions) {
+            secret::mark_object(object);
         }
     }
+    let told = shadows.as_ref().ok().map(|shadows| &shadows.findings);
+    made.findings.without_secrets(told);
+    Ok(made)
 }
 
 /// What a release is made into, in no particular order.
@@ -262,7 +269,7 @@ fn make(release: &HelmRelease, context: &Context<'_>, asking: &Arc<Asking>) -> R
         sources,
     )?;
     findings.extend(rendered.findings);
-    if options.tell_unused && !context.has_shadows {
+    if options.tell_unused {
         findings.extend(unused(&chart, &values, release, sources)?);
     }
 
