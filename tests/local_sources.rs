@@ -75,7 +75,13 @@ fn a_local_source_is_not_verified_and_told() {
     };
     // It must be signed, and is not at hand.
     let (_, without) = check(&[]);
-    assert_eq!(without, ["info source/unavailable cluster/library.yaml:26"]);
+    assert_eq!(
+        without,
+        [
+            "info trust/keys cluster/library.yaml:14",
+            "info source/unavailable cluster/library.yaml:26"
+        ]
+    );
     let (code, with) = check(&["--local-sources", &source]);
     assert_eq!(code, Some(0));
     assert_eq!(with, ["info trust/local-source cluster/library.yaml:1"]);

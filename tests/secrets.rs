@@ -281,7 +281,8 @@ fn changed(file: &str, change: impl Fn(&str) -> String) -> tempfile::TempDir {
 #[test]
 fn errors_do_not_say_what_is_secret() {
     let objects = "apps/objects.yaml";
-    let cases: [Spoilt; 4] = [
+    let chart = "chart/templates/all.yaml";
+    let cases: [Spoilt; 12] = [
         // What comes of the value is no YAML.
         (
             objects,
@@ -313,6 +314,44 @@ fn errors_do_not_say_what_is_secret() {
             },
             "kustomize/replacement",
         ),
+        // A value within a value, and what functions make of it.
+        (
+            chart,
+            |t| format!("{{{{ fail .Values.password }}}}\n{t}"),
+            "helm/template-error",
+        ),
+        (
+            chart,
+            |t| format!("{{{{ fail (printf \"user:%s\" .Values.password | b64enc) }}}}\n{t}"),
+            "helm/template-error",
+        ),
+        (
+            chart,
+            |t| format!("{{{{ semverCompare (upper .Values.password) \"1.0.0\" }}}}\n{t}"),
+            "helm/template-error",
+        ),
+        (chart, |t| format!("{t}---\n{t}"), "kustomize/duplicate-id"),
+        // What substitution made of it, in names that lead somewhere.
+        (
+            objects,
+            |t| t.replace("path: ./child", "path: ./${CANARY^^}"),
+            "ref/missing",
+        ),
+        (
+            objects,
+            |t| t.replace("path: /data/patched", "path: /nothing/${CANARY^^}"),
+            "kustomize/json-patch",
+        ),
+        (
+            "apps/release.yaml",
+            |t| t.replace("chart: ./chart", "chart: ./${CANARY:7}"),
+            "ref/missing",
+        ),
+        (
+            "apps/release.yaml",
+            |t| t.replace("kind: GitRepository", "kind: ${CANARY^^}"),
+            "source/unavailable",
+        ),
     ];
     for (file, change, rule) in cases {
         let root = changed(file, change);
@@ -329,6 +368,101 @@ fn errors_do_not_say_what_is_secret() {
         for (path, content) in files(home.path()) {
             assert_no_canary(&path.display().to_string(), &content);
         }
+        let root = root.path().display().to_string();
+        let cluster = format!("{root}/cluster");
+        let key = key();
+        let args = ["check", &cluster, "--root", &root, "--age-key-file", &key];
+        let run = run_with(&args, "", &[]);
+        assert_no_canary("a report", run.stdout.as_bytes());
+    }
+}
+
+/// What is made for what a secret is has no counterpart among what is made of
+/// another value in its place.
+#[test]
+fn objects_that_depend_on_a_secret_are_secret() {
+    let chart = "chart/templates/all.yaml";
+    let object = |name: &str, kind: &str| {
+        format!("apiVersion: v1\nkind: {kind}\nmetadata: {{name: {name}}}\n")
+    };
+    let named = object("x-{{ .Values.name }}", "ConfigMap");
+    let cases = [
+        format!("---\n{{{{ if hasPrefix \"canary\" .Values.name }}}}\n{named}{{{{ end }}}}\n"),
+        format!("---\n{}", object("x", "{{ upper .Values.name }}")),
+        // The chart takes no other value.
+        format!(
+            "---\n{{{{ if ne (sha256sum .Values.password | trunc 4) \"7765\" }}}}{{{{ fail \"no\" }}}}{{{{ end }}}}\n{named}"
+        ),
+    ];
+    for more in cases {
+        // The name of the chart's own object is one, too.
+        let root = changed(chart, |t| format!("{t}{more}"));
+        let home = tempfile::tempdir().unwrap();
+        let root = root.path().display().to_string();
+        let run = build(&root, home.path(), &["--age-key-file", &key()]);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        assert_no_canary("standard output", run.stdout.as_bytes());
+        assert!(run.stdout.contains("kind: Deployment"), "{}", run.stdout);
+    }
+}
+
+/// A lockfile is in clear, and so is what a server is asked for.
+#[test]
+fn what_is_secret_is_not_locked() {
+    let repository = |name: &str, url: &str| {
+        format!(
+            "---\napiVersion: source.toolkit.fluxcd.io/v1\nkind: HelmRepository\nmetadata: {{name: {name}, \
+             namespace: flux-system}}\nspec: {{interval: 1h, url: \"{url}\"}}\n"
+        )
+    };
+    let release = |name: &str, version: &str| {
+        format!(
+            "---\napiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {{name: {name}, \
+             namespace: flux-system}}\nspec: {{interval: 1h, chart: {{spec: {{chart: x, version: \
+             \"{version}\", sourceRef: {{kind: HelmRepository, name: {name}}}}}}}}}\n"
+        )
+    };
+    let more = [
+        repository("address", "https://localhost:1/${NAME^^}"),
+        release("address", "1.0.0"),
+        repository("version", "https://localhost:1/charts"),
+        release("version", "${CANARY^^}"),
+    ]
+    .concat();
+    let root = changed("apps/objects.yaml", |t| format!("{t}{more}"));
+    let home = tempfile::tempdir().unwrap();
+    let (path, key) = (root.path().display().to_string(), key());
+    let cluster = format!("{path}/cluster");
+    let args = ["lock", &cluster, "--root", &path, "--age-key-file", &key];
+    let home = home.path().display().to_string();
+    let run = run_with(&args, "", &[("HOME", &home), ("XDG_CACHE_HOME", &home)]);
+    assert_eq!(run.code, Some(2), "{}", run.stderr);
+    let told = run.stderr.matches("holds a decrypted value").count();
+    assert_eq!(told, 2, "{}", run.stderr);
+    assert_no_canary("standard error", run.stderr.as_bytes());
+    for (path, content) in files(root.path()) {
+        let is_lockfile = path.ends_with("fluxwright.lock");
+        assert!(!is_lockfile, "{}", String::from_utf8_lossy(&content));
+    }
+}
+
+#[test]
+fn keys_of_the_environment_are_those_of_a_file() {
+    let sealed = testdata("canary/secrets/secret.yaml");
+    let content = std::fs::read_to_string(key()).unwrap();
+    let line = content.lines().find(|l| l.starts_with("AGE")).unwrap();
+    let several = std::fs::read_to_string(testdata("keys/two.agekey")).unwrap();
+    for keys in [
+        format!("# created: today\n# public key: age1x\n{line}\n"),
+        line.to_owned(),
+        format!(
+            "{} {line}",
+            several.lines().find(|l| l.starts_with("AGE")).unwrap()
+        ),
+    ] {
+        let run = run_with(&["decrypt", &sealed], "", &[("SOPS_AGE_KEY", &keys)]);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        assert!(run.stdout.contains("canary-7d1f-value"));
     }
 }
 

@@ -13,6 +13,8 @@ use fluxwright::verify::git::{Mode, verify};
 use fluxwright::verify::{KeyFile, Keys, Proof, provenance};
 use serde::Deserialize;
 
+use crate::program::run;
+
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/verify")
 }
@@ -113,7 +115,11 @@ impl GitCase {
 #[test]
 fn git_signatures() {
     let mut wrong = Vec::new();
-    for (file, count) in [("git/cases.json", 80), ("git/curves.json", 2)] {
+    for (file, count) in [
+        ("git/cases.json", 80),
+        ("git/curves.json", 2),
+        ("git/copies.json", 15),
+    ] {
         let text = std::fs::read_to_string(folder().join(file)).unwrap();
         let cases: GitCases = serde_json::from_str(&text).unwrap();
         assert!(cases.cases.len() > count);
@@ -131,6 +137,80 @@ fn git_signatures() {
 
 /// Whether a refusal names the key of a signature: that there is one, and that it
 /// can be read, is known.
+/// Runs Git in a folder; gives what it prints.
+fn git(folder: &Path, args: &[&str]) -> String {
+    let output = std::process::Command::new("git")
+        .args(["-c", "user.name=a", "-c", "user.email=a@example.org"])
+        .args(args)
+        .current_dir(folder)
+        .env("HOME", folder)
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "git {args:?}: {output:?}");
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+#[test]
+fn ranges_of_commits() {
+    let home = tempfile::tempdir().unwrap();
+    let at = |name: &str| home.path().join(name);
+    let bundle = folder().join("git/cases.bundle").display().to_string();
+    git(
+        home.path(),
+        &["clone", "-q", "-b", "pgp/ed25519", &bundle, "work"],
+    );
+    let (work, key) = (at("work"), folder().join("git/keys/ed25519.asc"));
+    let key = key.display().to_string();
+    let verify = |repository: &Path, range: &str| {
+        let repository = repository.display().to_string();
+        let now = ["--now", "2026-01-01T00:00:00Z"];
+        let args = [
+            "verify",
+            "git",
+            &repository,
+            "--range",
+            range,
+            "--key",
+            &key,
+        ];
+        run(&[&args[..], &now].concat(), "")
+    };
+    // A signed commit, and one that is not.
+    let signed = git(&work, &["rev-parse", "HEAD"]);
+    git(&work, &["commit", "-q", "--allow-empty", "-m", "two"]);
+    let unsigned = git(&work, &["rev-parse", "HEAD"]);
+    std::fs::create_dir(work.join("below")).unwrap();
+    let refused = verify(&work.join("below"), &format!("{signed}..HEAD"));
+    assert_eq!(refused.code, Some(1), "{}", refused.stderr);
+    assert!(refused.stderr.contains(&unsigned) && refused.stderr.contains("not signed"));
+    let good = verify(&work, &format!("origin/plain..{signed}"));
+    assert_eq!(good.code, Some(0), "{}", good.stderr);
+    assert!(good.stdout.contains(&signed) && good.stderr.is_empty());
+    // Nothing is no mistake, and told.
+    let none = verify(&work, "HEAD..HEAD");
+    assert_eq!((none.code, none.stdout.as_str()), (Some(0), ""));
+    assert!(none.stderr.contains("nothing to verify"), "{}", none.stderr);
+    // What was not fetched is not passed over.
+    for n in ["three", "four", "five"] {
+        git(&work, &["commit", "-q", "--allow-empty", "-m", n]);
+    }
+    let url = format!("file://{}", work.display());
+    let shallow = [
+        "clone",
+        "-q",
+        "--depth=2",
+        "--no-single-branch",
+        &url,
+        "shallow",
+    ];
+    git(home.path(), &shallow);
+    let cut = verify(&at("shallow"), "HEAD~1..HEAD");
+    assert_eq!(cut.code, Some(2), "{}", cut.stderr);
+    assert!(cut.stderr.contains("history is cut off"), "{}", cut.stderr);
+    assert!(cut.stderr.contains("--unshallow"), "{}", cut.stderr);
+}
+
 fn names_signer(error: &Error) -> bool {
     let about_a_key = [
         "trust/unknown-key",

@@ -143,6 +143,7 @@ pub static RULES: &[&Rule] = &[
     &trust::identity::RULE,
     &trust::proof::KEY_FILE,
     &trust::proof::KEY_USAGE,
+    &trust::keys::RULE,
     &trust::proof::LOCAL_SOURCE,
     &trust::proof::LOG,
     &trust::mode::RULE,

@@ -1,6 +1,6 @@
 //! Running rules.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
@@ -68,7 +68,49 @@ pub fn run(
     drop_echoes(&mut sorted);
     references::patches::drop_shared(repository, views, &mut sorted);
     helm::unused_values::drop_shared(repository, views, &mut sorted);
+    fold_alike(&mut sorted);
     sorted
+}
+
+/// Tells once what is worth knowing of many objects that one place makes: a
+/// component, a patch that many have, a template that many releases render.
+fn fold_alike(findings: &mut Vec<Finding>) {
+    let key = |f: &Finding| {
+        let object = f.object.as_ref().filter(|_| f.severity == Severity::Info)?;
+        let location = f.location.clone()?;
+        let in_namespace = format!("`{}/", object.namespace);
+        let message = f.message.replace(&in_namespace, "`/");
+        Some((
+            f.cluster.clone(),
+            f.rule.clone(),
+            location,
+            f.path.clone(),
+            message,
+        ))
+    };
+    let mut counts: BTreeMap<_, usize> = BTreeMap::new();
+    for key in findings.iter().filter_map(key) {
+        *counts.entry(key).or_default() += 1;
+    }
+    findings.retain_mut(|finding| {
+        let Some(key) = key(finding) else { return true };
+        // The first of them stands for all.
+        let Some(count) = counts.remove(&key) else {
+            return false;
+        };
+        if count > 1 {
+            let help = finding.help.get_or_insert_default();
+            if !help.is_empty() {
+                help.push_str("; ");
+            }
+            let others = count - 1;
+            let s = if others == 1 { "" } else { "s" };
+            help.push_str(&format!(
+                "the same place makes {others} other object{s} like it"
+            ));
+        }
+        true
+    });
 }
 
 /// Whether kustomize-controller takes no remote bases in the cluster of a finding.
@@ -155,6 +197,23 @@ mod tests {
                      kustomize-controller}\n  patch: |\n    - op: add\n      path: \
                      /spec/template/spec/containers/0/args/-\n      value: --no-remote-bases=true\n";
         assert_eq!(severity(patch), ["error"]);
+    }
+
+    #[test]
+    fn what_one_place_makes_of_many_is_told_once() {
+        let kustomization = |name: &str| {
+            format!(
+                "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {{name: {name}, \
+                 namespace: flux-system}}\nspec:\n  interval: 10m\n  path: ./volume\n  prune: true\n  \
+                 targetNamespace: {name}\n  sourceRef: {{kind: GitRepository, name: flux-system}}\n---\n"
+            )
+        };
+        let repository = ["a", "b", "c"].map(kustomization).concat()
+            + "-- volume/volume.yaml --\napiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: \
+               data}\nspec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}\n";
+        let all = found("own/prune", &repository);
+        assert_eq!(all.len(), 1, "{all:?}");
+        assert!(all[0].starts_with("info volume/volume.yaml"), "{all:?}");
     }
 
     #[test]

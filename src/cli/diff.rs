@@ -12,7 +12,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub(super) use base::Base;
-pub(super) use shown::{Shown, ShownArgs};
+pub(super) use shown::{Format, Shown, ShownArgs};
 
 use super::cache::{CacheArgs, Recorder, Texts, take_up, texts_of};
 use super::output::{self, Exit};
@@ -65,6 +65,11 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE", conflicts_with = "new")]
     base_lock: Option<PathBuf>,
 
+    /// Render everything, on both sides: also what a chart leads to that puts the names of Flux's
+    /// kinds together of pieces
+    #[arg(long, conflicts_with = "new")]
+    full: bool,
+
     #[command(flatten)]
     shown: ShownArgs,
 
@@ -76,7 +81,7 @@ pub(super) struct Args {
 }
 
 /// The largest template or lockfile that is read, in bytes.
-const MAX_FILE_BYTES: usize = 16 << 20;
+pub(super) const MAX_FILE_BYTES: usize = 16 << 20;
 
 /// What a run says.
 #[derive(Debug, Serialize, Deserialize)]
@@ -133,7 +138,13 @@ impl Args {
     fn revisions(&self, shown: Shown, sources: &Arc<SourceMap>) -> Result<Answer> {
         let (root, _) = self.repository.locate()?;
         let base = self.base(&root)?;
-        let arguments = format!("{} {:?} {}", shown.key(), self.shard, base.key);
+        let arguments = format!(
+            "{} {:?} {} {}",
+            shown.key(),
+            self.shard,
+            self.full,
+            base.key
+        );
         let cache = self.cache.open("diff", &self.repository, &arguments);
         let kept = cache.as_ref().and_then(|cache| cache.get(&root)?.bytes());
         if let Some(answer) = kept.and_then(|kept| serde_json::from_slice::<Answer>(&kept).ok()) {
@@ -148,7 +159,11 @@ impl Args {
         let reuse = found_out.unwrap_or_default();
         let new = self.repository.open_new(sources, &recorder, reuse)?;
         let old = self.open_base(base, &new, &recorder)?;
-        let sides = sides::render(&self.repository, old.as_ref(), &new, self.shard.shard);
+        let plan = sides::Plan {
+            shard: self.shard.shard,
+            full: self.full,
+        };
+        let sides = sides::render(&self.repository, old.as_ref(), &new, plan);
         let mut answer = self.told(&sides.old, &sides.new, names, shown, sources)?;
         answer.findings = output::unverified_in(&sides.told);
         answer.texts = texts_of(&answer.findings, sources);

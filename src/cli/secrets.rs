@@ -86,8 +86,12 @@ impl KeyArgs {
         }
         if let Some(text) = variable("SOPS_AGE_KEY") {
             let text = zeroize::Zeroizing::new(text.into_encoded_bytes());
-            // Several may stand on one line there.
-            let lines: Vec<&[u8]> = text.split(u8::is_ascii_whitespace).collect();
+            // Several may stand on one line there, and comments as in a file.
+            let lines: Vec<&[u8]> = text
+                .split(|byte| *byte == b'\n')
+                .filter(|line| !line.trim_ascii_start().starts_with(b"#"))
+                .flat_map(|line| line.split(u8::is_ascii_whitespace))
+                .collect();
             let lines = zeroize::Zeroizing::new(lines.join(&b'\n'));
             keys.add_age("SOPS_AGE_KEY", &lines)?;
         }

@@ -1,5 +1,6 @@
 //! The error type of every stage.
 
+use super::hidden;
 use super::{Cause, FileId, Finding, Location, ObjectRef, Severity, SourceMap, Span};
 
 /// What a fallible step gives.
@@ -109,6 +110,44 @@ impl Error {
         if let Some(Cause::Remote(address)) = &mut self.0.cause {
             *address = change(address).into();
         }
+        if let Some(object) = &mut self.0.object {
+            object.map_text(change);
+        }
+        self
+    }
+
+    /// Leaves out of its texts what comes of secret values: whatever differs from
+    /// `shadow`, the error where other values stood in their place. Where that
+    /// was no error, or one of another kind, no text can be trusted.
+    #[must_use]
+    pub fn without_secrets(mut self, shadow: Option<&Error>) -> Error {
+        let same = shadow.filter(|s| {
+            s.0.rule == self.0.rule
+                && s.0.help.is_some() == self.0.help.is_some()
+                && s.0.context.len() == self.0.context.len()
+        });
+        let Some(shadow) = same else {
+            hidden::LEFT_OUT.clone_into(&mut self.0.message);
+            self.0.help = None;
+            self.0.context.clear();
+            self.0.object = None;
+            self.0.cause = None;
+            return self;
+        };
+        self.0.message = hidden::common(&self.0.message, &shadow.0.message);
+        if let (Some(help), Some(other)) = (&mut self.0.help, &shadow.0.help) {
+            *help = hidden::common(help, other);
+        }
+        for (context, other) in self.0.context.iter_mut().zip(&shadow.0.context) {
+            *context = hidden::common(context, other);
+        }
+        if self.0.cause != shadow.0.cause {
+            self.0.cause = None;
+        }
+        let object = self.0.object.take();
+        self.0.object = object
+            .zip(shadow.0.object.as_ref())
+            .map(|(object, other)| object.without_secrets(other));
         self
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{SourceMap, Span};
+use super::{SourceMap, Span, hidden};
 
 /// How bad a finding is. Ordered: `Info < Warning < Error`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -41,6 +41,31 @@ pub struct ObjectRef {
     pub namespace: Arc<str>,
     /// The name.
     pub name: Arc<str>,
+}
+
+impl ObjectRef {
+    /// Changes what names it: to take out what nobody may see.
+    pub(super) fn map_text(&mut self, change: impl Fn(&str) -> String) {
+        for text in [
+            &mut self.api_version,
+            &mut self.kind,
+            &mut self.namespace,
+            &mut self.name,
+        ] {
+            *text = change(text).into();
+        }
+    }
+
+    /// The same without what differs from another.
+    pub(super) fn without_secrets(&self, other: &ObjectRef) -> ObjectRef {
+        let common = |text: &str, other: &str| hidden::common(text, other).into();
+        ObjectRef {
+            api_version: common(&self.api_version, &other.api_version),
+            kind: common(&self.kind, &other.kind),
+            namespace: common(&self.namespace, &other.namespace),
+            name: common(&self.name, &other.name),
+        }
+    }
 }
 
 impl std::fmt::Display for ObjectRef {
@@ -229,9 +254,46 @@ impl Findings {
                 *address = change(address).into();
             }
             if let Some(object) = &mut finding.object {
-                object.name = change(&object.name).into();
-                object.namespace = change(&object.namespace).into();
+                object.map_text(&change);
             }
+        }
+    }
+
+    /// Leaves out of the texts of all of them what comes of secret values:
+    /// whatever differs from `shadows`, the findings where other values stood
+    /// in their place. A finding that is not among those keeps no text.
+    pub fn without_secrets(&mut self, shadows: Option<&Findings>) {
+        let mut free: Vec<&Finding> = shadows.map_or_else(Vec::new, |s| s.0.iter().collect());
+        for finding in &mut self.0 {
+            let same = |other: &&Finding| {
+                (&other.rule, &other.location) == (&finding.rule, &finding.location)
+                    && other.help.is_some() == finding.help.is_some()
+            };
+            let equal = |other: &&Finding| same(other) && other.message == finding.message;
+            let at = free.iter().position(equal);
+            let Some(at) = at.or_else(|| free.iter().position(same)) else {
+                hidden::LEFT_OUT.clone_into(&mut finding.message);
+                finding.help = None;
+                finding.object = None;
+                finding.path = None;
+                finding.cause = None;
+                continue;
+            };
+            let shadow = free.remove(at);
+            finding.message = hidden::common(&finding.message, &shadow.message);
+            if let (Some(help), Some(other)) = (&mut finding.help, &shadow.help) {
+                *help = hidden::common(help, other);
+            }
+            if finding.path != shadow.path {
+                finding.path = None;
+            }
+            if finding.cause != shadow.cause {
+                finding.cause = None;
+            }
+            let object = finding.object.take();
+            finding.object = object
+                .zip(shadow.object.as_ref())
+                .map(|(object, other)| object.without_secrets(other));
         }
     }
 

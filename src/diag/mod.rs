@@ -8,11 +8,13 @@
 
 mod error;
 mod finding;
+mod hidden;
 mod nearest;
 pub mod pointer;
 mod source;
 
 pub use error::{Error, Result};
 pub use finding::{Cause, Finding, Findings, Location, ObjectRef, Severity};
+pub use hidden::differing;
 pub use nearest::nearest;
 pub use source::{FileId, SourceFile, SourceMap, Span};

@@ -124,20 +124,18 @@ pub fn substitute(object: &Node, variables: &Variables, missing: Missing) -> Res
     if !has_dollar(object) {
         return Ok(unchanged(object));
     }
-    let mut result = replace(object, variables, missing)?;
-    let has_secret = secret::has_secret(object) || variables.has_secret();
-    if has_secret {
-        let shadow = secret::shadowed(object);
-        let shadow = shadow.as_ref().unwrap_or(object);
-        match replace(shadow, &variables.shadowed(), missing) {
-            Ok(shadow) => {
-                let objects = std::slice::from_mut(&mut result.object);
-                secret::mark_differences(objects, &[shadow.object]);
-            }
-            // What the values do to it cannot be told apart.
-            Err(_) => secret::mark_object(&mut result.object),
-        }
+    let result = replace(object, variables, missing);
+    if !secret::has_secret(object) && !variables.has_secret() {
+        return result;
     }
+    let source = secret::shadowed(object);
+    let source = source.as_ref().unwrap_or(object);
+    let shadow = replace(source, &variables.shadowed(), missing);
+    let mut result = result.map_err(|e| e.without_secrets(shadow.as_ref().err()))?;
+    // Where the shadows come to nothing, whatever was replaced is secret.
+    let shadow = shadow.as_ref().map_or(source, |shadow| &shadow.object);
+    let objects = std::slice::from_mut(&mut result.object);
+    secret::mark_differences(objects, std::slice::from_ref(shadow));
     Ok(result)
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::chart::ChartFile;
+use super::parsed::Parsed;
 use super::typed::Fields;
 use super::{load, order};
 use crate::diag::{Error, FileId, ObjectRef, Result, SourceMap, Span};
@@ -235,6 +236,7 @@ pub(super) fn as_one_text(outputs: &[Output]) -> String {
 pub(super) fn sort(
     mut outputs: Vec<Output>,
     with_objects: bool,
+    parsed: Option<&Parsed>,
     sources: &SourceMap,
 ) -> Result<Sorted> {
     outputs.sort_by(|a, b| a.path.cmp(&b.path));
@@ -243,6 +245,17 @@ pub(super) fn sort(
         !name.starts_with('_') && !output.text.trim().is_empty()
     });
     let outputs: Vec<Arc<Output>> = outputs.map(Arc::new).collect();
+    let separators =
+        |output: &Arc<Output>| memchr::memmem::find_iter(output.text.as_bytes(), "\n---").count();
+    if outputs.iter().map(separators).sum::<usize>() > MAX_OBJECTS {
+        let most = outputs.iter().max_by_key(|output| separators(output));
+        return Err(Error::new(
+            "helm/limit",
+            format!("the templates write more than {MAX_OBJECTS} objects"),
+        )
+        .at(most.map_or(Span::NONE, |output| output.file.span(sources, 1, 1)))
+        .help("look for a loop that does not end; split the chart if it means to"));
+    }
     let documents = outputs
         .iter()
         .flat_map(|output| {
@@ -250,15 +263,11 @@ pub(super) fn sort(
             documents.map(move |(start, document)| (output, start, document))
         })
         .collect::<Vec<_>>();
-    if documents.len() > MAX_OBJECTS {
-        return Err(Error::new(
-            "helm/limit",
-            format!("the templates write more than {MAX_OBJECTS} objects"),
-        )
-        .help("look for a loop that does not end; split the chart if it means to"));
-    }
     let bytes: usize = outputs.iter().map(|output| output.text.len()).sum();
-    let read = |(_, _, document): &(_, _, &str)| read(document, with_objects);
+    let read = |(_, _, document): &(_, _, &str)| match parsed {
+        Some(parsed) if with_objects => parsed.head(document, || read(document, true)),
+        _ => read(document, with_objects),
+    };
     let heads: Vec<_> = if load::is_worth_threads(bytes, MANY_BYTES) {
         documents.par_iter().map(read).collect()
     } else {
@@ -331,8 +340,8 @@ fn split(text: &str) -> Vec<(usize, &str)> {
 const HEAD: [&str; 3] = ["apiVersion", "kind", "metadata"];
 
 /// What Helm looks at in an object.
-#[derive(Default)]
-struct Head {
+#[derive(Clone, Debug, Default)]
+pub(super) struct Head {
     api_version: Arc<str>,
     kind: Arc<str>,
     name: Arc<str>,

@@ -62,6 +62,8 @@ pub struct Options {
     pub progress: Option<Arc<dyn Progress>>,
     /// What another version of the repository has in common with this one.
     pub reuse: Option<Arc<Reuse>>,
+    /// Whether HelmReleases are rendered that could be left for later.
+    pub renders_all: bool,
 }
 
 impl Options {
@@ -83,6 +85,7 @@ impl Options {
             secrets: Arc::default(),
             progress: None,
             reuse: None,
+            renders_all: false,
         }
     }
 
@@ -191,28 +194,43 @@ pub fn raw(spec: &Kustomization, sources: &Sources, options: &Options) -> Result
             return Ok(known);
         }
         let watch = Watch::new(sources);
-        let raw = build(spec, sources, options, Some(&watch))?;
+        let raw = marked(spec, sources, options, Some(&watch))?;
         return Ok(reuse.keep_raw(key, watch, raw));
     }
-    let mut raw = build(spec, sources, options, None)?;
+    marked(spec, sources, options, None)
+}
+
+/// Builds it, with marks on what comes from secrets.
+fn marked(
+    spec: &Kustomization,
+    sources: &Sources,
+    options: &Options,
+    watch: Option<&Watch<'_>>,
+) -> Result<Raw> {
+    let raw = build(spec, sources, options, watch);
     // A Kustomization can hold secrets itself, substituted by its parent.
-    if let Some(shadow) = secret::shadowed(&spec.object) {
-        let shadow = Kustomization::read(&shadow, options.flux)
-            .and_then(|shadow| build(&shadow, sources, options, None));
-        mark(&mut raw.objects, shadow.map(|shadow| shadow.objects));
-    }
+    let Some(shadow) = secret::shadowed(&spec.object) else {
+        return raw;
+    };
+    let shadow = Kustomization::read(&shadow, options.flux)
+        .and_then(|shadow| build(&shadow, sources, options, watch))
+        .map(|raw| (raw.objects, raw.findings));
+    let mut raw = raw.map_err(|e| e.without_secrets(shadow.as_ref().err()))?;
+    mark(&mut raw.objects, &mut raw.findings, shadow);
     Ok(raw)
 }
 
 /// Marks what differs from what was made of shadows; everything, where they
-/// could not be made into anything.
-fn mark(objects: &mut [Node], shadows: Result<Vec<Node>>) {
-    match shadows {
-        Ok(mut shadows) => {
-            names::align(objects, &mut shadows);
-            secret::mark_differences(objects, &shadows);
-        }
-        Err(_) => objects.iter_mut().for_each(secret::mark_object),
+/// could not be made into anything. What was told of them is left out of what
+/// was told.
+fn mark(objects: &mut [Node], findings: &mut Findings, shadows: Result<(Vec<Node>, Findings)>) {
+    if let Ok((mut shadows, told)) = shadows {
+        names::align(objects, &mut shadows);
+        secret::mark_differences(objects, &shadows);
+        findings.without_secrets(Some(&told));
+    } else {
+        objects.iter_mut().for_each(secret::mark_object);
+        findings.without_secrets(None);
     }
 }
 
@@ -258,6 +276,12 @@ fn build(
         kustomize::build(files, &folder, &options)
     };
     let built = kustomize(unsealed.as_ref().map_or(&**files, |u| &u.files));
+    let shadows = unsealed.as_ref().and_then(|u| u.shadows.as_ref());
+    let shadows = shadows.map(kustomize);
+    let built = match &shadows {
+        Some(shadow) => built.map_err(|e| e.without_secrets(shadow.as_ref().err())),
+        None => built,
+    };
     let mut built = built.map_err(|e| {
         if generated.created {
             e.help(
@@ -268,11 +292,11 @@ fn build(
             e
         }
     })?;
-    findings.extend(built.findings);
-    let shadows = unsealed.as_ref().and_then(|u| u.shadows.as_ref());
     if let Some(shadows) = shadows {
-        mark(&mut built.objects, kustomize(shadows).map(|b| b.objects));
+        let shadows = shadows.map(|built| (built.objects, built.findings));
+        mark(&mut built.objects, &mut built.findings, shadows);
     }
+    findings.extend(built.findings);
     if is_sops {
         let has_placeholders = unsealed.is_some_and(|u| u.has_placeholders);
         let (secrets, objects) = (&options.secrets, &mut built.objects);
@@ -343,7 +367,14 @@ fn completed(
 ) -> Result<Rendered> {
     let mut findings = raw.findings.clone();
     let mut objects = substitute_all(spec, raw, sourced, options, &mut findings)?;
-    unique(&objects)?;
+    unique(&objects).map_err(|e| {
+        if !objects.iter().any(secret::has_secret) {
+            return e;
+        }
+        let shadow = |object| secret::shadowed(object).unwrap_or_else(|| object.clone());
+        let shadows: Vec<Node> = objects.iter().map(shadow).collect();
+        e.without_secrets(unique(&shadows).err().as_ref())
+    })?;
     let ignore = IgnoreRules::read(&spec.ignore)?;
     for object in &mut objects {
         if is_encrypted(object) {

@@ -19,7 +19,7 @@ use crate::lock::Pin;
 use crate::resource::Files;
 use crate::source::Locked;
 use crate::source::trust::{self, Verdict};
-use crate::yaml::Node;
+use crate::yaml::{Node, secret};
 
 /// A source that the user gives: the user's own word, not verified.
 #[derive(Clone, Debug)]
@@ -264,7 +264,7 @@ impl Sources {
         self.generators.declare(object);
         let declared = match Source::read(object) {
             Ok(None) => return,
-            Ok(Some(source)) => Ok(source),
+            Ok(Some(source)) => in_clear(object).map(|()| source),
             Err(e) => Err(e),
         };
         self.declared.insert(SourceRef::of(object), declared);
@@ -328,6 +328,45 @@ impl Sources {
                 .zip(declared(source))
                 .is_some_and(|(own, other)| own.is_same_content(other))
     }
+}
+
+/// Refuses a source whose address or version was made from a decrypted value: it
+/// would stand in the lockfile, and be asked of a server.
+fn in_clear(object: &Node) -> Result<()> {
+    /// What a lockfile does not tell.
+    const UNTOLD: [&str; 9] = [
+        "accessFrom",
+        "certSecretRef",
+        "interval",
+        "proxySecretRef",
+        "secretRef",
+        "serviceAccountName",
+        "suspend",
+        "timeout",
+        "verify",
+    ];
+    let spec = object.get("spec").map_or(&[][..], Node::entries).iter();
+    let told = spec.filter(|e| !e.key.text().is_some_and(|key| UNTOLD.contains(&key)));
+    let names = ["name", "namespace"].map(|name| object.at_path(&["metadata", name]));
+    let all = told
+        .map(|entry| &entry.value)
+        .chain(names.into_iter().flatten());
+    match all.into_iter().find(|node| secret::has_secret(node)) {
+        Some(node) => Err(secret_request("the source").at(node.span())),
+        None => Ok(()),
+    }
+}
+
+/// The error for what cannot be pinned, since a lockfile is in clear.
+pub(super) fn secret_request(what: &str) -> Error {
+    Error::new(
+        "source/unavailable",
+        format!("{what} cannot be pinned: its name, address or version holds a decrypted value"),
+    )
+    .help(
+        "a lockfile is in clear: write it in clear here too, or give what stands in for it with \
+         `--local-sources`",
+    )
 }
 
 /// Schemas as they are locked.

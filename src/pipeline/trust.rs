@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
 use super::Sources;
+use super::source::secret_request;
 use super::variables::is_sealed;
 use crate::diag::{Error, Finding, Findings, Result, Severity, SourceMap};
 use crate::flux::api::{ChartSpec, Source, SourceRef, SourceSpec};
@@ -95,6 +96,9 @@ impl Sources {
         let Some(declared) = self.to_verify(&spec.source) else {
             return Ok(());
         };
+        if spec.is_secret {
+            return Err(secret_request("the chart").at(spec.version_span));
+        }
         let subject = Subject {
             source: declared,
             chart: Some((chart, spec.verify.as_deref())),

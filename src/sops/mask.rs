@@ -83,6 +83,13 @@ impl Masks {
         }
     }
 
+    /// Notes texts that were made of values.
+    pub(super) fn learn(&mut self, texts: &[Arc<str>]) {
+        for text in texts {
+            self.note_text(text);
+        }
+    }
+
     fn note_text(&mut self, value: &Arc<str>) {
         let is_long = |text: &str| text.trim().len() >= SHORTEST_REDACTED;
         if !is_long(value) {

@@ -187,6 +187,11 @@ impl Decryptor {
         lock(&self.masks).mask(text)
     }
 
+    /// Notes texts that were made of secret values, for [`Decryptor::redact`].
+    pub fn learn(&self, texts: &[Arc<str>]) {
+        lock(&self.masks).learn(texts);
+    }
+
     /// A message without the secret values that may be in it.
     pub fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
         lock(&self.masks).redact(text)

@@ -374,6 +374,14 @@ impl Failure {
                 ),
             );
         }
+        if cause.contains("InvalidContentType") {
+            return Failure::final_(
+                Error::new("source/unreachable", format!("`{host}` does not speak TLS")).help(
+                    "is it meant to be without? write `http://`, or `insecure: true` for a \
+                         registry; for a bundle, `--insecure`",
+                ),
+            );
+        }
         if is_json(error) {
             return Failure::final_(
                 Error::new(

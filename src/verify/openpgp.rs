@@ -4,15 +4,18 @@
 //! not weak, by a key that may sign, and neither it nor its key has expired
 //! or is revoked: all of it now, whenever it was made.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
 use openpgp::cert::CertParser;
 use openpgp::cert::prelude::*;
 use openpgp::packet::Signature;
+use openpgp::packet::key::PublicParts;
 use openpgp::parse::{PacketParser, PacketParserResult, Parse as _};
 use openpgp::policy::{AsymmetricAlgorithm, HashAlgoSecurity, Policy as _, StandardPolicy};
 use openpgp::types::{HashAlgorithm, RevocationStatus, SignatureType};
-use openpgp::{Cert, Fingerprint, Packet, armor};
+use openpgp::{Cert, Fingerprint, KeyHandle, Packet, armor};
 use sequoia_openpgp as openpgp;
 
 use super::publickey::curve_name;
@@ -32,7 +35,7 @@ pub(super) struct Keyring {
     unread: Vec<TrustedKey>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct TrustedKey {
     cert: Cert,
     file: String,
@@ -170,13 +173,15 @@ impl Keyring {
             return Err(bad("the OpenPGP signature is invalid: it names no key"));
         };
         let mut refusal = None;
+        let mut seen = BTreeSet::new();
         for trusted in &self.keys {
-            let candidates = trusted
-                .cert
-                .keys()
-                .filter(|key| issuers.iter().any(|i| i.aliases(key.key().key_handle())));
+            if !has_key(&trusted.cert, &issuers) || !seen.insert(trusted.cert.fingerprint()) {
+                continue;
+            }
+            let trusted = self.whole(trusted)?;
+            let candidates = trusted.cert.keys().filter(|key| is_one_of(key, &issuers));
             for key in candidates {
-                match check(trusted, &key, signature, message, now) {
+                match check(&trusted, &key, signature, message, now) {
                     Ok(signer) => return Ok(signer),
                     // Of several refusals, one by a key that made it counts.
                     Err(e) if e.rule() == "trust/bad-signature" => {
@@ -195,12 +200,8 @@ impl Keyring {
         };
         let who =
             format!("it is signed by OpenPGP key {first:X}{made}, which is none of the keys given");
-        let is_signer = |k: &&TrustedKey| {
-            k.cert
-                .keys()
-                .any(|key| issuers.iter().any(|i| i.aliases(key.key().key_handle())))
-        };
-        Err(match self.unread.iter().find(is_signer) {
+        let unread = self.unread.iter().find(|k| has_key(&k.cert, &issuers));
+        Err(match unread {
             Some(unread) => refuse(
                 "trust/unknown-key",
                 format!(
@@ -216,12 +217,49 @@ impl Keyring {
             ),
         })
     }
+
+    /// A key with what all its copies say of it.
+    ///
+    /// A copy made before the key was revoked does not know it: what any copy
+    /// says counts, and of two words on the same matter the newer one.
+    fn whole<'a>(&'a self, key: &'a TrustedKey) -> Result<Cow<'a, TrustedKey>> {
+        let fingerprint = key.cert.fingerprint();
+        let mut whole = Cow::Borrowed(key);
+        for copy in &self.keys {
+            if std::ptr::eq(copy, key) || copy.cert.fingerprint() != fingerprint {
+                continue;
+            }
+            let cert = whole.cert.clone().merge_public(copy.cert.clone());
+            whole.to_mut().cert = cert.map_err(|e| {
+                refuse(
+                    "trust/key-file",
+                    format!(
+                        "key {fingerprint:X} stands in `{}` and in `{}`, and the copies do not fit: {}",
+                        key.file,
+                        copy.file,
+                        root_cause(&e)
+                    ),
+                    "keep the newest copy alone",
+                )
+            })?;
+        }
+        Ok(whole)
+    }
+}
+
+/// Whether a certificate holds a key that a signature names.
+fn has_key(cert: &Cert, issuers: &[KeyHandle]) -> bool {
+    cert.keys().any(|key| is_one_of(&key, issuers))
+}
+
+fn is_one_of(key: &ErasedKeyAmalgamation<PublicParts>, issuers: &[KeyHandle]) -> bool {
+    issuers.iter().any(|i| i.aliases(key.key().key_handle()))
 }
 
 /// Puts a signature to the test with one key that it names.
 fn check(
     trusted: &TrustedKey,
-    key: &ErasedKeyAmalgamation<openpgp::packet::key::PublicParts>,
+    key: &ErasedKeyAmalgamation<PublicParts>,
     signature: &Signature,
     message: &[u8],
     now: Moment,
@@ -358,7 +396,7 @@ fn revoked(which: &str, signatures: &[&Signature], what: &str) -> Error {
 
 /// Why a key that made a signature cannot be used now.
 fn unusable(
-    key: &ErasedKeyAmalgamation<openpgp::packet::key::PublicParts>,
+    key: &ErasedKeyAmalgamation<PublicParts>,
     error: &openpgp::anyhow::Error,
     now: Moment,
     what: &str,

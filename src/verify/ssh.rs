@@ -4,8 +4,9 @@
 //! is `authorized_keys`, as golang.org/x/crypto/ssh reads it for Flux.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use ssh_encoding::Decode as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use sha2::{Digest as _, Sha256};
+use ssh_encoding::{Decode as _, Encode as _};
 use ssh_key::public::KeyData;
 use ssh_key::{Algorithm, HashAlg, SshSig};
 
@@ -144,11 +145,18 @@ enum Line {
 /// What the names of certificates end with.
 const CERTIFICATE: &str = "-cert-v01@openssh.com";
 
-/// The first of the strings that a key or certificate consists of: its kind.
-fn kind_of(blob: &[u8]) -> Option<&str> {
-    let mut reader = blob;
-    let length = usize::decode(&mut reader).ok()?;
-    std::str::from_utf8(reader.get(..length)?).ok()
+/// The first of the strings that a key, certificate or signature consists of:
+/// its kind.
+fn kind_of(mut blob: &[u8]) -> Option<&str> {
+    std::str::from_utf8(string(&mut blob)?).ok()
+}
+
+/// Reads a string: its length, then its bytes.
+fn string<'a>(reader: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let length = usize::decode(reader).ok()?;
+    let (string, rest) = reader.split_at_checked(length)?;
+    *reader = rest;
+    Some(string)
 }
 
 /// Reads a line of `authorized_keys`: a key, or options and a key.
@@ -187,23 +195,63 @@ fn read_key(text: &str) -> Option<Line> {
 
 /// Takes off the armor and reads what is in it.
 fn read_signature(armored: &[u8]) -> Result<SshSig> {
+    const BEGIN: &str = "-----BEGIN SSH SIGNATURE-----";
     if armored.len() > MAX_SIGNATURE_BYTES {
         return Err(malformed("it is too long"));
     }
     let text = std::str::from_utf8(armored).map_err(|_| malformed("it is no text"))?;
-    let body = text
+    let (body, rest) = text
         .trim()
-        .strip_prefix("-----BEGIN SSH SIGNATURE-----")
+        .strip_prefix(BEGIN)
         .and_then(|rest| rest.split_once("-----END SSH SIGNATURE-----"))
-        .ok_or_else(|| malformed("its last line is missing"))?
-        .0;
+        .ok_or_else(|| malformed("its last line is missing"))?;
+    // Readers differ in which of several counts.
+    if !rest.trim().is_empty() {
+        return Err(malformed(if rest.contains(BEGIN) {
+            "it is more than one signature"
+        } else {
+            "something follows its last line"
+        }));
+    }
     let encoded: String = body.split_ascii_whitespace().collect();
     let bytes = STANDARD
         .decode(encoded)
         .map_err(|_| malformed("it is not base64"))?;
-    // Behind the mark and the version lies the key.
-    let key = bytes.get(10..).and_then(|rest| rest.get(4..));
-    if let Some(kind) = key.and_then(kind_of).filter(|k| k.ends_with(CERTIFICATE)) {
+    let key = check_parts(&bytes)?;
+    let mut reader = bytes.as_slice();
+    let signature = SshSig::decode(&mut reader).map_err(|e| malformed(&e.to_string()))?;
+    if !reader.is_empty() {
+        return Err(malformed("something follows its end"));
+    }
+    // The library passes over lengths within the key that do not fit.
+    let mut again = Vec::with_capacity(key.len());
+    let is_exact = signature.public_key().encode(&mut again).is_ok() && again == key;
+    if !is_exact {
+        return Err(malformed("its key is not written as one"));
+    }
+    Ok(signature)
+}
+
+/// Refuses by name what the library does not read, or reads as something else;
+/// gives the key.
+fn check_parts(bytes: &[u8]) -> Result<&[u8]> {
+    let mut rest = bytes
+        .strip_prefix(b"SSHSIG")
+        .ok_or_else(|| malformed("it does not begin as one"))?;
+    let cut = || malformed("it is cut off");
+    let version = u32::decode(&mut rest).map_err(|_| cut())?;
+    if version != VERSION {
+        return Err(malformed(&format!(
+            "it is of version {version}, and only version {VERSION} is supported"
+        )));
+    }
+    let mut next = || string(&mut rest).ok_or_else(cut);
+    let key = next()?;
+    let _namespace = next()?;
+    let _reserved = next()?;
+    let digest = next()?;
+    let signature = next()?;
+    if let Some(kind) = kind_of(key).filter(|k| k.ends_with(CERTIFICATE)) {
         return Err(refuse(
             "trust/unsupported",
             format!(
@@ -212,13 +260,36 @@ fn read_signature(armored: &[u8]) -> Result<SshSig> {
             "sign with the key itself: `git config user.signingkey` names `KEY.pub`",
         ));
     }
-    let mut reader = bytes.as_slice();
-    let signature = SshSig::decode(&mut reader).map_err(|e| malformed(&e.to_string()))?;
-    if !reader.is_empty() {
-        return Err(malformed("something follows its end"));
+    let who = || {
+        let fingerprint = STANDARD_NO_PAD.encode(Sha256::digest(key));
+        format!("the signature by SSH key SHA256:{fingerprint}")
+    };
+    let weak = |digest: &str| {
+        refuse(
+            "trust/weak",
+            format!("{} is weak: it is over a {digest} digest", who()),
+            "sign again with a current OpenSSH",
+        )
+    };
+    match digest {
+        b"sha256" | b"sha512" => {}
+        b"sha1" => return Err(weak("SHA-1")),
+        b"md5" => return Err(weak("MD5")),
+        other => {
+            return Err(malformed(&format!(
+                "it is over a digest of an unknown kind, `{}`",
+                String::from_utf8_lossy(other)
+            )));
+        }
     }
-    Ok(signature)
+    match kind_of(signature) {
+        Some("ssh-rsa") => Err(weak("SHA-1")),
+        _ => Ok(key),
+    }
 }
+
+/// The version of the format that there is.
+const VERSION: u32 = 1;
 
 fn malformed(why: &str) -> Error {
     refuse(

@@ -10,7 +10,11 @@
 //! Not seen is what depends on the shape of a value alone: its length, and
 //! where it has letters and digits. docs/trust.md says so.
 
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
 use super::{Data, Entry, Node, Tag};
+use crate::diag::differing;
 
 /// Text of the same shape as `text` and with other content: letters and
 /// digits are replaced, so that what reads it (as a number, as base64, in
@@ -127,24 +131,60 @@ fn cast(node: &mut Node) {
 
 /// Marks what differs from what was made of shadows.
 ///
-/// Objects are compared one by one as long as both lists go together, else by
-/// what identifies them; one without a counterpart is secret as a whole.
+/// Each object is compared with its counterpart: the one that is identified
+/// alike, else the next of its kind, else the next. One without any is there for
+/// what a secret is, and is secret as a whole.
 pub fn mark_differences(objects: &mut [Node], shadows: &[Node]) {
-    let kind = |o: &Node| (text_at(o, &["apiVersion"]), text_at(o, &["kind"]));
-    let is_aligned = objects.len() == shadows.len()
-        && objects.iter().zip(shadows).all(|(o, s)| kind(o) == kind(s));
-    for (i, object) in objects.iter_mut().enumerate() {
-        let counterpart = if is_aligned {
-            shadows.get(i)
-        } else {
-            let own = identity(object);
-            shadows.iter().find(|s| identity(s) == own)
-        };
-        match counterpart {
-            Some(counterpart) => compare(object, counterpart),
-            None => mark_object(object),
+    let counterparts = counterparts(objects, shadows);
+    for (object, counterpart) in objects.iter_mut().zip(counterparts) {
+        if let Some(counterpart) = counterpart.and_then(|at| shadows.get(at)) {
+            compare(object, counterpart);
+            continue;
+        }
+        mark_object(object);
+        let own = kind(object);
+        if shadows.iter().all(|shadow| kind(shadow) != own) {
+            mark_all(object);
         }
     }
+}
+
+/// The place of the counterpart of each object.
+fn counterparts(objects: &[Node], shadows: &[Node]) -> Vec<Option<usize>> {
+    let mut found = vec![None; objects.len()];
+    pair(&mut found, shadows.len(), |at| {
+        (objects.get(at).map(identity), shadows.get(at).map(identity))
+    });
+    pair(&mut found, shadows.len(), |at| {
+        (objects.get(at).map(kind), shadows.get(at).map(kind))
+    });
+    if objects.len() == shadows.len() {
+        pair(&mut found, shadows.len(), |_| (Some(()), Some(())));
+    }
+    found
+}
+
+/// Gives each object that has no counterpart yet the first free one with the
+/// same key; `keys` gives those of the object and the shadow in a place.
+fn pair<K: Ord>(
+    found: &mut [Option<usize>],
+    count: usize,
+    keys: impl Fn(usize) -> (Option<K>, Option<K>),
+) {
+    let taken: BTreeSet<usize> = found.iter().copied().flatten().collect();
+    let mut free: BTreeMap<Option<K>, VecDeque<usize>> = BTreeMap::new();
+    for at in (0..count).filter(|at| !taken.contains(at)) {
+        free.entry(keys(at).1).or_default().push_back(at);
+    }
+    for (at, slot) in found.iter_mut().enumerate() {
+        if slot.is_none() {
+            *slot = free.get_mut(&keys(at).0).and_then(VecDeque::pop_front);
+        }
+    }
+}
+
+fn kind(object: &Node) -> [Option<String>; 2] {
+    ["apiVersion", "kind"].map(|field| text_at(object, &[field]))
 }
 
 fn text_at(object: &Node, path: &[&str]) -> Option<String> {
@@ -193,20 +233,34 @@ fn compare(node: &mut Node, shadow: &Node) {
     }
 }
 
-/// Marks every value of an object but those that identify it.
+/// Marks every value of an object but its kind: where it cannot be told apart
+/// what comes of a secret and what does not.
 pub fn mark_object(object: &mut Node) {
     for Entry { key, value } in object.entries_mut().into_iter().flatten() {
-        match key.text() {
-            Some("apiVersion" | "kind") => {}
-            Some("metadata") => {
-                for Entry { key, value } in value.entries_mut().into_iter().flatten() {
-                    if !matches!(key.text(), Some("name" | "namespace")) {
-                        mark_all(value);
-                    }
-                }
-            }
-            _ => mark_all(value),
+        if !matches!(key.text(), Some("apiVersion" | "kind")) {
+            mark_all(value);
         }
+    }
+}
+
+/// The secret values in a node, each without what it has in common with its
+/// shadow: text around it that is in clear.
+pub fn secret_texts(node: &Node, found: &mut Vec<Arc<str>>) {
+    let node = node.target();
+    if node.is_scalar() {
+        let Some(text) = node.text().filter(|_| node.is_secret()) else {
+            return;
+        };
+        let part = node.shadow().and_then(|shadow| differing(text, shadow));
+        let part = part.and_then(|(start, end)| text.get(start..end));
+        found.push(part.unwrap_or(text).into());
+    }
+    node.items()
+        .iter()
+        .for_each(|item| secret_texts(item, found));
+    for Entry { key, value } in node.entries() {
+        secret_texts(key, found);
+        secret_texts(value, found);
     }
 }
 
@@ -311,13 +365,40 @@ mod tests {
         assert_eq!(shadow.str_at("a"), Some("is q5tt"));
     }
 
+    fn named(kind: &str, name: &str) -> Node {
+        node(&format!(
+            "kind: {kind}\nmetadata: {{name: {name}, labels: {{l: x}}}}\na: [b]\n"
+        ))
+    }
+
     #[test]
-    fn objects_without_a_counterpart_are_secret_but_for_their_names() {
-        let text =
-            |name: &str| format!("kind: A\nmetadata: {{name: {name}, labels: {{l: x}}}}\na: [b]\n");
-        let mut objects = [node(&text("one")), node(&text("two"))];
-        mark_differences(&mut objects, &[node(&text("two"))]);
-        assert_eq!(secrets(&objects[0]), ["/metadata/labels/l", "/a/0"]);
+    fn objects_without_a_counterpart_are_secret() {
+        let mut objects = [named("A", "one"), named("A", "two"), named("B", "three")];
+        mark_differences(&mut objects, &[named("A", "two")]);
+        let all = ["/metadata/name", "/metadata/labels/l", "/a/0"];
+        assert_eq!(secrets(&objects[0]), all);
         assert!(!has_secret(&objects[1]));
+        // Nothing says that its kind is in clear.
+        assert_eq!(secrets(&objects[2]).len(), all.len() + 1);
+    }
+
+    #[test]
+    fn counterparts_are_found_by_name_and_kind() {
+        // The secret name sorts elsewhere than its shadow.
+        let mut objects = [named("A", "p4ss"), named("A", "two"), named("P4SS", "x")];
+        let shadows = [named("A", "two"), named("A", "zz"), named("Q5TT", "x")];
+        mark_differences(&mut objects, &shadows);
+        assert_eq!(secrets(&objects[0]), ["/metadata/name"]);
+        assert!(!has_secret(&objects[1]));
+        assert_eq!(secrets(&objects[2]), ["/kind"]);
+    }
+
+    #[test]
+    fn secret_texts_are_those_that_no_shadow_has() {
+        let mut objects = [node("a: ./P4SS/x\nb: [clear]\n")];
+        mark_differences(&mut objects, &[node("a: ./Q5TT/x\nb: [clear]\n")]);
+        let mut found = Vec::new();
+        secret_texts(&objects[0], &mut found);
+        assert_eq!(found, ["P4SS".into()]);
     }
 }

@@ -386,7 +386,12 @@ impl GitRepository {
         walk.hide(base.0).map_err(broken)?;
         let mut commits = Vec::new();
         for id in walk {
-            let id = ObjectId(id.map_err(broken)?);
+            let id = ObjectId(id.map_err(|e| match e.code() {
+                git2::ErrorCode::NotFound => {
+                    cut_off(format!("history is cut off: {}", e.message()))
+                }
+                _ => broken(e),
+            })?);
             commits.push((id, self.read(id)?.1));
         }
         // A shallow clone, or a graft, ends history where it goes on: then
@@ -399,11 +404,9 @@ impl GitRepository {
                     unreadable(format!("commit {id} names a parent that is no commit"))
                 })?;
                 if !inside.contains(&parent) && !self.is_ancestor(parent, base) {
-                    return Err(Error::new(
-                        "ref/missing",
-                        format!("history is cut off behind commit {id}: parent {parent} is missing"),
-                    )
-                    .help("fetch the whole history: `git fetch --unshallow`, or `fetch-depth: 0` in CI"));
+                    return Err(cut_off(format!(
+                        "history is cut off behind commit {id}: parent {parent} is missing"
+                    )));
                 }
             }
         }
@@ -533,6 +536,13 @@ impl GitRepository {
                 self.display
             ),
         );
+        // What is meant most probably lies behind the cut.
+        if self.repository.is_shallow() {
+            return error.help(
+                "the clone is shallow: fetch the whole history, `git fetch --unshallow`, or \
+                 `fetch-depth: 0` in CI",
+            );
+        }
         let short = |n: &str| n.rsplit('/').next().unwrap_or_default().to_owned();
         let all = self.references("refs/").unwrap_or_default();
         let names: Vec<String> = all.iter().map(|(n, _)| short(n)).collect();
@@ -561,6 +571,12 @@ impl GitRepository {
             error.message()
         ))
     }
+}
+
+/// The error for history that goes on where nothing was fetched.
+fn cut_off(message: String) -> Error {
+    Error::new("ref/missing", message)
+        .help("fetch the whole history: `git fetch --unshallow`, or `fetch-depth: 0` in CI")
 }
 
 /// The value of the first header of this name in a commit or tag.

@@ -1,9 +1,9 @@
 //! Who can become an account that may do everything.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::check::{Check, Out, Rule, View};
-use crate::diag::Severity;
+use crate::diag::{Finding, Severity};
 use crate::rbac::power::{World, way_to_admin};
 use crate::rbac::{Binding, Subject};
 
@@ -67,6 +67,7 @@ fn check(view: &View<'_>, out: &mut Out<'_>) {
     };
     // An account with several bindings has one way.
     let mut seen: BTreeSet<Subject> = BTreeSet::new();
+    let mut ways: BTreeMap<Subject, (Finding, Vec<Subject>)> = BTreeMap::new();
     for applied in super::own(view, &["RoleBinding", "ClusterRoleBinding"]) {
         let Some(binding) = Binding::of(applied.node(), applied.namespace) else {
             continue;
@@ -81,26 +82,58 @@ fn check(view: &View<'_>, out: &mut Out<'_>) {
             if way.is_empty() {
                 continue;
             }
+            let severity = if access.tenants.iter().any(|t| t.has_account(subject)) {
+                // Who is declared to be confined is not.
+                Severity::Error
+            } else {
+                super::severity(applied, Severity::Warning)
+            };
             let mut text = format!("`{subject}`");
             for step in &way {
                 text.push_str(&format!(" may {}, and so be `{}`", step.by, step.to));
             }
-            out.push(
-                out.about(
+            let finding = out
+                .about(
                     applied,
                     binding.span,
                     format!("{text}, which may do everything"),
                 )
-                .severity(if access.tenants.iter().any(|t| t.has_account(subject)) {
-                    // Who is declared to be confined is not.
-                    Severity::Error
-                } else {
-                    super::severity(applied, Severity::Warning)
-                })
-                .help("cut the way at its weakest step: see `fluxwright rule rbac/path`"),
-            );
+                .severity(severity)
+                .help("cut the way at its weakest step: see `fluxwright rule rbac/path`");
+            match way.last() {
+                // What is made for the whole cluster can often become many: all
+                // ways to one account are cut there.
+                Some(last) if severity == Severity::Info => ways
+                    .entry(last.to.clone())
+                    .or_insert_with(|| (finding, Vec::new()))
+                    .1
+                    .push(subject.clone()),
+                _ => out.push(finding),
+            }
         }
     }
+    for (finding, subjects) in ways.into_values() {
+        out.push(with_others(finding, &subjects));
+    }
+}
+
+/// A finding about the first of some accounts that can become the same one, which
+/// names the others.
+fn with_others(mut finding: Finding, subjects: &[Subject]) -> Finding {
+    const NAMED: usize = 3;
+    let others = subjects.get(1..).unwrap_or_default();
+    if let (false, Some(help)) = (others.is_empty(), &mut finding.help) {
+        let named: Vec<String> = others
+            .iter()
+            .take(NAMED)
+            .map(|s| format!("`{s}`"))
+            .collect();
+        help.push_str(&format!("; so can {}", named.join(", ")));
+        if others.len() > NAMED {
+            help.push_str(&format!(" and {} more", others.len() - NAMED));
+        }
+    }
+    finding
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Rights over the whole cluster that can be abused for more.
 
+use std::collections::BTreeSet;
+
 use crate::check::{Applied, Check, Out, Rule, View};
 use crate::diag::{Severity, Span};
 use crate::rbac::power::{self, Power};
@@ -126,6 +128,7 @@ pub(in crate::check) static WEBHOOKS: Rule = Rule {
 /// Tells of every ClusterRoleBinding that gives a power, at the rule that does.
 fn check(view: &View<'_>, wanted: Power, out: &mut Out<'_>) {
     let access = view.access();
+    let mut told = BTreeSet::new();
     for applied in super::own(view, &["ClusterRoleBinding"]) {
         let Some(binding) = Binding::of(applied.node(), "") else {
             continue;
@@ -156,6 +159,12 @@ fn check(view: &View<'_>, wanted: Power, out: &mut Out<'_>) {
             continue;
         };
         let (about, span) = definer(view, role, rule.span).unwrap_or((applied, binding.role.span));
+        let severity = super::severity(about, Severity::Warning);
+        // That a chart gives one account one power by several roles is nothing
+        // new.
+        if !told.insert(strangers.clone()) && severity == Severity::Info {
+            continue;
+        }
         out.push(
             out.about(
                 about,
@@ -166,7 +175,7 @@ fn check(view: &View<'_>, wanted: Power, out: &mut Out<'_>) {
                     role.name
                 ),
             )
-            .severity(super::severity(about, Severity::Warning))
+            .severity(severity)
             .help("bind it in single namespaces, or limit it with `resourceNames`"),
         );
     }

@@ -189,7 +189,13 @@ fn one<'v>(
         }
     }
     let span = node.get("name").map_or(node.span(), Node::span);
-    let help = hint(view, (group, kind), namespace, name, out);
+    let help = if is_own {
+        "it is this repository: what brings it into the cluster (`flux bootstrap`, a FluxInstance) \
+         makes it"
+            .to_owned()
+    } else {
+        hint(view, (group, kind), namespace, name, out)
+    };
     out.push(
         out.about(
             applied,

@@ -9,7 +9,7 @@ pub(in crate::check) static RULE: Rule = Rule {
     severity: Severity::Warning,
     title: "a signature of a tag is asked for, and no tag is followed",
     why: "With `verify.mode: Tag` or `TagAndHEAD` the signature of the tag is looked at. A branch \
-          or a commit has none, and the source fails.",
+          or a commit has none, and the source fails. `head` is how `HEAD` was spelled once.",
     mend: "Follow a tag (`ref.tag`, `ref.semver` or `ref.name`), or verify the commit with `HEAD`.",
     bad: "\
 apiVersion: source.toolkit.fluxcd.io/v1
@@ -52,6 +52,14 @@ fn check(view: &View<'_>, out: &mut Out<'_>) {
             continue;
         };
         let text = mode.text().unwrap_or_default();
+        if text == "head" {
+            out.push(
+                out.about(applied, mode.span(), "the mode `head` is an old spelling")
+                    .severity(Severity::Info)
+                    .path("/spec/verify/mode")
+                    .help("write `mode: HEAD`"),
+            );
+        }
         let has = |field: &str| applied.at(&["spec", "ref", field]).is_some();
         let tagged = ["tag", "semver", "name"].into_iter().any(has) && !has("commit");
         if matches!(text, "Tag" | "TagAndHEAD") && !tagged {

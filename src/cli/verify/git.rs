@@ -1,11 +1,12 @@
 //! `fluxwright verify git REPOSITORY`
 
+use std::borrow::Cow;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{Format, answer};
 use crate::artifact::git::{GitRepository, Reference};
-use crate::cli::output::Exit;
+use crate::cli::output::{self, Exit};
 use crate::cli::read;
 use crate::diag::{Error, Result};
 use crate::gostd::moment::Moment;
@@ -14,8 +15,8 @@ use crate::verify::{KeyFile, Keys, MAX_KEY_FILE_BYTES, Proof};
 
 /// Verify the signature of a commit, a tag, or every commit of a range
 ///
-/// Takes a repository, bare or not, or a file made by `git bundle`. The commit is
-/// found as Flux finds it: of several references, --commit counts before --name,
+/// Takes a repository, bare or not, a folder in one, or a file made by `git bundle`.
+/// The commit is found as Flux finds it: of several references, --commit counts before --name,
 /// --semver, --tag and --branch; without any, HEAD is verified. Keys are files as
 /// the entries of the Secret that spec.verify names: `*.sshpub` holds SSH keys,
 /// anything else an armored OpenPGP keyring.
@@ -84,12 +85,18 @@ impl Args {
         let mode = Mode::parse(&self.mode).map_err(one)?;
         let keys = keys(&self.key).map_err(one)?;
         let now = read::now(self.now);
-        let repository = GitRepository::open(&self.repository).map_err(one)?;
+        let repository = GitRepository::open(&top(&self.repository)).map_err(one)?;
         if let Some(range) = &self.range {
             let (base, head) = split_range(range).map_err(one)?;
-            let base = repository.revision(base).map_err(one)?;
-            let head = repository.revision(head).map_err(one)?;
-            return verify_range(&repository, base, head, &keys, now);
+            let from = repository.revision(base).map_err(one)?;
+            let to = repository.revision(head).map_err(one)?;
+            let proofs = verify_range(&repository, from, to, &keys, now)?;
+            if proofs.is_empty() {
+                output::stderr(&format!(
+                    "note: there is nothing to verify: all commits of `{head}` are in the history of `{base}`"
+                ));
+            }
+            return Ok(proofs);
         }
         let reference = Reference {
             branch: self.branch,
@@ -101,6 +108,19 @@ impl Args {
         let checkout = repository.checkout(&reference).map_err(one)?;
         verify(&repository, &checkout, mode, &keys, now).map_err(one)
     }
+}
+
+/// The repository that a folder lies in, where it is none itself.
+fn top(path: &Path) -> Cow<'_, Path> {
+    let is_one = |folder: &Path| folder.join(".git").exists() || folder.join("HEAD").exists();
+    if !path.is_dir() || is_one(path) {
+        return path.into();
+    }
+    let above = path.canonicalize().ok().and_then(|real| {
+        let top = real.ancestors().find(|folder| folder.join(".git").exists());
+        top.map(Path::to_owned)
+    });
+    above.map_or(path.into(), Cow::Owned)
 }
 
 fn split_range(range: &str) -> Result<(&str, &str)> {

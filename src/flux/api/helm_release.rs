@@ -96,6 +96,8 @@ pub struct ChartSpec {
     pub verify: Option<Arc<Result<Verification>>>,
     /// `reconcileStrategy: Revision`: the version tells the source's revision.
     pub follows_revision: bool,
+    /// Whether its name or version was made from a decrypted value.
+    pub is_secret: bool,
 }
 
 /// An entry of `valuesFrom`.
@@ -295,6 +297,7 @@ impl ChartSpec {
             ignores_missing_values_files: spec.bool("ignoreMissingValuesFiles")?,
             verify: Verification::read(spec).map(Arc::new),
             follows_revision: &*spec.text("reconcileStrategy")? == "Revision",
+            is_secret: chart.is_secret() || version.is_some_and(Node::is_secret),
             chart,
         })
     }

@@ -22,7 +22,6 @@ mod releases;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use rayon::prelude::*;
 
@@ -33,7 +32,7 @@ use super::release;
 use super::render::{self, Options, Raw, Rendered};
 use super::variables::{Providers, Sourced};
 use super::{Entry, Sources};
-use crate::artifact::{Digest, path};
+use crate::artifact::path;
 use crate::diag::{Error, Finding, Findings, Result, Severity, Span};
 use crate::flux::api::{self, HelmRelease, Kustomization, SourceRef};
 use crate::lock::ChartRequest;
@@ -105,11 +104,12 @@ struct Release {
     source: Option<SourceRef>,
     chart: Option<ChartRequest>,
     done: Option<Result<release::Rendered>>,
-    /// Where it is left for later: a digest of all that it would be rendered
-    /// from.
-    left: Option<Digest>,
+    /// What it is rendered from, where that is known and asked for.
+    basis: Option<release::Basis>,
+    /// Whether it is left for later.
+    is_left: bool,
     /// Whether a template of its chart looked for objects.
-    asked: Arc<AtomicBool>,
+    has_asked: bool,
 }
 
 impl Release {
@@ -121,8 +121,9 @@ impl Release {
             source: None,
             chart: None,
             done: None,
-            left: None,
-            asked: Arc::default(),
+            basis: None,
+            is_left: false,
+            has_asked: false,
         }
     }
 }
@@ -142,12 +143,14 @@ pub fn build(
     findings: &mut Findings,
 ) -> Result<Cluster> {
     let redact = |text: &str| options.secrets.redact(text);
-    let mut cluster = graph(entry, sources, options, findings)
-        .map(|mut graph| {
-            graph.run_all();
-            graph.finish(findings)
-        })
-        .map_err(|e| e.map_text(redact));
+    let cluster = graph(entry, sources, options, findings).map(|mut graph| {
+        graph.run_all();
+        graph.finish(findings)
+    });
+    if let Ok(cluster) = &cluster {
+        options.secrets.learn(cluster);
+    }
+    let mut cluster = cluster.map_err(|e| e.map_text(redact));
     findings.map_text(redact);
     if let Ok(cluster) = &mut cluster {
         options.secrets.hide(cluster);

@@ -196,6 +196,10 @@ impl Opener {
         }
     }
 
+    pub(super) fn learn(&self, texts: &[Arc<str>]) {
+        self.decryptor.learn(texts);
+    }
+
     pub(super) fn redact(&self, text: &str) -> String {
         self.decryptor.redact(text).into_owned()
     }

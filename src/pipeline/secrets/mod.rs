@@ -13,6 +13,8 @@ use crate::resource::{Files, ResId};
 use crate::sops::{Decryptor, Keys};
 use crate::yaml::Node;
 use crate::yaml::secret::has_secret;
+#[cfg(feature = "sops")]
+use crate::yaml::secret::secret_texts;
 
 use super::cluster::{Cluster, Object};
 use super::render::Options;
@@ -101,6 +103,25 @@ impl Secrets {
         }
     }
 
+    /// Notes what became of secret values in objects that lead to others: what
+    /// is told of those may name it.
+    pub(super) fn learn(&self, cluster: &Cluster) {
+        #[cfg(feature = "sops")]
+        {
+            let mut texts = Vec::new();
+            for unit in &cluster.units {
+                secret_texts(&unit.object, &mut texts);
+                let objects = unit.outcome.iter().flatten();
+                for object in objects.filter(|o| o.id.gvk.group.ends_with(".fluxcd.io")) {
+                    secret_texts(&object.node, &mut texts);
+                }
+            }
+            self.opener.learn(&texts);
+        }
+        #[cfg(not(feature = "sops"))]
+        let _ = cluster;
+    }
+
     /// Puts digests in place of all secret values, unless they are to be shown,
     /// and takes them out of messages. Nobody sees a cluster before.
     pub(super) fn hide(&self, cluster: &mut Cluster) {
@@ -110,7 +131,11 @@ impl Secrets {
                     for object in objects {
                         let mut node = object.node.clone();
                         if self.mask(&mut node) {
-                            *object = Object::new(node);
+                            let stays = object.stays;
+                            *object = Object {
+                                stays,
+                                ..Object::new(node)
+                            };
                         }
                     }
                 }

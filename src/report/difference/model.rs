@@ -134,6 +134,9 @@ pub struct ObjectModel {
     pub patch: Option<serde_json::Value>,
     /// The lines of YAML that differ, as `diff -u` shows them.
     pub diff: String,
+    /// The cluster that has the same object with the same lines, in a comment.
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    pub(super) same_as: Option<String>,
 }
 
 /// A field that differs.
@@ -267,6 +270,7 @@ fn object(difference: &ObjectDifference, findings: &[Finding], titles: &Titles) 
             _ => None,
         },
         diff: unified(&print(&difference.old), &print(&difference.new)),
+        same_as: None,
     }
 }
 

@@ -1,11 +1,14 @@
 //! Reports that are templates.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 
-use super::model::Model;
-use crate::diag::{Error, Result};
+use super::model::{ClusterModel, Model};
+use crate::diag::{Error, Finding, Result};
 
 const MARKDOWN: &str = include_str!("../templates/diff.md.jinja");
 const GITHUB: &str = include_str!("../templates/diff.github.jinja");
@@ -121,8 +124,63 @@ pub(super) fn own(model: &Model, name: &str, source: &str) -> Result<String> {
     render(name, source, model, FUEL_OF_USERS)
 }
 
-pub(super) fn markdown(model: &Model) -> Result<String> {
-    render("diff.md", MARKDOWN, model, FUEL)
+pub(super) fn markdown(mut model: Model) -> Result<String> {
+    model.findings = by_clusters(model.findings);
+    render("diff.md", MARKDOWN, &model, FUEL)
+}
+
+/// How many clusters are named where one thing is said of several.
+const SHOWN_CLUSTERS: usize = 4;
+
+/// What is said of the same object in several clusters, said once of all.
+fn by_clusters(findings: Vec<Finding>) -> Vec<Finding> {
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
+    let mut found: Vec<(Finding, Vec<Arc<str>>)> = Vec::new();
+    for mut finding in findings {
+        let cluster = finding.cluster.take();
+        let Finding {
+            rule,
+            severity,
+            object,
+            message,
+            help,
+            ..
+        } = &finding;
+        let said = format!("{rule} {severity:?} {object:?} {message:?} {help:?}");
+        let at = *places.entry(said).or_insert(found.len());
+        match found.get_mut(at) {
+            Some((_, clusters)) => clusters.extend(cluster),
+            None => found.push((finding, cluster.into_iter().collect())),
+        }
+    }
+    let joined = |(mut finding, mut clusters): (Finding, Vec<Arc<str>>)| {
+        clusters.dedup();
+        let more = clusters.len().saturating_sub(SHOWN_CLUSTERS);
+        clusters.truncate(SHOWN_CLUSTERS);
+        let mut names = clusters.join(", ");
+        if more > 0 {
+            names.push_str(&format!(" and {more} more"));
+        }
+        finding.cluster = (!names.is_empty()).then(|| names.into());
+        finding
+    };
+    found.into_iter().map(joined).collect()
+}
+
+/// Says of objects that differ as they do in a cluster before, that they do.
+fn refer_to_first(clusters: &mut [ClusterModel]) {
+    let mut first: BTreeMap<(String, String), String> = BTreeMap::new();
+    for cluster in clusters {
+        for object in cluster.objects.iter_mut().filter(|o| !o.diff.is_empty()) {
+            let key = (object.name.clone(), object.diff.clone());
+            if let Some(other) = first.get(&key) {
+                object.same_as = Some(other.clone());
+                object.diff.clear();
+            } else {
+                first.insert(key, cluster.name.clone());
+            }
+        }
+    }
 }
 
 pub(super) fn html(model: &Model) -> Result<String> {
@@ -132,6 +190,8 @@ pub(super) fn html(model: &Model) -> Result<String> {
 /// A comment within the limit: details go from the end, where the least
 /// matters, until it fits.
 pub(super) fn github(mut model: Model) -> Result<String> {
+    model.findings = by_clusters(model.findings);
+    refer_to_first(&mut model.clusters);
     for cluster in &mut model.clusters {
         cluster.objects.sort_by_key(|object| {
             std::cmp::Reverse(match &*object.severity {

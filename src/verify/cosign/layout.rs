@@ -145,7 +145,7 @@ impl Layout {
             let tags: Vec<&str> = self
                 .listed()
                 .filter_map(|d| d.annotation(REF_NAME))
-                .filter(|t| !t.starts_with("sha256-"))
+                .filter(|t| !t.contains("sha256-"))
                 .collect();
             let error = Error::new(
                 "ref/missing",
@@ -163,7 +163,7 @@ impl Layout {
 
     /// What a tag names, where there is one.
     pub(super) fn tagged(&self, tag: &str) -> Result<Option<Digest>> {
-        match self.listed().find(|d| d.annotation(REF_NAME) == Some(tag)) {
+        match self.listed().find(|d| d.is_tagged(tag)) {
             Some(descriptor) => Digest::parse(&descriptor.digest).map(Some),
             None => Ok(None),
         }
