@@ -278,6 +278,32 @@ fn a_shallow_clone_says_how_to_get_the_base() {
 }
 
 #[test]
+fn manifests_and_a_build_are_two_things() {
+    let fixture = Fixture::new();
+    let at = |name: &str| fixture.path().join(name).to_str().unwrap().to_owned();
+    let root = fixture.path().to_str().unwrap();
+    let built = run_with(&["build", root, "--output-dir", &at(".built")], "", &[]);
+    assert_eq!(built.code, Some(0), "{}", built.stderr);
+    fixture.write(".plain/web.yaml", WEB);
+    fs::create_dir(at(".empty")).unwrap();
+    for (old, new) in [(".plain", ".built"), (".built", ".plain")] {
+        let run = run_with(&["diff", &at(old), &at(new)], "", &[]);
+        assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{old}");
+        assert!(
+            run.stderr.contains("compare two of one sort"),
+            "{}",
+            run.stderr
+        );
+    }
+    // Nothing is of any sort.
+    for other in [".plain", ".built"] {
+        let run = run_with(&["diff", &at(".empty"), &at(other)], "", &[]);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        assert!(run.stdout.contains(" added"), "{}", run.stdout);
+    }
+}
+
+#[test]
 fn rules_of_changes_are_explained() {
     let rule = |args: &[&str]| run_with(&[&["rule"], args].concat(), "", &[]);
     let one = rule(&["change/delete-data"]);

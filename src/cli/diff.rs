@@ -18,7 +18,7 @@ use super::cache::{CacheArgs, Recorder, Texts, take_up, texts_of};
 use super::output::{self, Exit};
 use super::settings::{Repository, RepositoryArgs, open_source};
 use super::shard::{FORMAT, PartReport, ShardArg};
-use crate::diag::{Finding, Result, SourceMap};
+use crate::diag::{Error, Finding, Result, SourceMap};
 use crate::diff::{self, Rendering};
 use crate::pipeline::shard::Part;
 use crate::report::difference::Model;
@@ -130,6 +130,23 @@ impl Args {
         };
         let old = &self.repository.path;
         let (old_side, new_side) = (side(old)?, side(new)?);
+        let sides = [(old.as_path(), &old_side), (new, &new_side)];
+        let loose = sides.iter().find(|(_, side)| side.owned() == Some(false));
+        let built = sides.iter().find(|(_, side)| side.owned() == Some(true));
+        if let (Some((loose, _)), Some((built, _))) = (loose, built) {
+            return Err(Error::new(
+                "usage/sides",
+                format!(
+                    "`{}` holds plain manifests, and `{}` the clusters of a build: what is which \
+                     cannot be told",
+                    loose.display(),
+                    built.display()
+                ),
+            )
+            .help(
+                "compare two of one sort; `fluxwright build --output-dir DIR` makes the latter",
+            ));
+        }
         let names = (old.display().to_string(), new.display().to_string());
         self.told(&old_side, &new_side, names, shown, sources)
     }

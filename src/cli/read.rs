@@ -26,7 +26,6 @@ pub(super) fn file(path: &Path, limit: usize) -> Result<Vec<u8>> {
     let file = std::fs::File::open(path).map_err(|e| match e.kind() {
         std::io::ErrorKind::NotFound => {
             Error::new("ref/missing", format!("no such file: `{display}`"))
-                .help("name a file by its path from the folder that you are in")
         }
         kind => unreadable(&kind),
     })?;

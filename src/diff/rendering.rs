@@ -117,6 +117,14 @@ impl Rendering {
         self.clusters.keys().chain(&self.left_out)
     }
 
+    /// Whether somebody applies what it holds, or nobody does; none where it holds
+    /// nothing.
+    pub fn owned(&self) -> Option<bool> {
+        let units = self.clusters.values().flat_map(|cluster| &cluster.units);
+        let mut units = units.filter(|u| u.outcome.as_ref().is_ok_and(|o| !o.is_empty()));
+        units.next().map(|unit| unit.owner.is_some())
+    }
+
     /// Leaves the clusters that a part does not hold to others.
     pub fn narrow(&mut self, shard: Shard) {
         let left_out = self.clusters.extract_if(.., |name, _| !shard.holds(name));

@@ -11,25 +11,26 @@ use crate::gostd::path;
 /// The largest content of an archive, or of a chart's folder, in bytes.
 pub(super) const MAX_CHART_BYTES: u64 = 100 << 20;
 
-/// Hands out the files of an archive, by their paths in the chart, in its order.
+/// The files of an archive, by their paths in the chart, in its order.
 ///
 /// # Errors
 ///
 /// `helm/chart-invalid` for what is no archive, paths that lead out of the
 /// chart, and content of more than [`MAX_CHART_BYTES`].
-pub(super) fn files(bytes: &[u8], mut each: impl FnMut(String, &[u8])) -> Result<()> {
+pub(super) fn files(bytes: &[u8]) -> Result<Vec<(String, Vec<u8>)>> {
     if !is_archive(bytes) {
         return Err(invalid("the file does not appear to be a gzipped archive")
             .help("package the chart again: `helm package`"));
     }
-    let (unpacked, broken) = unpack(bytes);
-    // What is wrong with the packing shows as an early end.
     let unreadable = |e: std::io::Error| {
-        let e = broken.as_ref().unwrap_or(&e);
         invalid(format!("the archive cannot be read: {e}")).help("fetch or package it again")
     };
-    let mut archive = tar::Archive::new(&*unpacked);
-    let mut is_empty = true;
+    // A gzip file may have several parts; the limit holds for their sum, with
+    // room for the headers.
+    let limit = MAX_CHART_BYTES + (64 << 20);
+    let unpacked = flate2::read::MultiGzDecoder::new(bytes).take(limit);
+    let mut archive = tar::Archive::new(unpacked);
+    let mut files = Vec::new();
     let mut left = MAX_CHART_BYTES;
     for entry in archive.entries().map_err(unreadable)? {
         let mut entry = entry.map_err(unreadable)?;
@@ -39,49 +40,30 @@ pub(super) fn files(bytes: &[u8], mut each: impl FnMut(String, &[u8])) -> Result
             continue;
         }
         let name = name_in_chart(&path)?;
-        let size = entry.size();
-        if size >= left {
+        let mut content = Vec::new();
+        if entry.size() <= left {
+            // What the header says is no more than a hint.
+            let size = usize::try_from(entry.size()).unwrap_or_default();
+            content.reserve_exact(size.min(1 << 20));
+            entry
+                .by_ref()
+                .take(left + 1)
+                .read_to_end(&mut content)
+                .map_err(unreadable)?;
+        }
+        if entry.size() > left || content.len() as u64 >= left {
             return Err(invalid(format!(
                 "decompressed chart is larger than the maximum size {MAX_CHART_BYTES}"
             ))
             .help("leave out of the chart what its templates do not read"));
         }
-        left -= size;
-        is_empty = false;
-        let at = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
-        let start = entry.raw_file_position();
-        let content = unpacked.get(at(start)..at(start.saturating_add(size)));
-        match content {
-            // What has holes is put together.
-            _ if kind.is_gnu_sparse() => {
-                let mut content = Vec::new();
-                entry.read_to_end(&mut content).map_err(unreadable)?;
-                each(name, &content);
-            }
-            Some(content) => each(name, content),
-            None => return Err(unreadable(std::io::ErrorKind::UnexpectedEof.into())),
-        }
+        left -= content.len() as u64;
+        files.push((name, content));
     }
-    if is_empty {
+    if files.is_empty() {
         return Err(invalid("no files in chart archive").help("package the chart again"));
     }
-    Ok(())
-}
-
-/// What is packed, as far as it can be unpacked, and why no further.
-fn unpack(bytes: &[u8]) -> (Vec<u8>, Option<std::io::Error>) {
-    // A gzip file may have several parts; the limit holds for their sum, with
-    // room for the headers.
-    const LIMIT: u64 = MAX_CHART_BYTES + (64 << 20);
-    // The size that the last part says it has, where it can be so.
-    let told = bytes
-        .last_chunk()
-        .map_or(0, |size| u32::from_le_bytes(*size));
-    let room = usize::try_from(told).unwrap_or(0).min(bytes.len() * 16) + 1;
-    let mut unpacked = Vec::with_capacity(room);
-    let mut reader = flate2::read::MultiGzDecoder::new(bytes).take(LIMIT);
-    let broken = reader.read_to_end(&mut unpacked).err();
-    (unpacked, broken)
+    Ok(files)
 }
 
 /// Whether bytes begin as what gzip packs.
@@ -150,8 +132,7 @@ mod tests {
             ("c/./templates//a", b""),
             ("c\\b\\d", b""),
         ]);
-        let mut names = Vec::new();
-        files(&bytes, |name, _| names.push(name)).unwrap();
+        let names: Vec<String> = files(&bytes).unwrap().into_iter().map(|f| f.0).collect();
         assert_eq!(names, ["Chart.yaml", "templates/a", "b/d"]);
     }
 
@@ -168,38 +149,18 @@ mod tests {
             ("c/c:/x", "chart contains illegally named files"),
             ("Chart.yaml/x", "chart yaml not in base directory"),
         ] {
-            let error = files(&archive(&[(path, b"")]), |_, _| ()).unwrap_err();
+            let error = files(&archive(&[(path, b"")])).unwrap_err();
             assert_eq!(error.rule(), "helm/chart-invalid");
             assert_eq!(error.message(), message, "{path}");
         }
-        assert!(files(b"name: x", |_, _| ()).is_err());
-        assert!(files(&archive(&[]), |_, _| ()).is_err());
-    }
-
-    #[test]
-    fn what_is_cut_off_or_follows() {
-        let bytes = archive(&[("c/a", b"one"), ("c/b", b"two")]);
-        let mut found = Vec::new();
-        let mut and_more = bytes.clone();
-        and_more.extend(b"more");
-        // Helm stops reading where the archive ends.
-        files(&and_more, |name, content| {
-            found.push((name, content.to_vec()))
-        })
-        .unwrap();
-        assert_eq!(
-            found,
-            [("a".into(), b"one".to_vec()), ("b".into(), b"two".to_vec())]
-        );
-        let error = files(&bytes[..bytes.len() / 2], |_, _| ()).unwrap_err();
-        assert!(error.message().starts_with("the archive cannot be read"));
+        assert!(files(b"name: x").is_err());
+        assert!(files(&archive(&[])).is_err());
     }
 
     #[test]
     fn a_bomb_is_refused() {
         let zeros = vec![0; 60 << 20];
-        let bomb = archive(&[("c/a", &zeros), ("c/b", &zeros)]);
-        let error = files(&bomb, |_, _| ()).unwrap_err();
+        let error = files(&archive(&[("c/a", &zeros), ("c/b", &zeros)])).unwrap_err();
         assert_eq!(
             error.message(),
             "decompressed chart is larger than the maximum size 104857600"

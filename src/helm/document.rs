@@ -1,7 +1,5 @@
 //! Manifests as nodes that know the line of the template that wrote them.
 
-use std::sync::Arc;
-
 use super::manifest::{Manifest, Origin};
 use super::parsed::{Parsed, Written};
 use super::render::Definition;
@@ -37,8 +35,10 @@ impl Manifest {
             }
             Ok(Some(root))
         };
-        match (parsed, &places) {
-            (Some(parsed), Some(places)) => parsed.placed(places.written(&self.content), make),
+        match (parsed, &places, self.number) {
+            (Some(parsed), Some(places), Some(number)) => {
+                parsed.placed(places.written(number), make)
+            }
             _ => make(),
         }
     }
@@ -79,7 +79,7 @@ impl Definition {
             Ok(roots.filter(|root| !root.is_null()).collect())
         };
         match parsed {
-            Some(parsed) => parsed.definitions(self.file.text()?, file, read),
+            Some(parsed) => parsed.definitions(file, read),
             None => read(),
         }
     }
@@ -145,7 +145,7 @@ impl<'m> Places<'m> {
     }
 
     /// The document as it is known by.
-    fn written(&self, content: &Arc<str>) -> Written {
+    fn written(&self, number: usize) -> Written {
         let from = |output: usize| {
             let [output, start] = [output, self.start].map(|n| isize::try_from(n).unwrap_or(0));
             output - start
@@ -153,7 +153,7 @@ impl<'m> Places<'m> {
         let stretches = self.stretches.iter();
         Written {
             file: self.file,
-            content: content.clone(),
+            number,
             stretches: stretches
                 .map(|(o, place, own)| (from(*o), *place, *own))
                 .collect(),

@@ -83,13 +83,14 @@ impl Chart {
 }
 
 fn unpacked(bytes: &[u8], display: &str) -> Result<Vec<ChartFile>> {
-    let mut files = Vec::new();
-    archive::files(bytes, |name, content| {
-        let shown = format!("{display}/{name}");
-        files.push(ChartFile::new(name, shown, content));
-    })
-    .map_err(|e| e.context(format!("`{display}`")))?;
-    Ok(files)
+    let files = archive::files(bytes).map_err(|e| e.context(format!("`{display}`")))?;
+    Ok(files
+        .into_iter()
+        .map(|(name, content)| {
+            let shown = format!("{display}/{name}");
+            ChartFile::new(name, shown, &content)
+        })
+        .collect())
 }
 
 /// The files of a folder, without those that `.helmignore` leaves out.

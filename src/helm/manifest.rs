@@ -57,6 +57,8 @@ pub struct Manifest {
     /// The object as it was read for its head, where a newline behind the text
     /// changes nothing in it.
     pub(super) read: Option<Node>,
+    /// Its number among the documents that are kept.
+    pub(super) number: Option<usize>,
 }
 
 impl Manifest {
@@ -358,26 +360,47 @@ impl Head {
     }
 }
 
+/// A document, read.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Read {
+    head: Head,
+    /// The object, where it is wanted and a newline behind the text changes
+    /// nothing in it.
+    object: Option<Node>,
+    /// Its number among the documents that are kept.
+    pub(super) number: Option<usize>,
+}
+
+impl Read {
+    fn new(head: Head, object: Option<Node>) -> Read {
+        Read {
+            head,
+            object,
+            number: None,
+        }
+    }
+}
+
 /// Reads what Helm looks at, and with it the object where that is wanted.
-fn read(document: &str, with_object: bool) -> Result<(Head, Option<Node>)> {
+fn read(document: &str, with_object: bool) -> Result<Read> {
     let text = yaml::text::decode(document.as_bytes())?;
     let is_head = |key: &str| HEAD.iter().any(|name| key.eq_ignore_ascii_case(name));
     let parse = || yaml::parse_one(&text, FileId::default());
     if !with_object {
         let Some(value) = yaml::decode_entries(&text, FileId::default(), is_head)? else {
-            return Ok((Head::default(), None));
+            return Ok(Read::default());
         };
         return match head(&value) {
-            Ok(head) => Ok((head, None)),
+            Ok(head) => Ok(Read::new(head, None)),
             Err(error) => Err(error.at(parse()?.map_or(Span::NONE, |node| node.span()))),
         };
     }
     let Some(node) = parse()? else {
-        return Ok((Head::default(), None));
+        return Ok(Read::default());
     };
     let value = yaml::decode_entries_of(&node, is_head)?;
     let head = head(&value).map_err(|e| e.at(node.span()))?;
-    Ok((head, (!ends_in_block(&node)).then_some(node)))
+    Ok(Read::new(head, (!ends_in_block(&node)).then_some(node)))
 }
 
 /// Whether what stands last is a block scalar, whose end depends on newlines.
@@ -422,11 +445,15 @@ fn head(value: &Value) -> Result<Head> {
 fn add(
     sorted: &mut Sorted,
     document: &str,
-    head: Result<(Head, Option<Node>)>,
+    read: Result<Read>,
     origin: Origin,
     sources: &SourceMap,
 ) -> Result<()> {
-    let (head, read) = head.map_err(|e| {
+    let Read {
+        head,
+        object,
+        number,
+    } = read.map_err(|e| {
         let path = &origin.output.path;
         let line = e.span().line.max(1);
         Error::new(
@@ -458,7 +485,8 @@ fn add(
         name: head.name,
         namespace: head.namespace,
         origin,
-        read,
+        read: object,
+        number,
     };
     let Some(hook) = hook else {
         sorted.manifests.push(manifest);

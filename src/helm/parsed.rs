@@ -1,45 +1,47 @@
 //! What was read of what templates wrote, for whoever renders a chart twice with
 //! other values: most of what comes of it is the same, and read once.
 
-use std::borrow::Borrow;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use foldhash::{HashMap, HashMapExt as _};
 
-use super::manifest::Head;
+use super::manifest::Read;
 use crate::diag::{FileId, Result};
 use crate::yaml::Node;
 
 /// Documents that were read; shared by all threads.
 #[derive(Debug, Default)]
 pub struct Parsed {
-    heads: Kept<Arc<str>, (Head, Option<Node>)>,
+    heads: Mutex<HashMap<Arc<str>, Read>>,
     placed: Kept<Written, Option<Node>>,
-    definitions: Kept<(Arc<str>, FileId), Vec<Node>>,
+    definitions: Kept<FileId, Vec<Node>>,
 }
 
 /// A document that a template wrote.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct Written {
     pub(super) file: FileId,
-    pub(super) content: Arc<str>,
+    /// Its number among the documents that were read.
+    pub(super) number: usize,
     /// What each stretch of it begins with: an offset, a place in the template,
     /// and whether it is the template's own text.
     pub(super) stretches: Vec<(isize, usize, bool)>,
 }
 
 impl Parsed {
-    /// What Helm looks at in a document.
-    pub(super) fn head(
-        &self,
-        document: &str,
-        read: impl FnOnce() -> Result<(Head, Option<Node>)>,
-    ) -> Result<(Head, Option<Node>)> {
-        if let Some(known) = self.heads.get(document) {
-            return Ok(known);
+    /// What Helm looks at in a document, and the number of that.
+    pub(super) fn head(&self, document: &str, read: impl FnOnce() -> Result<Read>) -> Result<Read> {
+        let lock = || self.heads.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = lock().get(document) {
+            return Ok(known.clone());
         }
-        self.heads.get_or(document.into(), read)
+        let mut read = read()?;
+        let mut heads = lock();
+        let number = heads.len();
+        read.number = Some(number);
+        // Who was faster has given it another number.
+        Ok(heads.entry(document.into()).or_insert(read).clone())
     }
 
     /// The object that a document is, each node at its place.
@@ -54,11 +56,10 @@ impl Parsed {
     /// The objects in a file of definitions.
     pub(super) fn definitions(
         &self,
-        text: Arc<str>,
         file: FileId,
         read: impl FnOnce() -> Result<Vec<Node>>,
     ) -> Result<Vec<Node>> {
-        self.definitions.get_or((text, file), read)
+        self.definitions.get_or(file, read)
     }
 }
 
@@ -72,14 +73,6 @@ impl<K, V> Default for Kept<K, V> {
 }
 
 impl<K: Hash + Eq, V: Clone> Kept<K, V> {
-    fn get<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<V>
-    where
-        K: Borrow<Q>,
-    {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.get(key).cloned()
-    }
-
     /// What is kept, or what is made now and kept; errors are not. Nothing is
     /// locked meanwhile.
     fn get_or(&self, key: K, make: impl FnOnce() -> Result<V>) -> Result<V> {

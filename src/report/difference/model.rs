@@ -36,6 +36,9 @@ pub struct Model {
     pub findings: Vec<Finding>,
     /// The clusters.
     pub clusters: Vec<ClusterModel>,
+    /// How many findings a comment has no room for.
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    pub(super) left_out: Option<usize>,
 }
 
 /// What a change comes to.
@@ -175,6 +178,7 @@ impl Model {
             summary,
             findings,
             clusters,
+            left_out: None,
         }
     }
 

@@ -8,7 +8,7 @@ use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 
 use super::model::{ClusterModel, Model};
-use crate::diag::{Error, Finding, Result};
+use crate::diag::{Error, Finding, Result, Severity};
 
 const MARKDOWN: &str = include_str!("../templates/diff.md.jinja");
 const GITHUB: &str = include_str!("../templates/diff.github.jinja");
@@ -210,10 +210,22 @@ pub(super) fn github(mut model: Model) -> Result<String> {
     }
 }
 
+/// The most notes of a comment that is too long otherwise.
+const MOST_NOTES: usize = 50;
+
+/// What a finding takes at the least, in bytes.
+const FINDING_BYTES: usize = 80;
+
 /// Takes details out, those of the least matter first, as much as is too much.
 fn shorten(model: &mut Model, length: usize) -> bool {
     let mut excess = length.saturating_sub(GITHUB_LIMIT_BYTES);
     let mut changed = false;
+    let notes = model.findings.iter().rev();
+    let notes = notes.take_while(|f| f.severity == Severity::Info).count();
+    if let Some(more @ 1..) = notes.checked_sub(MOST_NOTES) {
+        leave_out(model, more);
+        return true;
+    }
     let objects = model.clusters.iter_mut().flat_map(|c| &mut c.objects);
     let mut objects: Vec<_> = objects.collect();
     objects.reverse();
@@ -246,7 +258,19 @@ fn shorten(model: &mut Model, length: usize) -> bool {
             break;
         }
     }
+    if !changed && !model.findings.is_empty() {
+        leave_out(model, excess / FINDING_BYTES + 1);
+        return true;
+    }
     changed
+}
+
+/// Leaves so many findings out, the last of which matter least.
+fn leave_out(model: &mut Model, count: usize) {
+    let kept = model.findings.len().saturating_sub(count);
+    let gone = model.findings.len() - kept;
+    model.findings.truncate(kept);
+    *model.left_out.get_or_insert_default() += gone;
 }
 
 /// The last resort: findings alone are too many.
@@ -267,6 +291,34 @@ fn cut(mut text: String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Whatever there is to say, a comment ends what it begins.
+    #[test]
+    fn a_comment_has_room_for_the_worst() {
+        let finding = |severity, n: usize| {
+            let message = format!("{n}: {}", "words ".repeat(12));
+            Finding::new("change/image", severity, message)
+        };
+        for (errors, notes) in [(3, 3000), (3000, 3000), (30, 60), (0, 51)] {
+            let errors = (0..errors).map(|n| finding(Severity::Error, n));
+            let notes = (0..notes).map(|n| finding(Severity::Info, n));
+            let mut model = Model::default();
+            model.findings.extend(errors.chain(notes));
+            let all = model.findings.len();
+            let text = github(model).unwrap();
+            assert!(text.len() <= GITHUB_LIMIT_BYTES);
+            let count = |what: &str| text.matches(what).count();
+            assert_eq!(count("<details>"), count("</details>"));
+            let rows = count("`change/image`");
+            let is_all = rows == all;
+            assert!(
+                is_all || text.contains(&format!("{} more of this", all - rows)),
+                "{rows}"
+            );
+            assert!(rows > 50, "{rows}");
+            assert!(text.trim_end().ends_with("</sub>"), "{text}");
+        }
+    }
 
     #[test]
     fn nothing_ends_a_block_but_its_end() {
