@@ -213,9 +213,6 @@ pub(super) fn github(mut model: Model) -> Result<String> {
 /// The most notes of a comment that is too long otherwise.
 const MOST_NOTES: usize = 50;
 
-/// What a finding takes at the least, in bytes.
-const FINDING_BYTES: usize = 80;
-
 /// Takes details out, those of the least matter first, as much as is too much.
 fn shorten(model: &mut Model, length: usize) -> bool {
     let mut excess = length.saturating_sub(GITHUB_LIMIT_BYTES);
@@ -259,7 +256,9 @@ fn shorten(model: &mut Model, length: usize) -> bool {
         }
     }
     if !changed && !model.findings.is_empty() {
-        leave_out(model, excess / FINDING_BYTES + 1);
+        // No more than takes what one of them takes on average; then again.
+        let each = length / model.findings.len();
+        leave_out(model, excess / each.max(1) + 1);
         return true;
     }
     changed
