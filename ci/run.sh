@@ -49,6 +49,8 @@ step check check.md fluxwright check "$FW_PATH" "${entries[@]}" \
 difference=
 if [[ -n ${FW_BASE:-} ]]; then
   check_commit "$FW_BASE"
+  # What a chart leads to can be hidden: of a stranger's, everything is rendered.
+  if [[ ${FW_STRANGER:-} == true ]]; then entries+=(--full); fi
   # Where the change left the base: what happened there since is not its doing.
   base=$(git -C "$FW_PATH" merge-base "$FW_BASE" HEAD 2>/dev/null || printf '%s' "$FW_BASE")
   step diff diff.json fluxwright diff "$FW_PATH" "${entries[@]}" \

@@ -45,16 +45,28 @@ read_entries() {
   done <<<"${FW_ENTRY:-}"
 }
 
-# What a set of clusters is called in the marks of comments: the name that is
-# given, else the entry points; so that two runs over two sets never meet.
+# The name that is given to a set of clusters, else its entry points, whatever
+# their order; a word a line.
+set_words() {
+  printf '%s' "${FW_NAME:-${FW_ENTRY:-all}}" | tr -s '[:space:]' '\n' | sed '/^$/d' |
+    if [[ -n ${FW_NAME:-} ]]; then cat; else LC_ALL=C sort -u; fi
+}
+
+# The same as text that is harmless everywhere.
 set_name() {
-  local name=${FW_NAME:-${FW_ENTRY:-all}}
-  name=$(printf '%s' "$name" | tr -s '[:space:]' '+' | tr -c 'A-Za-z0-9._+-' '_')
-  name=${name#+}
+  local name
+  name=$(set_words | tr '\n' '+' | LC_ALL=C tr -c 'A-Za-z0-9._+-' '_')
   printf '%s' "${name%+}"
 }
 
-# The first line of the comment, by which it is found again.
+# The first line of the comment, by which it is found again. Where names had to be
+# made harmless, a digest tells those apart that look alike now.
 mark() {
-  printf '<!-- fluxwright: %s -->' "$(set_name)"
+  local words digest=
+  words=$(set_words)
+  if [[ $words == *[!A-Za-z0-9._$'\n'-]* ]]; then
+    digest=$(printf '%s' "$words" | sha256sum)
+    digest=" ${digest:0:12}"
+  fi
+  printf '<!-- fluxwright: %s%s -->' "$(set_name)" "$digest"
 }

@@ -15,12 +15,14 @@
 pub(crate) fn prepare() {
     /// Larger blocks are given back when they are freed; a text or two of a large
     /// repository are below.
-    const MAX_KEPT: i32 = 4 << 20;
+    const MAX_KEPT: i32 = 16 << 20;
     /// More than glibc takes from the system at first.
     const BLOCK: usize = 512 << 10;
     /// How much is asked for at a time.
-    const STEP: i32 = 8 << 20;
+    const STEP: i32 = 32 << 20;
     const LARGE_PAGE: usize = 2 << 20;
+    /// Large pages in a step that begins anywhere.
+    const LARGE_PAGES: usize = 15;
     // SAFETY: these take numbers and change how later calls behave. No other
     // thread runs yet.
     unsafe {
@@ -38,7 +40,7 @@ pub(crate) fn prepare() {
     // system cannot follow it leaves be.
     unsafe {
         let pages = boundary as *mut libc::c_void;
-        libc::madvise(pages, 3 * LARGE_PAGE, libc::MADV_HUGEPAGE);
+        libc::madvise(pages, LARGE_PAGES * LARGE_PAGE, libc::MADV_HUGEPAGE);
     }
     // What lies before the first large page is set aside, and never touched.
     if let Some(gap) = (boundary - start).checked_sub(64) {

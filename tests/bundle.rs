@@ -344,6 +344,117 @@ fn sources_that_are_not_locked_are_not_released() {
 }
 
 #[test]
+fn charts_that_are_not_locked_are_not_released() {
+    let fixture = releasable();
+    fixture.write(
+        "cluster/chart.yaml",
+        "apiVersion: source.toolkit.fluxcd.io/v1\nkind: HelmRepository\nmetadata: {name: charts, \
+         namespace: flux-system}\nspec: {interval: 1m, url: \
+         'https://charts.example'}\n---\napiVersion: helm.toolkit.fluxcd.io/v2\nkind: \
+         HelmRelease\nmetadata: {name: a, namespace: flux-system}\nspec: {interval: 1m, chart: \
+         {spec: {chart: a, version: 1.0.0, sourceRef: {kind: HelmRepository, name: charts}}}}\n",
+    );
+    fixture.commit();
+    let needs = "HelmRelease/flux-system/a needs what is not locked";
+    refused(&fixture, &[], needs);
+    let store = fixture.path().join(".store");
+    fixture.write("fluxwright.lock", "version: 1\n");
+    fixture.commit();
+    refused(&fixture, &["--store", text(&store)], needs);
+}
+
+#[test]
+fn a_bundle_has_a_tag_that_registries_take_and_replaces_nothing_else() {
+    let fixture = Fixture::new();
+    let root = text(fixture.path());
+    let out = fixture.path().join(".new/out.tar");
+    for tag in ["a b", "", "v1:x", "v1/2", &"a".repeat(129)] {
+        let run = bundle(&["create", root, "--output", text(&out), "--tag", tag]);
+        assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{tag}");
+        assert!(
+            run.stderr.contains("is no tag of a registry"),
+            "{}",
+            run.stderr
+        );
+    }
+    assert!(!out.exists());
+    // Folders on the way are made; what is no bundle is left alone.
+    for tag in ["v1", "v2"] {
+        let run = bundle(&["create", root, "--output", text(&out), "--tag", tag]);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+    }
+    fs::write(&out, "somebody's backup").unwrap();
+    let run = bundle(&["create", root, "--output", text(&out), "--tag", "v1"]);
+    assert_eq!(run.code, Some(2));
+    assert!(
+        run.stderr.contains("is there, and is no bundle"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(fs::read_to_string(&out).unwrap(), "somebody's backup");
+}
+
+/// In one file, every byte of that counts, those between the files too.
+#[test]
+fn a_bundle_in_one_file_is_held_to_every_byte() {
+    let fixture = Fixture::new();
+    let (out, other) = (fixture.path().join(".a.tar"), fixture.path().join(".b.tar"));
+    let made = bundle(&["create", text(fixture.path()), "--output", text(&out)]);
+    let digest = made.stdout.trim();
+    let verify = |path: &Path| bundle(&["verify", text(path), "--digest", digest]);
+    assert_eq!(verify(&out).code, Some(0));
+    let whole = fs::read(&out).unwrap();
+    let flipped = |at: usize| {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1;
+        bytes
+    };
+    let mut spoilt: Vec<Vec<u8>> = (0..64).map(|n| flipped(n * whole.len() / 64)).collect();
+    spoilt.push(flipped(whole.len() - 1));
+    spoilt.push([&whole[..], b"more"].concat());
+    spoilt.push([&whole[..], &[0; 512]].concat());
+    spoilt.push(whole[..whole.len() / 2].to_vec());
+    for (number, bytes) in spoilt.into_iter().enumerate() {
+        fs::write(&other, bytes).unwrap();
+        let run = verify(&other);
+        // What begins as no layout is none.
+        let is_none = run.stderr.contains("is no bundle");
+        assert!(
+            run.code == Some(1) || is_none && run.code == Some(2),
+            "{number}: {}",
+            run.stderr
+        );
+        assert!(!run.stdout.contains("whole"), "{number}");
+    }
+    // Another program's archive of the same files is told apart.
+    let folder = fixture.path().join(".folder");
+    bundle(&["create", text(fixture.path()), "--output", text(&folder)]);
+    let packed = Command::new("tar")
+        .args(["-cf", text(&other), "-C", text(&folder), "."])
+        .status();
+    assert!(packed.unwrap().success());
+    let run = verify(&other);
+    assert_eq!(run.code, Some(1));
+    assert!(
+        run.stderr.contains("unpack it, and name the folder"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn who_may_have_signed_must_be_named() {
+    let fixture = Fixture::new();
+    let out = fixture.path().join(".a");
+    bundle(&["create", text(fixture.path()), "--output", text(&out)]);
+    let run = bundle(&["verify", text(&out)]);
+    assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
+    for option in ["--key", "--keyring", "--config", "--digest", "--rebuild"] {
+        assert!(run.stderr.contains(option), "{option}: {}", run.stderr);
+    }
+}
+
+#[test]
 fn secrets_in_clear_are_not_released() {
     let fixture = releasable();
     fixture.write(

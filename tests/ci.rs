@@ -289,6 +289,12 @@ fn the_store_is_kept_from_run_to_run() {
     for key in ["path", "key"] {
         assert_eq!(restore.1["with"][key], save.1["with"][key]);
     }
+    // What is kept under a key stays as it is: another run has another.
+    let key = save.1["with"]["key"].as_str().unwrap();
+    let (kept, of_run) = key.split_once("${{ github.sha }}").unwrap();
+    assert_eq!(of_run, "");
+    let earlier = restore.1["with"]["restore-keys"].as_str().unwrap();
+    assert!(earlier.lines().any(|line| line == kept), "{earlier}");
     let condition = save.1["if"].as_str().unwrap();
     assert!(
         condition.contains("head.repo.full_name != github.repository"),
@@ -346,6 +352,20 @@ fn two_sets_of_clusters_have_two_comments() {
     assert_eq!(bodies.len(), 2);
     assert!(bodies[0].starts_with("<!-- fluxwright: production -->"));
     assert!(bodies[1].starts_with("<!-- fluxwright: staging -->"));
+    // Names that are made harmless are not made the same.
+    for _ in 0..2 {
+        for name in ["eu/web", "eu_web", "eu+web", "eu web"] {
+            run.values.insert("inputs.name", name.to_owned());
+            run.expect(&forge, 0);
+        }
+    }
+    let bodies = forge.bodies();
+    assert_eq!(bodies.len(), 6, "{bodies:?}");
+    assert!(
+        bodies[5].starts_with("<!-- fluxwright: eu+web -->"),
+        "{}",
+        bodies[5]
+    );
 }
 
 #[test]

@@ -209,6 +209,14 @@ fn bad_bases_are_told() {
         run.stderr
     );
 
+    let run = fixture.diff(&["--base", ""]);
+    assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
+    assert!(
+        run.stderr.contains("the revision to compare with is empty"),
+        "{}",
+        run.stderr
+    );
+
     fixture.git(&["branch", "--quiet", "-m", "main", "trunk"]);
     let run = fixture.diff(&[]);
     assert!(
@@ -257,10 +265,131 @@ fn a_shallow_clone_says_how_to_get_the_base() {
         &url,
         clone.to_str().unwrap(),
     ]);
-    let run = run_with(&["diff", clone.to_str().unwrap(), "--base", &base], "", &[]);
-    assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
-    assert!(run.stderr.contains("shallow"), "{}", run.stderr);
-    assert!(run.stderr.contains("git fetch"), "{}", run.stderr);
+    for base in [&*base, "HEAD~1", "v1.0"] {
+        let run = run_with(&["diff", clone.to_str().unwrap(), "--base", base], "", &[]);
+        assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
+        assert!(run.stderr.contains("shallow"), "{}", run.stderr);
+        assert!(
+            run.stderr.contains("git fetch --unshallow"),
+            "{}",
+            run.stderr
+        );
+    }
+}
+
+#[test]
+fn manifests_and_a_build_are_two_things() {
+    let fixture = Fixture::new();
+    let at = |name: &str| fixture.path().join(name).to_str().unwrap().to_owned();
+    let root = fixture.path().to_str().unwrap();
+    let built = run_with(&["build", root, "--output-dir", &at(".built")], "", &[]);
+    assert_eq!(built.code, Some(0), "{}", built.stderr);
+    fixture.write(".plain/web.yaml", WEB);
+    fs::create_dir(at(".empty")).unwrap();
+    for (old, new) in [(".plain", ".built"), (".built", ".plain")] {
+        let run = run_with(&["diff", &at(old), &at(new)], "", &[]);
+        assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{old}");
+        assert!(
+            run.stderr.contains("compare two of one sort"),
+            "{}",
+            run.stderr
+        );
+    }
+    // Nothing is of any sort.
+    for other in [".plain", ".built"] {
+        let run = run_with(&["diff", &at(".empty"), &at(other)], "", &[]);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        assert!(run.stdout.contains(" added"), "{}", run.stdout);
+    }
+}
+
+#[test]
+fn rules_of_changes_are_explained() {
+    let rule = |args: &[&str]| run_with(&[&["rule"], args].concat(), "", &[]);
+    let one = rule(&["change/delete-data"]);
+    assert_eq!(one.code, Some(0), "{}", one.stderr);
+    assert!(
+        one.stdout.starts_with("change/delete-data (error): "),
+        "{}",
+        one.stdout
+    );
+    assert!(
+        one.stdout.contains("no revert brings them back"),
+        "{}",
+        one.stdout
+    );
+    let all = rule(&["change"]);
+    assert_eq!(all.stdout.lines().count(), fluxwright::diff::RULES.len());
+    let wrong = rule(&["change/delete-date"]);
+    assert_eq!(wrong.code, Some(2));
+    assert!(
+        wrong.stderr.contains("did you mean `change/delete-data`?"),
+        "{}",
+        wrong.stderr
+    );
+    assert!(
+        !rule(&[]).stdout.contains("change/"),
+        "those of check are listed"
+    );
+}
+
+/// A comment on a pull request says once what is the same in several clusters.
+#[test]
+fn a_comment_says_once_what_several_clusters_have_in_common() {
+    let clusters = ["a", "b", "c", "d", "e", "f"];
+    let fixture = Fixture::new();
+    for cluster in clusters {
+        fixture.write(&format!("clusters/{cluster}/web.yaml"), WEB);
+        let sync = SYNC.replace("./cluster", &format!("./clusters/{cluster}"));
+        fixture.write(
+            &format!("clusters/{cluster}/flux-system/gotk-sync.yaml"),
+            &sync,
+        );
+    }
+    fs::remove_dir_all(fixture.path().join("cluster")).unwrap();
+    fixture.commit();
+    for cluster in clusters {
+        let web = WEB
+            .replace("web:1.0", "web:1.1")
+            .replace("replicas: 2", "replicas: 0");
+        fixture.write(&format!("clusters/{cluster}/web.yaml"), &web);
+    }
+    let run = fixture.diff(&["--base", "HEAD", "--output", "github"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let rows = |what: &str| run.stdout.lines().filter(|l| l.contains(what)).count();
+    assert_eq!(rows("`change/replicas`"), 1, "{}", run.stdout);
+    assert!(
+        run.stdout.contains(" of a, b, c, d and 2 more |"),
+        "{}",
+        run.stdout
+    );
+    assert_eq!(
+        rows("+      - image: example.com/web:1.1"),
+        1,
+        "{}",
+        run.stdout
+    );
+    assert_eq!(rows("`Deployment/shop/web` as in a"), 5, "{}", run.stdout);
+    // Many notes are folded; what is worse is not.
+    for n in 0..12 {
+        let path = format!("clusters/a/many-{n}.yaml");
+        fixture.write(
+            &path,
+            &WEB.replace("name: web,", &format!("name: many-{n},")),
+        );
+    }
+    fixture.commit();
+    for n in 0..12 {
+        let path = format!("clusters/a/many-{n}.yaml");
+        let text = WEB.replace("name: web,", &format!("name: many-{n},"));
+        let replicas = if n == 0 { "replicas: 0" } else { "replicas: 3" };
+        fixture.write(&path, &text.replace("replicas: 2", replicas));
+    }
+    let run = fixture.diff(&["--base", "HEAD", "--output", "github"]);
+    let (first, folded) = run.stdout.split_once("What else it means: 11").unwrap();
+    assert!(first.contains("`Deployment/shop/many-0`"), "{first}");
+    assert!(!first.contains("`Deployment/shop/many-1`"), "{first}");
+    assert!(folded.contains("`Deployment/shop/many-1`"), "{folded}");
 }
 
 #[test]

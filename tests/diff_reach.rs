@@ -9,6 +9,7 @@ use fluxwright::artifact::Digest;
 
 use crate::diff::Fixture;
 use crate::program::{Run, run};
+use crate::secrets::{assert_no_canary, files};
 
 fn release(name: &str, chart: &str, values: &str) -> String {
     format!(
@@ -118,6 +119,119 @@ fn values_from_elsewhere_reach_a_release() {
     );
 }
 
+/// What a HelmRelease says of itself and of its upgrades decides nothing about
+/// the objects that it applies, nor does the line on which that stands.
+#[test]
+fn what_makes_no_other_objects_renders_nothing() {
+    let fixture = Fixture::new();
+    chart(&fixture, "never", "{{ fail \"it was rendered\" }}\n");
+    let never = release("never", "never", "a: 1");
+    fixture.write("cluster/never.yaml", &never);
+    fixture.commit();
+    let changes = [
+        never.replace("  interval: 10m\n", "  interval: 1h\n  maxHistory: 3\n"),
+        never.replace(
+            "  values:",
+            "  upgrade: {remediation: {retries: 9}}\n  values:",
+        ),
+        never.replace("{name: never,", "{labels: {team: tea}, name: never,"),
+    ];
+    for changed in changes {
+        fixture.write("cluster/never.yaml", &format!("# moved\n\n{changed}"));
+        let run = diff(&fixture, &[]);
+        assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
+        assert_eq!(
+            run.stdout,
+            "~ HelmRelease/flux-system/never\nobjects: 1 changed, 2 the same; 1 owner is not \
+             reached\n"
+        );
+    }
+    // Another cluster gets the same objects.
+    let elsewhere = never.replace(
+        "  values:",
+        "  kubeConfig: {secretRef: {name: other}}\n  values:",
+    );
+    fixture.write("cluster/never.yaml", &elsewhere);
+    let run = diff(&fixture, &[]);
+    assert!(
+        run.stdout.contains("! HelmRelease/flux-system/never"),
+        "{}",
+        run.stdout
+    );
+}
+
+/// Decrypted values are part of what is compared, and nobody sees them.
+#[test]
+fn what_is_decrypted_and_the_same_is_rendered_once() {
+    let fixture = Fixture::new();
+    let testdata = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/sops");
+    for (path, content) in files(&testdata.join("canary")) {
+        let path = path.strip_prefix(testdata.join("canary")).unwrap();
+        fixture.write(path.to_str().unwrap(), &String::from_utf8(content).unwrap());
+    }
+    chart(&fixture, "never", "{{ fail \"it was rendered\" }}\n");
+    let from = "  valuesFrom: [{kind: Secret, name: canary, valuesKey: CANARY, targetPath: p}]\n";
+    fixture.write(
+        "apps/never.yaml",
+        &(release("never", "never", "a: 1") + from),
+    );
+    fixture.commit();
+    let key = testdata.join("keys/one.agekey");
+    let key = ["--age-key-file", key.to_str().unwrap()];
+    fixture.write("cluster/note.yaml", &note("note", "1"));
+    let run = diff(&fixture, &key);
+    assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
+    assert!(
+        run.stdout
+            .starts_with("+ ConfigMap/shop/note\nobjects: 1 added"),
+        "{}",
+        run.stdout
+    );
+    fixture.commit();
+    // What is no longer decrypted is another value.
+    let kustomization = fixture.path().join("cluster/secrets.yaml");
+    let text = fs::read_to_string(&kustomization).unwrap();
+    fixture.write(
+        "cluster/secrets.yaml",
+        &text.replace("provider: sops", "provider: none"),
+    );
+    let run = diff(&fixture, &key);
+    assert!(
+        run.stdout.contains("! HelmRelease/flux-system/never"),
+        "{}",
+        run.stdout
+    );
+    assert_no_canary("the difference", run.stdout.as_bytes());
+}
+
+/// What templates look up in the rest of the repository is part of what a release
+/// is rendered from.
+#[test]
+fn what_is_looked_up_reaches_a_release() {
+    let fixture = Fixture::new();
+    chart(
+        &fixture,
+        "ask",
+        "{{ $found := lookup \"v1\" \"ConfigMap\" \"shop\" .Values.of }}\napiVersion: \
+         v1\nkind: ConfigMap\nmetadata: {name: of-{{ .Values.of }}, namespace: shop}\ndata: {a: \
+         {{ $found.data.a }}}\n",
+    );
+    for of in ["one", "two"] {
+        let path = format!("cluster/ask-{of}.yaml");
+        fixture.write(&path, &release(of, "ask", &format!("of: {of}")));
+        fixture.write(&format!("cluster/{of}.yaml"), &note(of, "1"));
+    }
+    fixture.commit();
+    fixture.write("cluster/two.yaml", &note("two", "2"));
+    let run = diff(&fixture, &["--lookup-from", "repository"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert_eq!(
+        run.stdout,
+        "~ ConfigMap/shop/of-two\n~ ConfigMap/shop/two\nobjects: 2 changed, 5 the same; 1 owner \
+         is not reached\n"
+    );
+}
+
 /// A chart that renders a Kustomization leads to what that applies, though the
 /// release itself is the same.
 #[test]
@@ -146,6 +260,31 @@ fn what_a_release_leads_to_is_seen() {
             "~ ConfigMap/shop/late\nobjects: 1 changed; 3 owners are not reached\n"
         );
     }
+}
+
+/// What a chart hides is seen where everything is rendered.
+#[test]
+fn everything_is_rendered_where_one_asks_for_it() {
+    let hidden = "{{ printf \"apiVersion: kustomize.toolkit.flux%s.io/v1\" \"cd\" }}\nkind: \
+                  Kustomization\nmetadata: {name: late, namespace: flux-system}\nspec: {path: \
+                  ./late, prune: true, interval: 1m, sourceRef: {kind: GitRepository, name: \
+                  flux-system}}\n";
+    let fixture = Fixture::new();
+    chart(&fixture, "sync", hidden);
+    fixture.write("cluster/sync.yaml", &release("sync", "sync", ""));
+    fixture.write("late/note.yaml", &note("late", "1"));
+    fixture.commit();
+    fixture.write("late/note.yaml", &note("late", "2"));
+    let quick = diff(&fixture, &["--no-cache"]);
+    assert_eq!(
+        quick.stdout,
+        "no object differs; 2 owners are not reached\n"
+    );
+    let full = diff(&fixture, &["--no-cache", "--full"]);
+    assert_eq!(
+        full.stdout,
+        "~ ConfigMap/shop/late\nobjects: 1 changed; 2 owners are not reached\n"
+    );
 }
 
 #[test]

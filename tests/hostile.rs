@@ -125,6 +125,34 @@ const TEMPLATES: &[(&str, &str)] = &[
         r#"{{ $l := splitList "" (repeat 100000 "ba") }}{{ range until 10000 }}{{ $_ := sortAlpha $l }}{{ end }}"#,
     ),
     (
+        "reads much JSON",
+        r#"{{ fromJsonArray (printf "[1%s]" (repeat 20000000 ",1")) | len }}"#,
+    ),
+    (
+        "reads much TOML",
+        r#"{{ fromToml (repeat 5000000 "a = 1\n") }}"#,
+    ),
+    (
+        "writes TOML within TOML",
+        r#"{{ $l := dict "a" 1 }}{{ range until 60 }}{{ $l = dict "a" $l "b" $l }}{{ end }}{{ toToml $l }}"#,
+    ),
+    (
+        "makes template after template",
+        r#"{{ range $i := until 1000000 }}{{ $_ := tpl (printf "{{ %d }}" $i) $ }}{{ end }}"#,
+    ),
+    (
+        "makes a large template",
+        r#"{{ tpl (repeat 20000000 "{{ 1 }}") . | len }}"#,
+    ),
+    (
+        "writes too many objects",
+        "{{ range until 600000 }}\n---\na: 1\n{{ end }}",
+    ),
+    (
+        "finds what may be longer at every place",
+        r#"{{ regexFindAll "a.*b|a" (repeat 100000 "a") -1 | len }}"#,
+    ),
+    (
         "matches at every place",
         r#"{{ $s := repeat 1000000 "a" }}{{ range until 10000 }}{{ $x := regexMatch "(a*)*b" $s }}{{ end }}"#,
     ),

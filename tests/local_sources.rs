@@ -73,12 +73,25 @@ fn a_local_source_is_not_verified_and_told() {
             .collect();
         (run.code, about)
     };
-    // It must be signed, and is not at hand.
+    // It must be signed, and is not at hand; neither are the keys.
+    let keys = "trust/keys cluster/library.yaml:14";
     let (_, without) = check(&[]);
-    assert_eq!(without, ["info source/unavailable cluster/library.yaml:26"]);
+    assert_eq!(
+        without,
+        [
+            &format!("info {keys}"),
+            "info source/unavailable cluster/library.yaml:26"
+        ]
+    );
     let (code, with) = check(&["--local-sources", &source]);
     assert_eq!(code, Some(0));
-    assert_eq!(with, ["info trust/local-source cluster/library.yaml:1"]);
+    assert_eq!(
+        with,
+        [
+            "info trust/local-source cluster/library.yaml:1",
+            &format!("info {keys}")
+        ]
+    );
     // Settings decide on it as on any other rule.
     write(
         "fleet/.fluxwright.yaml",
@@ -86,7 +99,13 @@ fn a_local_source_is_not_verified_and_told() {
     );
     let (code, with) = check(&["--local-sources", &source]);
     assert_eq!(code, Some(1));
-    assert_eq!(with, ["error trust/local-source cluster/library.yaml:1"]);
+    assert_eq!(
+        with,
+        [
+            "error trust/local-source cluster/library.yaml:1",
+            &format!("info {keys}")
+        ]
+    );
 }
 
 /// What `flux bootstrap` writes, with a Kustomization of `tenants`.

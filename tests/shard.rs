@@ -118,6 +118,25 @@ fn reports_of_parts_are_the_report() {
             }
         }
     }
+    // What a comparison has besides.
+    let template = fixture.path().join(".own.jinja");
+    fs::write(&template, "{{ summary.sentence }}\n").unwrap();
+    let parts = parts(&fixture, 2, |shard, path| {
+        let run = run(&["diff", root, "--base", "HEAD", "--shard", shard]);
+        fs::write(path, run.stdout).unwrap();
+    });
+    for more in [
+        vec!["--template", text(&template)],
+        vec!["--fail-on", "never"],
+        vec!["--fail-on", "never", "--exit-code"],
+    ] {
+        let whole = run(&[&["diff", root, "--base", "HEAD"], &more[..]].concat());
+        let merged = merge(&parts, &more);
+        assert_eq!(merged.code, whole.code, "{more:?}: {}", merged.stderr);
+        if more.contains(&"--template") {
+            assert_eq!(merged.stdout, whole.stdout);
+        }
+    }
 }
 
 #[test]
@@ -171,6 +190,17 @@ fn builds_and_bundles_of_parts_are_the_whole() {
         assert_eq!((less.code, less.stdout.as_str()), (Some(2), ""));
         assert!(less.stderr.contains("is missing"), "{}", less.stderr);
         assert!(!fixture.path().join(".less").exists());
+        // One of them alone is not what anybody should deploy.
+        let push = run(&["bundle", "push", &bundles[0], "oci://127.0.0.1:1/fleet"]);
+        assert_eq!(push.code, Some(2));
+        let part = format!("it is part 1/{of} of a bundle alone");
+        assert!(push.stderr.contains(&part), "{}", push.stderr);
+        let inspect = run(&["bundle", "inspect", &bundles[0]]);
+        assert!(
+            inspect.stdout.contains(&format!("part        1/{of}")),
+            "{}",
+            inspect.stdout
+        );
         for path in &bundles {
             fs::remove_dir_all(path).unwrap();
         }

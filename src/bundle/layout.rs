@@ -262,9 +262,13 @@ pub(super) fn index(manifests: Vec<Descriptor>) -> Index {
 
 /// The manifests as a tar archive: sorted, with nothing of the machine in it.
 pub(super) fn archive(files: &OutputFiles) -> Result<Vec<u8>> {
+    packed(files.iter().filter(|(path, _)| *path != INDEX_NAME))
+}
+
+fn packed<'f>(files: impl Iterator<Item = (&'f String, &'f Arc<[u8]>)>) -> Result<Vec<u8>> {
     let failed = |e: std::io::Error| Error::new("output/failed", format!("cannot pack: {e}"));
     let mut builder = tar::Builder::new(Vec::new());
-    for (path, content) in files.iter().filter(|(path, _)| *path != INDEX_NAME) {
+    for (path, content) in files {
         let mut header = tar::Header::new_gnu();
         header.set_size(content.len() as u64);
         header.set_mode(0o644);
@@ -275,6 +279,15 @@ pub(super) fn archive(files: &OutputFiles) -> Result<Vec<u8>> {
             .map_err(failed)?;
     }
     builder.into_inner().map_err(failed)
+}
+
+/// A bundle as one file: a tar archive of its layout.
+///
+/// # Errors
+///
+/// `output/failed` for a path that no archive holds.
+pub fn in_one_file(files: &OutputFiles) -> Result<Vec<u8>> {
+    packed(files.iter())
 }
 
 fn gzip(content: &[u8]) -> Result<Vec<u8>> {

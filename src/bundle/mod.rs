@@ -29,11 +29,11 @@ mod tests;
 mod transfer;
 
 pub use contents::{Contents, Dependency, Image, Origin, dependencies, images};
-pub use layout::{Beside, Bundle, create};
+pub use layout::{Beside, Bundle, create, in_one_file};
 pub use merge::merge;
 #[cfg(feature = "verify")]
 pub use prove::{Signers, prove};
-pub use read::{Opened, is_layout, open};
+pub use read::{Opened, check_file, is_layout, open};
 pub use rebuild::{Deviation, deviations};
 #[cfg(feature = "verify")]
 pub use sign::{Keys, sign};

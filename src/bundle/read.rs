@@ -10,7 +10,7 @@ use super::layout::{
     to_json,
 };
 use super::{FORMAT, media_type};
-use crate::artifact::{Kind, MemoryTree, Tree, archive};
+use crate::artifact::{Kind, MemoryTree, Tree, archive, path};
 use crate::diag::{Error, Result};
 use crate::pipeline::cluster::sha256;
 use crate::pipeline::index::{INDEX_NAME, OutputFiles};
@@ -43,6 +43,14 @@ pub struct Opened {
 }
 
 impl Opened {
+    /// Which part it is, `1/2`, where it is not the whole.
+    pub fn part(&self) -> Option<String> {
+        let index = self.build.read(INDEX_NAME).ok()?;
+        let index: Value = serde_json::from_slice(&index).ok()?;
+        let shard = index.get("part")?.get("shard")?.as_str()?;
+        Some(shard.to_owned())
+    }
+
     /// The sources whose signatures nobody looked at, though they must be signed.
     pub fn unverified(&self) -> BTreeSet<String> {
         let index = self.build.read(INDEX_NAME).ok();
@@ -145,6 +153,40 @@ pub fn open(tree: &dyn Tree) -> Result<Opened> {
         manifest: manifest_bytes,
         beside: lying_beside,
     })
+}
+
+/// Proves that the file which a bundle was unpacked from holds it and nothing
+/// else, as [`in_one_file`](layout::in_one_file) packs it.
+///
+/// # Errors
+///
+/// `bundle/damaged` for what is not so.
+pub fn check_file(tree: &dyn Tree, file: &[u8]) -> Result<()> {
+    let mut files = OutputFiles::new();
+    let mut open = vec![String::new()];
+    while let Some(folder) = open.pop() {
+        for entry in tree.list(&folder)? {
+            let path = path::join(&folder, &entry.name).unwrap_or_default();
+            match entry.kind {
+                Kind::Directory => open.push(path),
+                Kind::File => {
+                    let content = tree.read(&path)?;
+                    files.insert(path, content);
+                }
+            }
+        }
+    }
+    if layout::in_one_file(&files)? == file {
+        return Ok(());
+    }
+    Err(Error::new(
+        "bundle/damaged",
+        "the bundle is damaged: the archive that it lies in is not packed as it was made",
+    )
+    .help(
+        "get it again from where it was made; if another program packed it, unpack it, and name \
+         the folder",
+    ))
 }
 
 /// Whether a tree is an OCI layout, as bundles are.

@@ -16,7 +16,7 @@ use super::layout::{
 use super::media_type;
 use super::read::{canonical, invalid, open};
 use crate::artifact::{Digest, MemoryTree, Tree};
-use crate::diag::Result;
+use crate::diag::{Error, Result};
 use crate::pipeline::index::{INDEX_NAME, OutputFiles};
 
 /// A bundle in parts.
@@ -41,9 +41,17 @@ impl Parts {
 ///
 /// # Errors
 ///
-/// As [`open`].
+/// As [`open`], and `bundle/part` for one of several parts: nobody should
+/// deploy that.
 pub fn apart(tree: &dyn Tree) -> Result<(Parts, String)> {
     let opened = open(tree)?;
+    if let Some(part) = opened.part() {
+        return Err(Error::new(
+            "bundle/part",
+            format!("it is part {part} of a bundle alone"),
+        )
+        .help("join all parts with `fluxwright merge PART… --output-dir BUNDLE`"));
+    }
     let listed: Index = canonical(&tree.read(INDEX_NAME)?, "its index")?;
     let mut parts = Parts {
         manifest: opened.manifest.clone(),

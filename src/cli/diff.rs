@@ -12,13 +12,13 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub(super) use base::Base;
-pub(super) use shown::{Shown, ShownArgs};
+pub(super) use shown::{Format, Shown, ShownArgs};
 
 use super::cache::{CacheArgs, Recorder, Texts, take_up, texts_of};
 use super::output::{self, Exit};
 use super::settings::{Repository, RepositoryArgs, open_source};
 use super::shard::{FORMAT, PartReport, ShardArg};
-use crate::diag::{Finding, Result, SourceMap};
+use crate::diag::{Error, Finding, Result, SourceMap};
 use crate::diff::{self, Rendering};
 use crate::pipeline::shard::Part;
 use crate::report::difference::Model;
@@ -65,6 +65,11 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE", conflicts_with = "new")]
     base_lock: Option<PathBuf>,
 
+    /// Render everything, on both sides: also what a chart leads to that puts the names of Flux's
+    /// kinds together of pieces
+    #[arg(long, conflicts_with = "new")]
+    full: bool,
+
     #[command(flatten)]
     shown: ShownArgs,
 
@@ -76,7 +81,7 @@ pub(super) struct Args {
 }
 
 /// The largest template or lockfile that is read, in bytes.
-const MAX_FILE_BYTES: usize = 16 << 20;
+pub(super) const MAX_FILE_BYTES: usize = 16 << 20;
 
 /// What a run says.
 #[derive(Debug, Serialize, Deserialize)]
@@ -125,6 +130,23 @@ impl Args {
         };
         let old = &self.repository.path;
         let (old_side, new_side) = (side(old)?, side(new)?);
+        let sides = [(old.as_path(), &old_side), (new, &new_side)];
+        let loose = sides.iter().find(|(_, side)| side.owned() == Some(false));
+        let built = sides.iter().find(|(_, side)| side.owned() == Some(true));
+        if let (Some((loose, _)), Some((built, _))) = (loose, built) {
+            return Err(Error::new(
+                "usage/sides",
+                format!(
+                    "`{}` holds plain manifests, and `{}` the clusters of a build: what is which \
+                     cannot be told",
+                    loose.display(),
+                    built.display()
+                ),
+            )
+            .help(
+                "compare two of one sort; `fluxwright build --output-dir DIR` makes the latter",
+            ));
+        }
         let names = (old.display().to_string(), new.display().to_string());
         self.told(&old_side, &new_side, names, shown, sources)
     }
@@ -133,7 +155,13 @@ impl Args {
     fn revisions(&self, shown: Shown, sources: &Arc<SourceMap>) -> Result<Answer> {
         let (root, _) = self.repository.locate()?;
         let base = self.base(&root)?;
-        let arguments = format!("{} {:?} {}", shown.key(), self.shard, base.key);
+        let arguments = format!(
+            "{} {:?} {} {}",
+            shown.key(),
+            self.shard,
+            self.full,
+            base.key
+        );
         let cache = self.cache.open("diff", &self.repository, &arguments);
         let kept = cache.as_ref().and_then(|cache| cache.get(&root)?.bytes());
         if let Some(answer) = kept.and_then(|kept| serde_json::from_slice::<Answer>(&kept).ok()) {
@@ -148,7 +176,11 @@ impl Args {
         let reuse = found_out.unwrap_or_default();
         let new = self.repository.open_new(sources, &recorder, reuse)?;
         let old = self.open_base(base, &new, &recorder)?;
-        let sides = sides::render(&self.repository, old.as_ref(), &new, self.shard.shard);
+        let plan = sides::Plan {
+            shard: self.shard.shard,
+            full: self.full,
+        };
+        let sides = sides::render(&self.repository, old.as_ref(), &new, plan);
         let mut answer = self.told(&sides.old, &sides.new, names, shown, sources)?;
         answer.findings = output::unverified_in(&sides.told);
         answer.texts = texts_of(&answer.findings, sources);

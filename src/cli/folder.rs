@@ -13,9 +13,11 @@ use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::settings::open_source;
 use crate::diag::{Error, Result};
 use crate::pipeline::index::{FORMAT, INDEX_NAME, OutputFiles};
 use crate::store::Rendered;
@@ -177,18 +179,17 @@ pub(super) fn write_bundle(path: &Path, files: &OutputFiles) -> Result<()> {
     };
     let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
     let parent = parent.unwrap_or(Path::new("."));
-    let beside = tempfile::NamedTempFile::new_in(parent).map_err(|e| failed(&e))?;
-    let mut builder = tar::Builder::new(&beside);
-    for (name, content) in files {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(content.len() as u64);
-        header.set_mode(0o644);
-        header.set_mtime(0);
-        builder
-            .append_data(&mut header, name, &**content)
-            .map_err(|e| failed(&e))?;
+    if path.exists() && !is_bundle(path) {
+        return Err(Error::new(
+            "output/refused",
+            format!("`{}` is there, and is no bundle", path.display()),
+        )
+        .help("name a new file, or a bundle that is to be replaced"));
     }
-    builder.into_inner().map_err(|e| failed(&e))?;
+    fs::create_dir_all(parent).map_err(|e| failed(&e))?;
+    let packed = crate::bundle::in_one_file(files)?;
+    let mut beside = tempfile::NamedTempFile::new_in(parent).map_err(|e| failed(&e))?;
+    beside.write_all(&packed).map_err(|e| failed(&e))?;
     // A temporary file is its owner's alone; an output is as others are.
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
     beside
@@ -197,6 +198,13 @@ pub(super) fn write_bundle(path: &Path, files: &OutputFiles) -> Result<()> {
         .map_err(|e| failed(&e))?;
     beside.persist(path).map_err(|e| failed(&e.error))?;
     Ok(())
+}
+
+/// Whether a file is a bundle, whole or not.
+fn is_bundle(path: &Path) -> bool {
+    let source = open_source(&path.display().to_string(), &Arc::default());
+    let tree = source.and_then(|source| Ok(source.files()?.tree().clone()));
+    tree.is_ok_and(|tree| crate::bundle::is_layout(&*tree))
 }
 
 fn write(target: &Path, content: &Content<'_>) -> io::Result<()> {

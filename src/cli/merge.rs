@@ -1,10 +1,11 @@
 //! `fluxwright merge`: the parts of a sharded run to the whole.
 
-use std::io::{self, IsTerminal as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::ValueEnum;
+use clap::builder::PossibleValue;
 
 #[cfg(feature = "verify")]
 use super::bundle::SignArgs;
@@ -13,7 +14,7 @@ use super::folder;
 use super::output::{self, Exit};
 use super::settings::open_source;
 use super::shard::{FORMAT, PartReport};
-use super::{environment, read};
+use super::{diff, read};
 use crate::artifact::Tree;
 use crate::bundle::{self, Opened};
 use crate::diag::{Error, Finding, Findings, Result, SourceMap};
@@ -21,7 +22,7 @@ use crate::diag::{Error, Finding, Findings, Result, SourceMap};
 use crate::gostd::moment::Moment;
 use crate::pipeline::index::{self, INDEX_NAME, OutputFiles};
 use crate::pipeline::shard::{self, Part};
-use crate::report::difference::{self as report, Form, Model};
+use crate::report::difference::{self as report, Model};
 
 /// Join the parts of a run with --shard into one
 ///
@@ -60,6 +61,15 @@ pub(super) struct Args {
     /// Of a comparison, show objects, too, in which nothing but noise changed
     #[arg(long)]
     show_noise: bool,
+
+    /// Of a comparison, exit with 1 where anything differs
+    #[arg(long)]
+    exit_code: bool,
+
+    /// Of a comparison, fill in this template (MiniJinja) instead; docs/diff.md lists what it is
+    /// given
+    #[arg(long, value_name = "FILE", conflicts_with = "output")]
+    template: Option<PathBuf>,
 
     #[cfg(feature = "verify")]
     #[command(flatten)]
@@ -207,53 +217,38 @@ impl Args {
     }
 
     fn check(&self, findings: &[Finding]) -> Result<(String, Exit)> {
-        let format = match self.output {
-            Format::Human => output::Format::Human,
-            Format::Json => output::Format::Json,
-            Format::Markdown => output::Format::Markdown,
-            Format::Github => output::Format::Github,
-            Format::Sarif => output::Format::Sarif,
-            Format::Junit => output::Format::Junit,
-            Format::Gitlab => output::Format::Gitlab,
-            Format::Unified | Format::Html | Format::Brief => return Err(self.no_form("check")),
-        };
+        let format: output::Format = self.of_kind("check")?;
         let text = output::report_text(findings, &SourceMap::new(), format);
         Ok((text, self.fail_on.exit(findings)))
     }
 
     fn difference(&self, model: Model) -> Result<(String, Exit)> {
-        let color = io::stdout().is_terminal();
-        let form = match self.output {
-            Format::Human => Form::Human {
-                color,
-                width: environment::columns(),
-            },
-            Format::Unified => Form::Unified { color },
-            Format::Json => Form::Json,
-            Format::Markdown => Form::Markdown,
-            Format::Github => Form::Github,
-            Format::Html => Form::Html,
-            Format::Brief => Form::Brief,
-            Format::Sarif | Format::Junit | Format::Gitlab => {
-                return Err(self.no_form("comparison"));
-            }
-        };
+        let form = self.of_kind::<diff::Format>("comparison")?.form();
         let exit = if model.summary.unrendered > 0 {
             Exit::Failed
+        } else if self.exit_code && !model.summary.clusters.is_empty() {
+            Exit::No
         } else {
             self.fail_on.exit(&model.findings)
         };
-        Ok((report::of_model(model, form)?, exit))
+        let text = match &self.template {
+            Some(path) => {
+                let source = read::text_file(path, diff::MAX_FILE_BYTES)?;
+                report::of_model_by_template(&model, &path.display().to_string(), &source)
+            }
+            None => report::of_model(model, form),
+        };
+        Ok((text?, exit))
     }
 
-    fn no_form(&self, kind: &str) -> Error {
-        let name = self.output.to_possible_value();
-        let name = name.map(|value| value.get_name().to_owned());
-        Error::new(
-            "usage/output",
-            format!("a {kind} has no form `{}`", name.unwrap_or_default()),
-        )
-        .help("`fluxwright merge --help` lists the forms of both")
+    /// The form of that name among those of one kind of reports.
+    fn of_kind<F: ValueEnum>(&self, kind: &str) -> Result<F> {
+        let value = self.output.to_possible_value();
+        let name = value.as_ref().map_or("", PossibleValue::get_name);
+        F::from_str(name, false).map_err(|_| {
+            Error::new("usage/output", format!("a {kind} has no form `{name}`"))
+                .help("`fluxwright merge --help` lists the forms of both")
+        })
     }
 }
 

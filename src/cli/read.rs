@@ -24,10 +24,9 @@ pub(super) fn file(path: &Path, limit: usize) -> Result<Vec<u8>> {
         Error::new("file/unreadable", format!("cannot read `{display}`: {why}"))
     };
     let file = std::fs::File::open(path).map_err(|e| match e.kind() {
-        std::io::ErrorKind::NotFound => Error::new(
-            "ref/missing",
-            format!("no such file: `{display}` not found"),
-        ),
+        std::io::ErrorKind::NotFound => {
+            Error::new("ref/missing", format!("no such file: `{display}`"))
+        }
         kind => unreadable(&kind),
     })?;
     // Room for all of it: growing would leave copies of keys behind.

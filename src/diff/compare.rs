@@ -10,6 +10,7 @@ use super::ignore::Ignore;
 use super::noise::{self, Noise};
 use super::pairs::{self, Located, Pair};
 use super::rendering::{Cluster, Failure, Owner, Rendering, Side, Unit};
+use super::scopes::Scopes;
 use super::secret::Placeholders;
 use super::{meaning, pairs::stem};
 use crate::artifact::Digest;
@@ -189,6 +190,9 @@ pub fn compare(
             let (old, new) = (sides.0.unwrap_or(&nothing), sides.1.unwrap_or(&nothing));
             let mut difference = cluster(name, old, new, comparison, sources);
             difference.presence = presence;
+            if presence == Presence::Removed {
+                difference.findings = meaning::of_removed(name, &difference);
+            }
             if several {
                 for finding in &mut difference.findings {
                     finding.cluster = Some(name.clone());
@@ -208,10 +212,12 @@ fn cluster(
     sources: &SourceMap,
 ) -> ClusterDifference {
     let unreached = unreached(old, new);
-    let (mut old_objects, old_left_out) = comparable(old, new, &unreached);
-    let (mut new_objects, new_left_out) = comparable(new, old, &unreached);
-    let mut unrendered: Vec<Unrendered> = failures(new, Side::New, &old_left_out).collect();
-    for before in failures(old, Side::Old, &new_left_out) {
+    let scopes = Scopes::of([old, new]);
+    let (mut old_objects, old_left_out) = comparable(old, new, &unreached, &scopes);
+    let (mut new_objects, new_left_out) = comparable(new, old, &unreached, &scopes);
+    let in_new = failures(new, Side::New, &old_left_out, &unreached);
+    let mut unrendered: Vec<Unrendered> = in_new.collect();
+    for before in failures(old, Side::Old, &new_left_out, &unreached) {
         match unrendered.iter_mut().find(|u| u.owner == before.owner) {
             // What is wrong now is what can be mended.
             Some(both) => both.side = None,
@@ -273,18 +279,18 @@ impl Part {
     }
 }
 
-/// What was rendered from the same inputs on both sides, and is not compared:
+/// What has the same content on both sides, and is not compared:
 /// each object in it is one of both sides.
 fn unreached<'a>(old: &'a Cluster, new: &'a Cluster) -> BTreeMap<&'a ResId, Digest> {
-    let inputs = |side: &'a Cluster| -> BTreeMap<&'a ResId, Digest> {
+    let contents = |side: &'a Cluster| -> BTreeMap<&'a ResId, Digest> {
         let units = side.units.iter();
         units
-            .filter_map(|unit| Some((&unit.owner.as_ref()?.id, unit.inputs?)))
+            .filter_map(|unit| Some((&unit.owner.as_ref()?.id, unit.content?)))
             .collect()
     };
-    let before = inputs(old);
-    let mut same = inputs(new);
-    same.retain(|id, inputs| before.get(id) == Some(inputs));
+    let before = contents(old);
+    let mut same = contents(new);
+    same.retain(|id, content| before.get(id) == Some(content));
     same
 }
 
@@ -294,36 +300,38 @@ fn comparable<'a>(
     side: &'a Cluster,
     other: &Cluster,
     unreached: &BTreeMap<&ResId, Digest>,
+    scopes: &Scopes,
 ) -> (Vec<Located<'a>>, LeftOut) {
     let mut objects = Vec::new();
     let mut left_out = LeftOut::new();
+    let (owners, others) = (Owners::of(side), Owners::of(other));
     for unit in &side.units {
         let Ok(own) = &unit.outcome else { continue };
         let id = unit.owner.as_ref().map(|owner| &owner.id);
         if id.is_some_and(|id| unreached.contains_key(id)) {
             continue;
         }
-        if let Some(failed) = failed_part(unit, side, other) {
+        let failed = match &other.failure {
+            Some(_) => Some(Part::Whole),
+            None => failed_part(unit, &owners, &others),
+        };
+        if let Some(failed) = failed {
             *left_out.entry(failed).or_default() += own.len();
             continue;
         }
         let owner = unit.owner.as_ref();
-        objects.extend(own.iter().map(|object| Located { owner, object }));
+        objects.extend(own.iter().map(|object| Located::new(owner, object, scopes)));
     }
     (objects, left_out)
 }
 
-/// The part of `other` that does not render and would hold what a unit of
-/// `side` holds: the unit itself, or a Kustomization that renders it.
-fn failed_part(unit: &Unit, side: &Cluster, other: &Cluster) -> Option<Part> {
-    if other.failure.is_some() {
-        return Some(Part::Whole);
-    }
+/// The part of the other side that does not render and would hold what a unit of
+/// this side holds: the unit itself, or a Kustomization that renders it.
+fn failed_part(unit: &Unit, owners: &Owners<'_>, others: &Owners<'_>) -> Option<Part> {
     let mut owner = unit.owner.as_ref()?;
     let mut seen = BTreeSet::new();
     loop {
-        let there = other.units.iter().find(|u| is_owned(u, &owner.id));
-        match there {
+        match others.unit(&owner.id) {
             Some(unit) if unit.outcome.is_err() => return Some(Part::Of(owner.id.clone())),
             Some(_) => return None,
             None => {}
@@ -332,26 +340,34 @@ fn failed_part(unit: &Unit, side: &Cluster, other: &Cluster) -> Option<Part> {
         if !seen.insert(parent) {
             return None;
         }
-        owner = side
-            .units
-            .iter()
-            .find(|u| is_owned(u, parent))?
-            .owner
-            .as_ref()?;
+        owner = owners.unit(parent)?.owner.as_ref()?;
     }
 }
 
-/// Whether a unit is that of an owner, whatever its API version.
-fn is_owned(unit: &Unit, owner: &ResId) -> bool {
-    unit.owner
-        .as_ref()
-        .is_some_and(|o| meaning::same_object(&o.id, owner))
+/// The units of a side by their owners, whatever the API version of these.
+struct Owners<'a>(BTreeMap<[&'a str; 4], &'a Unit>);
+
+impl<'a> Owners<'a> {
+    fn of(side: &'a Cluster) -> Owners<'a> {
+        let units = side.units.iter();
+        let owned = units.filter_map(|unit| Some((Self::key(&unit.owner.as_ref()?.id), unit)));
+        Owners(owned.collect())
+    }
+
+    fn key(id: &ResId) -> [&str; 4] {
+        [&id.gvk.group, &id.gvk.kind, &id.namespace, &id.name]
+    }
+
+    fn unit(&self, owner: &ResId) -> Option<&'a Unit> {
+        self.0.get(&Self::key(owner)).copied()
+    }
 }
 
 fn failures<'a>(
     side: &'a Cluster,
     which: Side,
     left_out: &'a LeftOut,
+    unreached: &'a BTreeMap<&ResId, Digest>,
 ) -> impl Iterator<Item = Unrendered> + 'a {
     let count = |part: &Part| {
         let parts = left_out.iter().filter(|(other, _)| other.is(part));
@@ -366,6 +382,10 @@ fn failures<'a>(
     let units = side.units.iter().filter_map(move |unit| {
         let failure = unit.outcome.as_ref().err()?;
         let id = &unit.owner.as_ref()?.id;
+        // What fails as before is no difference.
+        if unreached.contains_key(id) {
+            return None;
+        }
         Some(Unrendered {
             side: Some(which),
             failure: failure.clone(),
@@ -390,10 +410,11 @@ fn without_ignored(
         for rule in ignore {
             rule.apply(&mut node);
         }
-        let mut object = crate::pipeline::cluster::Object::new(node);
         // Whatever is left out, it is the same object.
-        object.id = located.object.id.clone();
-        object
+        crate::pipeline::cluster::Object {
+            node,
+            ..located.object.clone()
+        }
     };
     Some(objects.iter().map(copy).collect())
 }
@@ -447,7 +468,7 @@ fn difference(compared: &Compared<'_>) -> ObjectDifference {
     };
     let old_node = masked(old, &mut placeholders);
     let new_node = masked(new, &mut placeholders);
-    let id = |located: &Located<'_>| located.object.id.to_object_ref();
+    let id = Located::reference;
     let owner = |located: Located<'_>| located.owner.map(|o| o.id.to_object_ref());
     let action = match (&old, &new) {
         (Some(_), Some(_)) => Action::Changed,

@@ -27,6 +27,7 @@ pub mod patch;
 mod path;
 mod rendering;
 mod rules;
+mod scopes;
 mod secret;
 #[cfg(test)]
 mod tests;

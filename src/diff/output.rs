@@ -124,7 +124,7 @@ fn of_index(files: &Files, index: &Index) -> Result<Rendering> {
                     ..Owner::new(kind, id, flags)
                 }),
                 outcome: Ok(objects),
-                inputs: None,
+                content: None,
             });
         }
         for failed in &entry.failed {
@@ -139,7 +139,7 @@ fn of_index(files: &Files, index: &Index) -> Result<Rendering> {
                     help: None,
                     location: None,
                 }),
-                inputs: None,
+                content: None,
             });
         }
         rendering

@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::rendering::Owner;
+use super::scopes::Scopes;
+use crate::diag::ObjectRef;
 use crate::pipeline::cluster::Object;
 
 /// An object with its owner.
@@ -15,9 +17,31 @@ use crate::pipeline::cluster::Object;
 pub(super) struct Located<'a> {
     pub(super) owner: Option<&'a Owner>,
     pub(super) object: &'a Object,
+    /// The namespace that it ends up in; empty for what has none.
+    pub(super) namespace: &'a Arc<str>,
 }
 
-impl Located<'_> {
+impl<'a> Located<'a> {
+    /// An object, in the namespace that its owner gives it where it names none.
+    pub(super) fn new(owner: Option<&'a Owner>, object: &'a Object, scopes: &Scopes) -> Self {
+        let own = &object.id.namespace;
+        let given = owner.and_then(|owner| owner.namespace.as_ref());
+        let given = given.filter(|_| own.is_empty() && scopes.is_namespaced(&object.id.gvk));
+        Located {
+            owner,
+            object,
+            namespace: given.unwrap_or(own),
+        }
+    }
+
+    /// What identifies it, for people and machines.
+    pub(super) fn reference(&self) -> ObjectRef {
+        ObjectRef {
+            namespace: self.namespace.clone(),
+            ..self.object.id.to_object_ref()
+        }
+    }
+
     /// What identifies it in all clusters that an entry point reaches.
     fn key(&self) -> Key {
         let id = &self.object.id;
@@ -25,7 +49,7 @@ impl Located<'_> {
             remote: self.owner.and_then(|o| o.remote.clone()),
             group: id.gvk.group.clone(),
             kind: id.gvk.kind.clone(),
-            namespace: id.namespace.clone(),
+            namespace: self.namespace.clone(),
             name: id.name.clone(),
         }
     }

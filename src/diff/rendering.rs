@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::artifact::Digest;
-use crate::diag::{Error, Location, Result, SourceMap};
+use crate::diag::{Error, Location, Result, SourceMap, Span};
 use crate::pipeline::cluster::{self, Object, UnitKind};
 use crate::pipeline::shard::Shard;
 use crate::resource::ResId;
@@ -49,10 +49,10 @@ pub struct Unit {
     /// The objects, in the order in which they are applied, or why there are
     /// none.
     pub outcome: std::result::Result<Vec<Object>, Failure>,
-    /// A digest of all that they were rendered from, where that is known: a
+    /// A digest of what decides which objects these are, where that is known: a
     /// unit of the other side with the same is the same, and either need not
     /// have been rendered.
-    pub inputs: Option<Digest>,
+    pub content: Option<Digest>,
 }
 
 /// A Kustomization or HelmRelease, as far as it matters for what it applies.
@@ -66,10 +66,15 @@ pub struct Owner {
     pub parent: Option<ResId>,
     /// Whether it does nothing at present.
     pub suspended: bool,
+    /// Where it says so.
+    pub suspends: Option<Span>,
     /// Whether it deletes what it no longer renders.
     pub prunes: bool,
     /// Whether it replaces what it cannot change.
     pub forces: bool,
+    /// The namespace that objects end up in which name none, where it gives
+    /// them one.
+    pub namespace: Option<Arc<str>>,
     /// The kubeconfig of the cluster that it applies to, where that is another
     /// one.
     pub remote: Option<Arc<str>>,
@@ -112,6 +117,14 @@ impl Rendering {
         self.clusters.keys().chain(&self.left_out)
     }
 
+    /// Whether somebody applies what it holds, or nobody does; none where it holds
+    /// nothing.
+    pub fn owned(&self) -> Option<bool> {
+        let units = self.clusters.values().flat_map(|cluster| &cluster.units);
+        let mut units = units.filter(|u| u.outcome.as_ref().is_ok_and(|o| !o.is_empty()));
+        units.next().map(|unit| unit.owner.is_some())
+    }
+
     /// Leaves the clusters that a part does not hold to others.
     pub fn narrow(&mut self, shard: Shard) {
         let left_out = self.clusters.extract_if(.., |name, _| !shard.holds(name));
@@ -126,14 +139,14 @@ impl Rendering {
             .map(|unit| Unit {
                 owner: Some(owner(&unit)),
                 outcome: unit.outcome.map_err(|e| Failure::of(&e, sources)),
-                inputs: unit.inputs,
+                content: unit.content,
             })
             .collect();
         if !built.bootstrap.is_empty() {
             units.push(Unit {
                 owner: None,
                 outcome: Ok(built.bootstrap),
-                inputs: None,
+                content: None,
             });
         }
         let cluster = Cluster {
@@ -175,7 +188,7 @@ impl Rendering {
         cluster.units.push(Unit {
             owner: None,
             outcome: Ok(objects),
-            inputs: None,
+            content: None,
         });
         Ok(())
     }
@@ -216,15 +229,24 @@ pub(super) struct Flags {
     prunes: bool,
     forces: bool,
     remote: Option<Arc<str>>,
+    target: Option<Arc<str>>,
+    suspends: Option<Span>,
 }
 
 impl Owner {
     pub(super) fn new(kind: UnitKind, id: ResId, flags: Flags) -> Owner {
+        let namespace = match kind {
+            UnitKind::Kustomization => None,
+            // Helm applies to the release's namespace.
+            UnitKind::HelmRelease => Some(flags.target.unwrap_or_else(|| id.namespace.clone())),
+        };
         Owner {
             kind,
             id,
+            namespace,
             parent: None,
             suspended: false,
+            suspends: flags.suspends,
             prunes: flags.prunes,
             forces: flags.forces,
             remote: flags.remote,
@@ -242,6 +264,12 @@ pub(super) fn flags_of(kind: UnitKind, object: Option<&Node>) -> Flags {
             // Helm deletes what a new version of a release no longer has.
             UnitKind::HelmRelease => true,
         },
+        suspends: spec.and_then(|s| s.get("suspend")).map(Node::span),
+        target: spec
+            .and_then(|s| s.get("targetNamespace"))
+            .and_then(Node::shared_text)
+            .filter(|name| !name.is_empty())
+            .cloned(),
         // Helm replaces with `--force`, too, but no immutable field.
         forces: kind == UnitKind::Kustomization && flag("force"),
         remote: spec.and_then(|s| s.get("kubeConfig")).map(|config| {

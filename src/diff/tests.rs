@@ -37,6 +37,10 @@ fn side(units: &[(&str, &str)], sources: &SourceMap) -> Rendering {
         let owner = Owner {
             parent: parent.map(id),
             suspended: words.contains(&"suspended"),
+            namespace: words
+                .iter()
+                .find_map(|w| w.strip_prefix("namespace="))
+                .map(Into::into),
             prunes: !words.contains(&"keeps"),
             forces: words.contains(&"forces"),
             ..Owner::new(kind, id(name), rendering::Flags::default())
@@ -51,7 +55,7 @@ fn side(units: &[(&str, &str)], sources: &SourceMap) -> Rendering {
         cluster.units.push(Unit {
             owner: Some(owner),
             outcome,
-            inputs: None,
+            content: None,
         });
     }
     let mut rendering = Rendering::default();
@@ -273,6 +277,114 @@ fn deletions_say_what_is_lost() {
     info[change/orphan] PersistentVolumeClaim/shop/disk: it stays in the cluster: Kustomization/flux-system/apps does not prune
     info[change/orphan] Service/shop/web: it stays in the cluster: Kustomization/flux-system/apps does not prune
     ");
+}
+
+/// What a release applies without a namespace ends up in its own.
+#[test]
+fn objects_of_releases_are_in_their_namespaces() {
+    let set = "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: cache}\nspec: \
+               {persistentVolumeClaimRetentionPolicy: {whenDeleted: Delete}}\n---\napiVersion: \
+               rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: cache}\n";
+    let old = [("HelmRelease/cache namespace=red", set)];
+    let new = [("HelmRelease/other namespace=blue", set)];
+    insta::assert_snapshot!(told(&old, &new), @r"
+    Removed StatefulSet/red/cache
+    Added StatefulSet/blue/cache
+    Changed ClusterRole/cache
+    error[change/delete-data] StatefulSet/red/cache: it is deleted, and with it the volumes of its pods
+    warning[change/owner] ClusterRole/cache: it moves from HelmRelease/flux-system/cache to HelmRelease/flux-system/other
+    ");
+    let helps = |old: &[(&str, &str)], new: &[(&str, &str)]| -> Vec<String> {
+        let findings = compared(old, new).findings.into_iter();
+        findings.filter_map(|finding| finding.help).collect()
+    };
+    for help in helps(&old, &new) {
+        assert!(help.contains("`helm.sh/resource-policy: keep`"), "{help}");
+    }
+    let of_kustomization = helps(
+        &[("Kustomization/apps", DATA)],
+        &[("Kustomization/apps", "")],
+    );
+    for help in of_kustomization {
+        assert!(
+            help.contains("toolkit.fluxcd.io/prune: disabled`"),
+            "{help}"
+        );
+    }
+    // Where a definition says that its objects have no namespace, they have none.
+    let definition = "apiVersion: apiextensions.k8s.io/v1\nkind: \
+                      CustomResourceDefinition\nmetadata: {name: cups.tea.example}\nspec: {group: \
+                      tea.example, scope: SCOPE, names: {kind: Cup}}\n---\napiVersion: \
+                      tea.example/v1\nkind: Cup\nmetadata: {name: mine}\n";
+    for (scope, name) in [("Cluster", "Cup/mine"), ("Namespaced", "Cup/red/mine")] {
+        let text = definition.replace("SCOPE", scope);
+        let told = told(&[], &[("HelmRelease/cups namespace=red", &text)]);
+        assert!(told.contains(&format!("Added {name}\n")), "{told}");
+    }
+}
+
+/// Helm never deletes what lies in the `crds/` of a chart.
+#[test]
+fn definitions_of_charts_stay() {
+    let definition = "apiVersion: apiextensions.k8s.io/v1\nkind: \
+                      CustomResourceDefinition\nmetadata: {name: cups.tea.example}\nspec: {group: \
+                      tea.example, scope: Cluster, names: {kind: Cup}}\n";
+    let unit = [("HelmRelease/cups", definition)];
+    let of_template = told(&unit, &[("HelmRelease/cups", "")]);
+    assert!(
+        of_template.contains("error[change/delete-data]"),
+        "{of_template}"
+    );
+    let sources = SourceMap::new();
+    let mut old = side(&unit, &sources);
+    let units = old.clusters.values_mut().flat_map(|c| &mut c.units);
+    for object in units.filter_map(|u| u.outcome.as_mut().ok()).flatten() {
+        object.stays = true;
+    }
+    let new = side(&[("HelmRelease/cups", "")], &sources);
+    let mut difference = compare(&old, &new, &Comparison::default(), &sources);
+    let findings = difference.clusters.remove(0).findings;
+    let told: Vec<(&str, &str)> = findings.iter().map(|f| (&*f.rule, &*f.message)).collect();
+    assert_eq!(
+        told,
+        [(
+            "change/orphan",
+            "it stays in the cluster: HelmRelease/flux-system/cups never deletes a definition in \
+             the `crds/` of its chart"
+        )]
+    );
+}
+
+/// Flux in it finds its folder no more, and prunes nothing.
+#[test]
+fn a_cluster_that_is_gone_deletes_nothing() {
+    let sources = SourceMap::new();
+    let old = side(&[("Kustomization/apps", DATA)], &sources);
+    let difference = compare(
+        &old,
+        &Rendering::default(),
+        &Comparison::default(),
+        &sources,
+    );
+    let [cluster] = &difference.clusters[..] else {
+        panic!("one cluster")
+    };
+    assert_eq!(
+        (cluster.presence, cluster.objects.len()),
+        (Presence::Removed, 3)
+    );
+    let told: Vec<String> = cluster
+        .findings
+        .iter()
+        .map(|f| format!("{}[{}] {}", f.severity.name(), f.rule, f.message))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "warning[change/orphan] the cluster `blue` is gone from the repository: Flux there \
+             finds its folder no more, and 3 objects that it has applied stay"
+        ]
+    );
 }
 
 #[test]

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use super::dependencies::Instance;
 use super::execute::Prepared;
-use super::manifest::{self, Manifest, Output, Sorted};
+use super::manifest::{Manifest, Output, Sorted};
 use super::random;
 use super::render::Rendering;
 use crate::gotmpl::{Disturbance, Limits, RandomCall, Site, World};
@@ -81,7 +81,7 @@ impl<'t, 'r> Trials<'t, 'r> {
                 after.push(other);
             }
         }
-        let sort = |outputs| manifest::sort(outputs, true, self.rendering.sources).ok();
+        let sort = |outputs| self.rendering.sort(outputs, true).ok();
         random::differences(&sort(before)?, &sort(after)?)
     }
 
@@ -116,7 +116,7 @@ impl<'t, 'r> Trials<'t, 'r> {
         let outputs = (self.rendering).execute(self.instance, &prepared, limits, world);
         let (mut outputs, _) = outputs.ok()?;
         outputs.retain(|output| !output.path.ends_with("NOTES.txt"));
-        manifest::sort(outputs, true, self.rendering.sources).ok()
+        self.rendering.sort(outputs, true).ok()
     }
 
     fn limits(&self, parts: u64) -> Limits {

@@ -1,6 +1,7 @@
 //! Manifests as nodes that know the line of the template that wrote them.
 
 use super::manifest::{Manifest, Origin};
+use super::parsed::{Parsed, Written};
 use super::render::Definition;
 use crate::diag::{Error, FileId, Result, SourceMap, Span};
 use crate::gotmpl::Mark;
@@ -8,24 +9,38 @@ use crate::yaml::{self, Node};
 
 impl Manifest {
     /// The object, each node at its place in the template; none where there is
-    /// none.
+    /// none. What was `parsed` before is not parsed again.
     ///
     /// # Errors
     ///
     /// `helm/manifest-invalid` for what is no YAML.
-    pub fn into_node(mut self, sources: &SourceMap) -> Result<Option<Node>> {
-        let read = match self.read.take() {
-            Some(read) => Some(read),
-            None => self.parse(sources)?,
+    pub fn into_node(
+        mut self,
+        parsed: Option<&Parsed>,
+        sources: &SourceMap,
+    ) -> Result<Option<Node>> {
+        let read = self.read.take();
+        let places = Places::new(&self.origin, &self.content, sources);
+        let make = || {
+            let read = match read {
+                Some(read) => Some(read),
+                None => self.parse(sources)?,
+            };
+            let Some(mut root) = read else {
+                return Ok(None);
+            };
+            match &places {
+                Some(places) => places.put(&mut root),
+                None => root.set_span(self.origin.line(1, sources)),
+            }
+            Ok(Some(root))
         };
-        let Some(mut root) = read else {
-            return Ok(None);
-        };
-        match Places::new(&self.origin, &self.content, sources) {
-            Some(places) => places.put(&mut root),
-            None => root.set_span(self.origin.line(1, sources)),
+        match (parsed, &places, self.number) {
+            (Some(parsed), Some(places), Some(number)) => {
+                parsed.placed(places.written(number), make)
+            }
+            _ => make(),
         }
-        Ok(Some(root))
     }
 
     fn parse(&self, sources: &SourceMap) -> Result<Option<Node>> {
@@ -52,18 +67,21 @@ impl Definition {
     /// # Errors
     ///
     /// `helm/manifest-invalid` for what is no YAML.
-    pub fn nodes(&self, sources: &SourceMap) -> Result<Vec<Node>> {
-        let bytes = self.file.bytes()?;
-        let text = yaml::text::decode(&bytes)?;
+    pub fn nodes(&self, parsed: Option<&Parsed>, sources: &SourceMap) -> Result<Vec<Node>> {
         let file = self.file.span(sources, 1, 1).file;
-        let documents = yaml::parse(&text, file).map_err(|e| {
-            Error::new("helm/manifest-invalid", e.message().to_owned()).at(e.span())
-        })?;
-        Ok(documents
-            .into_iter()
-            .map(|d| d.root)
-            .filter(|root| !root.is_null())
-            .collect())
+        let read = || {
+            let bytes = self.file.bytes()?;
+            let text = yaml::text::decode(&bytes)?;
+            let documents = yaml::parse(&text, file).map_err(|e| {
+                Error::new("helm/manifest-invalid", e.message().to_owned()).at(e.span())
+            })?;
+            let roots = documents.into_iter().map(|d| d.root);
+            Ok(roots.filter(|root| !root.is_null()).collect())
+        };
+        match parsed {
+            Some(parsed) => parsed.definitions(file, read),
+            None => read(),
+        }
     }
 }
 
@@ -124,6 +142,22 @@ impl<'m> Places<'m> {
             template,
             template_lines: line_starts(template),
         })
+    }
+
+    /// The document as it is known by.
+    fn written(&self, number: usize) -> Written {
+        let from = |output: usize| {
+            let [output, start] = [output, self.start].map(|n| isize::try_from(n).unwrap_or(0));
+            output - start
+        };
+        let stretches = self.stretches.iter();
+        Written {
+            file: self.file,
+            number,
+            stretches: stretches
+                .map(|(o, place, own)| (from(*o), *place, *own))
+                .collect(),
+        }
     }
 
     fn put(&self, node: &mut Node) {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::chart::ChartFile;
+use super::parsed::Parsed;
 use super::typed::Fields;
 use super::{load, order};
 use crate::diag::{Error, FileId, ObjectRef, Result, SourceMap, Span};
@@ -56,6 +57,8 @@ pub struct Manifest {
     /// The object as it was read for its head, where a newline behind the text
     /// changes nothing in it.
     pub(super) read: Option<Node>,
+    /// Its number among the documents that are kept.
+    pub(super) number: Option<usize>,
 }
 
 impl Manifest {
@@ -235,6 +238,7 @@ pub(super) fn as_one_text(outputs: &[Output]) -> String {
 pub(super) fn sort(
     mut outputs: Vec<Output>,
     with_objects: bool,
+    parsed: Option<&Parsed>,
     sources: &SourceMap,
 ) -> Result<Sorted> {
     outputs.sort_by(|a, b| a.path.cmp(&b.path));
@@ -243,6 +247,17 @@ pub(super) fn sort(
         !name.starts_with('_') && !output.text.trim().is_empty()
     });
     let outputs: Vec<Arc<Output>> = outputs.map(Arc::new).collect();
+    let separators =
+        |output: &Arc<Output>| memchr::memmem::find_iter(output.text.as_bytes(), "\n---").count();
+    if outputs.iter().map(separators).sum::<usize>() > MAX_OBJECTS {
+        let most = outputs.iter().max_by_key(|output| separators(output));
+        return Err(Error::new(
+            "helm/limit",
+            format!("the templates write more than {MAX_OBJECTS} objects"),
+        )
+        .at(most.map_or(Span::NONE, |output| output.file.span(sources, 1, 1)))
+        .help("look for a loop that does not end; split the chart if it means to"));
+    }
     let documents = outputs
         .iter()
         .flat_map(|output| {
@@ -250,15 +265,11 @@ pub(super) fn sort(
             documents.map(move |(start, document)| (output, start, document))
         })
         .collect::<Vec<_>>();
-    if documents.len() > MAX_OBJECTS {
-        return Err(Error::new(
-            "helm/limit",
-            format!("the templates write more than {MAX_OBJECTS} objects"),
-        )
-        .help("look for a loop that does not end; split the chart if it means to"));
-    }
     let bytes: usize = outputs.iter().map(|output| output.text.len()).sum();
-    let read = |(_, _, document): &(_, _, &str)| read(document, with_objects);
+    let read = |(_, _, document): &(_, _, &str)| match parsed {
+        Some(parsed) if with_objects => parsed.head(document, || read(document, true)),
+        _ => read(document, with_objects),
+    };
     let heads: Vec<_> = if load::is_worth_threads(bytes, MANY_BYTES) {
         documents.par_iter().map(read).collect()
     } else {
@@ -331,8 +342,8 @@ fn split(text: &str) -> Vec<(usize, &str)> {
 const HEAD: [&str; 3] = ["apiVersion", "kind", "metadata"];
 
 /// What Helm looks at in an object.
-#[derive(Default)]
-struct Head {
+#[derive(Clone, Debug, Default)]
+pub(super) struct Head {
     api_version: Arc<str>,
     kind: Arc<str>,
     name: Arc<str>,
@@ -349,26 +360,47 @@ impl Head {
     }
 }
 
+/// A document, read.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Read {
+    head: Head,
+    /// The object, where it is wanted and a newline behind the text changes
+    /// nothing in it.
+    object: Option<Node>,
+    /// Its number among the documents that are kept.
+    pub(super) number: Option<usize>,
+}
+
+impl Read {
+    fn new(head: Head, object: Option<Node>) -> Read {
+        Read {
+            head,
+            object,
+            number: None,
+        }
+    }
+}
+
 /// Reads what Helm looks at, and with it the object where that is wanted.
-fn read(document: &str, with_object: bool) -> Result<(Head, Option<Node>)> {
+fn read(document: &str, with_object: bool) -> Result<Read> {
     let text = yaml::text::decode(document.as_bytes())?;
     let is_head = |key: &str| HEAD.iter().any(|name| key.eq_ignore_ascii_case(name));
     let parse = || yaml::parse_one(&text, FileId::default());
     if !with_object {
         let Some(value) = yaml::decode_entries(&text, FileId::default(), is_head)? else {
-            return Ok((Head::default(), None));
+            return Ok(Read::default());
         };
         return match head(&value) {
-            Ok(head) => Ok((head, None)),
+            Ok(head) => Ok(Read::new(head, None)),
             Err(error) => Err(error.at(parse()?.map_or(Span::NONE, |node| node.span()))),
         };
     }
     let Some(node) = parse()? else {
-        return Ok((Head::default(), None));
+        return Ok(Read::default());
     };
     let value = yaml::decode_entries_of(&node, is_head)?;
     let head = head(&value).map_err(|e| e.at(node.span()))?;
-    Ok((head, (!ends_in_block(&node)).then_some(node)))
+    Ok(Read::new(head, (!ends_in_block(&node)).then_some(node)))
 }
 
 /// Whether what stands last is a block scalar, whose end depends on newlines.
@@ -413,11 +445,15 @@ fn head(value: &Value) -> Result<Head> {
 fn add(
     sorted: &mut Sorted,
     document: &str,
-    head: Result<(Head, Option<Node>)>,
+    read: Result<Read>,
     origin: Origin,
     sources: &SourceMap,
 ) -> Result<()> {
-    let (head, read) = head.map_err(|e| {
+    let Read {
+        head,
+        object,
+        number,
+    } = read.map_err(|e| {
         let path = &origin.output.path;
         let line = e.span().line.max(1);
         Error::new(
@@ -449,7 +485,8 @@ fn add(
         name: head.name,
         namespace: head.namespace,
         origin,
-        read,
+        read: object,
+        number,
     };
     let Some(hook) = hook else {
         sorted.manifests.push(manifest);

@@ -32,6 +32,7 @@ mod metadata;
 mod objects;
 pub mod order;
 mod package;
+mod parsed;
 mod random;
 mod render;
 mod schema;
@@ -49,6 +50,7 @@ pub use manifest::{Hook, HookEvent, Manifest, Origin, documents};
 pub use mention::archive_mentions;
 pub use metadata::{Dependency, Maintainer, Metadata};
 pub use package::Download;
+pub use parsed::Parsed;
 pub use render::{
     Definition, Invalid, ReleaseOptions, RenderOptions, Rendered, is_release_name, render,
 };

@@ -12,7 +12,8 @@ use super::coalesce::{self, Nulls, Warnings};
 use super::dependencies::{Instance, is_compatible};
 use super::errors;
 use super::landing;
-use super::manifest::{self, Hook, Manifest, Output};
+use super::manifest::{self, Hook, Manifest, Output, Sorted};
+use super::parsed::Parsed;
 use super::random;
 use super::schema::RemoteSchemas;
 use super::user::UserValues;
@@ -75,6 +76,8 @@ pub struct RenderOptions {
     /// Whether what is no YAML is given in [`Rendered::invalid`] instead of an
     /// error.
     pub keep_invalid: bool,
+    /// What other renderings of the same chart have read, where there are any.
+    pub parsed: Option<Arc<Parsed>>,
     /// Whether objects are only wanted as text.
     pub as_text: bool,
     /// Whether whoever renders is to tell the values that no template reads, as
@@ -197,7 +200,7 @@ impl Rendering<'_> {
             .keep_invalid
             .then(|| manifest::as_one_text(&outputs));
         let with_objects = !self.options.as_text;
-        let (sorted, invalid) = match (manifest::sort(outputs, with_objects, self.sources), whole) {
+        let (sorted, invalid) = match (self.sort(outputs, with_objects), whole) {
             (Ok(sorted), _) => (sorted, None),
             (Err(error), Some(text)) => {
                 (manifest::Sorted::default(), Some(Invalid { error, text }))
@@ -242,6 +245,12 @@ impl Rendering<'_> {
             findings: self.findings,
             invalid,
         })
+    }
+
+    /// What templates wrote, cut into objects.
+    pub(super) fn sort(&self, outputs: Vec<Output>, with_objects: bool) -> Result<Sorted> {
+        let parsed = self.options.parsed.as_deref();
+        manifest::sort(outputs, with_objects, parsed, self.sources)
     }
 
     fn warn(&mut self, rule: &'static str, message: impl Into<String>) {

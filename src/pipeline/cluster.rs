@@ -22,6 +22,9 @@ pub struct Object {
     pub id: ResId,
     /// The object; every node knows the place it came from.
     pub node: Node,
+    /// Whether it stays in the cluster whatever becomes of its owner: a
+    /// definition in the `crds/` of a chart, which Helm never deletes.
+    pub stays: bool,
 }
 
 impl Object {
@@ -30,6 +33,7 @@ impl Object {
         Object {
             id: ResId::of(&node),
             node,
+            stays: false,
         }
     }
 
@@ -92,8 +96,11 @@ pub struct Unit {
     ///
     /// [`Options::reuse`]: super::render::Options::reuse
     pub inputs: Option<Digest>,
+    /// The same of what decides which objects it applies, and nothing besides:
+    /// not where that stands, nor what a HelmRelease says of its upgrades.
+    pub content: Option<Digest>,
     /// Whether it was not rendered, so that the outcome is empty: another
-    /// version of the repository has it with the same inputs.
+    /// version of the repository has it with the same content.
     pub is_left: bool,
 }
 

@@ -64,6 +64,8 @@ pub struct Options {
     pub progress: Option<Arc<dyn Progress>>,
     /// What another version of the repository has in common with this one.
     pub reuse: Option<Arc<Reuse>>,
+    /// Whether HelmReleases are rendered that could be left for later.
+    pub renders_all: bool,
 }
 
 impl Options {
@@ -85,6 +87,7 @@ impl Options {
             secrets: Arc::default(),
             progress: None,
             reuse: None,
+            renders_all: false,
         }
     }
 
@@ -193,26 +196,30 @@ pub fn raw(spec: &Kustomization, sources: &Sources, options: &Options) -> Result
             return Ok(known);
         }
         let watch = Watch::new(sources);
-        let raw = build(spec, sources, options, Some(&watch))?;
+        let raw = marked(spec, sources, options, Some(&watch))?;
         return Ok(reuse.keep_raw(key, watch, raw));
     }
-    let raw = build(spec, sources, options, None);
+    marked(spec, sources, options, None)
+}
+
+/// Builds it, with marks on what comes from secrets.
+fn marked(
+    spec: &Kustomization,
+    sources: &Sources,
+    options: &Options,
+    watch: Option<&Watch<'_>>,
+) -> Result<Raw> {
+    let raw = build(spec, sources, options, watch);
     // A Kustomization can hold secrets itself, substituted by its parent.
     let Some(shadow) = secret::shadowed(&spec.object) else {
         return raw;
     };
     let shadow = Kustomization::read(&shadow, options.flux)
-        .and_then(|shadow| build(&shadow, sources, options, None))
+        .and_then(|shadow| build(&shadow, sources, options, watch))
         .map(|raw| (raw.objects, raw.findings));
-    let (mut objects, mut findings) = raw
-        .map(|raw| (raw.objects, raw.findings))
-        .map_err(|e| e.without_secrets(shadow.as_ref().err()))?;
-    mark(&mut objects, &mut findings, shadow);
-    Ok(Raw {
-        objects,
-        findings,
-        inputs: None,
-    })
+    let mut raw = raw.map_err(|e| e.without_secrets(shadow.as_ref().err()))?;
+    mark(&mut raw.objects, &mut raw.findings, shadow);
+    Ok(raw)
 }
 
 /// Marks what differs from what was made of shadows; everything, where they

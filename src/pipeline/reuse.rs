@@ -9,9 +9,11 @@
 //!   findings and errors point to where they should,
 //! - what kustomize was told when it read: the content of files, listings,
 //!   paths that are not there, remote resources,
-//! - variables, values, the chart by its content, and every option.
+//! - variables, values, the chart by its content, what its templates found by
+//!   `lookup`, and every option.
 //!
-//! What has to do with secrets is always rendered anew, and so is what fails.
+//! Decrypted values are part of these digests, which never leave the process.
+//! What fails is always rendered anew.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -20,17 +22,17 @@ use foldhash::HashMap;
 use super::Sources;
 use super::composed;
 use super::known::Known;
-use super::release;
+use super::release::{self, Asked};
 use super::render::{Options, Raw, Rendered};
-use super::secrets;
 use super::variables::Sourced;
 use crate::artifact::bytes::Writer;
 use crate::artifact::{Digest, Reads, Recording};
 use crate::diag::{FileId, Result, Span};
 use crate::flux::api::{Kustomization, SourceRef};
+use crate::helm;
 use crate::kustomize::{Remote, RemoteContent, Text};
 use crate::store::Renders;
-use crate::yaml::{Data, Node, secret};
+use crate::yaml::{Data, Node};
 
 /// What was read, and what kustomize made of it.
 type Built = (Vec<(Origin, Reads)>, Raw);
@@ -42,7 +44,10 @@ pub struct Reuse {
     /// What kustomize made, by what is known before; and what it read.
     raw: Mutex<HashMap<Digest, Vec<Built>>>,
     rendered: Mutex<HashMap<Digest, Rendered>>,
-    releases: Mutex<HashMap<Digest, release::Rendered>>,
+    /// With what their templates found.
+    releases: Mutex<HashMap<Digest, Vec<(Asked, release::Rendered)>>>,
+    /// Documents of charts that were read.
+    pub(super) parsed: Arc<helm::Parsed>,
     /// What earlier runs found out.
     pub(super) known: Known,
 }
@@ -126,19 +131,21 @@ impl Reuse {
         Ok(made)
     }
 
-    /// The same for a HelmRelease.
+    /// What a HelmRelease rendered to before from the same inputs, where its
+    /// templates would find the same now, and what they found.
     pub(super) fn release(
         &self,
         key: Digest,
-        make: impl FnOnce() -> Result<release::Rendered>,
-    ) -> Result<release::Rendered> {
-        if let Some(known) = lock(&self.releases).get(&key) {
-            return Ok(known.clone());
-        }
-        let mut made = make()?;
-        made.inputs = Some(key);
-        lock(&self.releases).insert(key, made.clone());
-        Ok(made)
+        finds_the_same: impl Fn(&Asked) -> bool,
+    ) -> Option<(Asked, release::Rendered)> {
+        let known = lock(&self.releases).get(&key).cloned()?;
+        known.into_iter().find(|(asked, _)| finds_the_same(asked))
+    }
+
+    /// Keeps what a HelmRelease rendered to.
+    pub(super) fn keep_release(&self, key: Digest, asked: Asked, made: release::Rendered) {
+        let mut releases = lock(&self.releases);
+        releases.entry(key).or_default().push((asked, made));
     }
 }
 
@@ -176,15 +183,12 @@ impl Remote for Watch<'_> {
 }
 
 /// All that the build of a Kustomization depends on, save for files; none
-/// where secrets are in it.
+/// where that is not known.
 pub(super) fn key_of_raw(
     spec: &Kustomization,
     sources: &Sources,
     options: &Options,
 ) -> Option<Digest> {
-    if secrets::is_asked_for(spec) || secret::has_secret(&spec.object) {
-        return None;
-    }
     // What an artifact is composed of is read elsewhere.
     if composed::is_artifact(&spec.source) && !sources.local.contains_key(&spec.source) {
         return None;
@@ -196,8 +200,8 @@ pub(super) fn key_of_raw(
     Some(inputs.finish())
 }
 
-/// All that completing a Kustomization depends on; none where secrets are in
-/// it, or what it was made from is not known.
+/// All that completing a Kustomization depends on; none where what it was made
+/// from is not known.
 pub(super) fn key_of_rendered(
     raw: &Raw,
     sourced: &[Sourced],
@@ -211,9 +215,6 @@ pub(super) fn key_of_rendered(
         inputs.text(&source.reference.name);
         inputs.flag(source.variables.is_some());
         for (name, value) in source.variables.iter().flatten() {
-            if secret::has_secret(value) {
-                return None;
-            }
             inputs.text(name);
             inputs.node(value);
         }
@@ -230,6 +231,8 @@ pub(super) struct Inputs<'a> {
     prefix: String,
     /// The files that nodes come from, in the order of their appearance.
     files: HashMap<FileId, usize>,
+    /// Whether it matters where nodes stand.
+    has_places: bool,
 }
 
 impl<'a> Inputs<'a> {
@@ -239,6 +242,7 @@ impl<'a> Inputs<'a> {
             options,
             prefix: sources.repository.display(""),
             files: HashMap::default(),
+            has_places: true,
         };
         inputs.text(what);
         let Options {
@@ -259,12 +263,32 @@ impl<'a> Inputs<'a> {
         inputs
     }
 
+    /// The same, wherever nodes stand, and whatever comments are at them.
+    pub(super) fn without_places(
+        what: &str,
+        sources: &Sources,
+        options: &'a Options,
+    ) -> Inputs<'a> {
+        Inputs {
+            has_places: false,
+            ..Inputs::new(what, sources, options)
+        }
+    }
+
     pub(super) fn text(&mut self, text: &str) {
         self.writer.bytes(text.as_bytes());
     }
 
     pub(super) fn flag(&mut self, is: bool) {
         self.writer.number(u64::from(is));
+    }
+
+    /// A node that may be missing.
+    pub(super) fn node_if_any(&mut self, node: Option<&Node>) {
+        self.flag(node.is_some());
+        if let Some(node) = node {
+            self.node(node);
+        }
     }
 
     /// A node with its places: those of the repository by their paths in it.
@@ -282,11 +306,13 @@ impl<'a> Inputs<'a> {
         self.writer.number(node.style() as u64);
         self.text(node.custom_tag().unwrap_or_default());
         self.text(node.anchor().unwrap_or_default());
-        match node.comments() {
-            Some(comments) => self.text(&format!("{comments:?}")),
-            None => self.text(""),
+        if self.has_places {
+            match node.comments() {
+                Some(comments) => self.text(&format!("{comments:?}")),
+                None => self.text(""),
+            }
+            self.place(node.span());
         }
-        self.place(node.span());
         match node.data() {
             Data::Scalar(text) => {
                 self.writer.number(0);

@@ -304,6 +304,14 @@ impl Failure {
                 .help("add its authority as `ca.crt` to the Secret that `certSecretRef` names"),
             );
         }
+        if cause.contains("InvalidContentType") {
+            return Failure::final_(
+                Error::new("source/unreachable", format!("`{host}` does not speak TLS")).help(
+                    "is it meant to be without? write `http://`, or `insecure: true` for a \
+                         registry; for a bundle, `--insecure`",
+                ),
+            );
+        }
         if is_json(error) {
             return Failure::final_(
                 Error::new(

@@ -33,6 +33,7 @@ mod helm;
 mod http;
 #[cfg(feature = "network")]
 mod oci;
+pub mod tag;
 #[cfg(feature = "network")]
 pub mod transfer;
 

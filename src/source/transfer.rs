@@ -15,6 +15,7 @@ use super::fetch::Access;
 use super::http::retrying;
 use super::oci::Registry;
 use super::oci_manifest::Layer;
+use super::tag::check_tag;
 use super::{Credentials, Settings};
 use crate::artifact::Digest;
 use crate::diag::{Error, Result};
@@ -80,25 +81,6 @@ impl Address {
             reference: tag.map(str::to_owned),
         })
     }
-}
-
-/// Refuses what registries take for no tag.
-///
-/// # Errors
-///
-/// `source/address`.
-pub fn check_tag(tag: &str) -> Result<()> {
-    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let is_tag = tag.len() <= 128
-        && tag.starts_with(is_word)
-        && tag.chars().all(|c| is_word(c) || c == '.' || c == '-');
-    if is_tag {
-        return Ok(());
-    }
-    Err(
-        Error::new("source/address", format!("`{tag}` is no tag of a registry"))
-            .help("a tag has up to 128 letters, digits, `.`, `_` and `-`"),
-    )
 }
 
 /// How a registry is reached.

@@ -112,7 +112,12 @@ fn what_is_pushed_comes_back_the_same() {
     let registry = Registry::start(program, false);
     let made = Made::new();
     let address = format!("{}/fleet", registry.url());
-    let run = made.push(&address, &[]);
+    let without = made.run(&["push", &made.at("bundle"), &address]);
+    assert_eq!(without.code, Some(2));
+    for text in ["does not speak TLS", "`--insecure`"] {
+        assert!(without.stderr.contains(text), "{}", without.stderr);
+    }
+    let run = made.push(&address, &["--tag", "v1.2.0", "--tag", "v1.2.0"]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     let digest = &made.digest;
     let hex = digest.replace("sha256:", "");

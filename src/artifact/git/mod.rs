@@ -536,6 +536,13 @@ impl GitRepository {
                 self.display
             ),
         );
+        // What is meant most probably lies behind the cut.
+        if self.repository.is_shallow() {
+            return error.help(
+                "the clone is shallow: fetch the whole history, `git fetch --unshallow`, or \
+                 `fetch-depth: 0` in CI",
+            );
+        }
         let short = |n: &str| n.rsplit('/').next().unwrap_or_default().to_owned();
         let all = self.references("refs/").unwrap_or_default();
         let names: Vec<String> = all.iter().map(|(n, _)| short(n)).collect();

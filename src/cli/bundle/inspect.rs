@@ -82,6 +82,12 @@ fn summary(opened: &Opened) -> String {
         "digest      {}\ntag         {}\n",
         opened.digest, opened.tag
     );
+    if let Some(part) = opened.part() {
+        text.push_str(&format!(
+            "{:<12}{part} of a bundle, not the whole\n",
+            "part"
+        ));
+    }
     for (title, name) in [
         ("source", "source"),
         ("revision", "revision"),

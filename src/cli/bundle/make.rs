@@ -17,6 +17,7 @@ use crate::pipeline::cluster::{Cluster, sha256};
 use crate::pipeline::index::{self, Versions};
 use crate::pipeline::shard::Shard;
 use crate::schema::KubernetesVersion;
+use crate::source::tag::check_tag;
 
 /// What the command line says of a bundle.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +46,7 @@ pub(super) fn make(
     sources: &Arc<SourceMap>,
     told: &mut Findings,
 ) -> Result<Bundle> {
+    check_tag(plan.tag)?;
     // What is released is held to what was read.
     let recorder = Arc::new(Recorder::default());
     let mut opened = if plan.release {

@@ -28,7 +28,7 @@ pub(super) use signing::SignArgs;
 use super::output::Exit;
 use super::settings::open_source;
 use crate::artifact::Tree;
-use crate::diag::{Result, SourceMap};
+use crate::diag::{Error, Result, SourceMap};
 
 /// Make and verify bundles: what a release deploys, as one OCI artifact
 #[derive(Debug, clap::Args)]
@@ -74,7 +74,22 @@ pub(super) fn is_bundle(tree: &dyn Tree) -> bool {
 }
 
 /// The files of a bundle: a folder, or a tar archive of one.
+///
+/// # Errors
+///
+/// Where there is none, and `bundle/damaged` for an archive that is not as it
+/// was made.
 fn tree(path: &Path) -> Result<Arc<dyn Tree>> {
-    let source = open_source(&path.display().to_string(), &Arc::new(SourceMap::new()))?;
-    Ok(source.files()?.tree().clone())
+    let name = path.display().to_string();
+    let source = open_source(&name, &Arc::new(SourceMap::new()))?;
+    let files = source.files().map_err(|e| match e.rule() {
+        "archive/invalid" => Error::new("bundle/damaged", format!("`{name}`: {e}"))
+            .help("do not use it: get it again from where it was made"),
+        _ => e,
+    })?;
+    let tree = files.tree().clone();
+    if let Some(packed) = source.packed().filter(|_| is_bundle(&*tree)) {
+        crate::bundle::check_file(&*tree, packed)?;
+    }
+    Ok(tree)
 }

@@ -7,7 +7,8 @@ use super::registry::RegistryArgs;
 use crate::bundle::{self, Beside};
 use crate::cli::output::{self, Exit};
 use crate::diag::{Error, Result};
-use crate::source::transfer::{self, Address, Pushed, Tagged, check_tag};
+use crate::source::tag::check_tag;
+use crate::source::transfer::{self, Address, Pushed, Tagged};
 
 /// Push a bundle to a registry, with its signatures
 ///
@@ -59,7 +60,12 @@ impl Args {
         let tree = super::tree(&self.bundle)?;
         let (parts, version) = bundle::apart(&*tree)?;
         let address = Address::parse(&self.address)?;
-        let mut tags = self.tag.clone();
+        let mut tags: Vec<String> = Vec::new();
+        for tag in &self.tag {
+            if !tags.contains(tag) {
+                tags.push(tag.clone());
+            }
+        }
         match address.reference {
             Some(digest) if digest.contains(':') => {
                 return Err(Error::new(

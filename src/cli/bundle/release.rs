@@ -8,7 +8,7 @@ use crate::cli::head;
 use crate::cli::settings::Repository;
 use crate::diag::{Error, Finding, Findings, Result, Severity};
 use crate::flux::api::{Source, SourceSpec};
-use crate::pipeline::cluster::{Cluster, SourceOrigin, SourceUse};
+use crate::pipeline::cluster::{Cluster, SourceOrigin, SourceUse, UnitKind};
 use crate::source::trust::Verdict;
 use crate::yaml::Node;
 
@@ -100,8 +100,26 @@ pub(super) fn refuse_sources<'c>(
                 locked(opened, &source)?;
             }
         }
+        // Charts and remote bases are locked one by one.
+        for unit in &cluster.units {
+            if let Err(e) = &unit.outcome
+                && is_unlocked(e, unit.source.as_ref())
+            {
+                let what = format!("{} needs what is not locked: {e}", unit.id.to_object_ref());
+                return Err(refused(what, LOCK).at(e.span()));
+            }
+        }
     }
     Ok(())
+}
+
+/// Whether it is for want of a pin that something does not render.
+fn is_unlocked(error: &Error, source: Option<&SourceUse>) -> bool {
+    match error.rule() {
+        "lock/missing" | "lock/stale" => true,
+        "source/unavailable" => source.is_some_and(|s| s.origin == SourceOrigin::Unavailable),
+        _ => false,
+    }
 }
 
 /// Whether a source that is used is the repository itself.
@@ -144,9 +162,15 @@ fn secrets(clusters: &[Cluster]) -> Result<()> {
         .flat_map(Cluster::objects)
         .find(|(_, object)| is_clear_secret(&object.node));
     match secret {
-        Some((_, object)) => Err(refused(
+        Some((unit, object)) => Err(refused(
             format!("{} holds a secret in clear", object.id.to_object_ref()),
-            "encrypt it with sops, or leave it to the cluster",
+            match unit.kind {
+                UnitKind::Kustomization => "encrypt it with sops, or leave it to the cluster",
+                UnitKind::HelmRelease => {
+                    "see whether the chart takes a Secret that is there already: one that is \
+                     encrypted with sops, or that the cluster makes"
+                }
+            },
         )
         .at(object.node.span())),
         None => Ok(()),

@@ -46,7 +46,7 @@ pub(super) struct Args {
     bundle: PathBuf,
 
     /// A file with a public key that may sign, in PEM form (repeatable)
-    #[arg(long, value_name = "FILE", required_unless_present_any = ["digest", "keyring", "rebuild", "config"])]
+    #[arg(long, value_name = "FILE")]
     key: Vec<PathBuf>,
 
     /// A file of OpenPGP public keys that may sign, armored or binary (repeatable)
@@ -108,6 +108,16 @@ impl Args {
     }
 
     fn verify(&self) -> Result<String> {
+        let has_keys = !self.key.is_empty() || !self.keyring.is_empty() || self.config.is_some();
+        if !has_keys && self.digest.is_none() && self.rebuild.is_none() {
+            return Err(
+                Error::new("usage/keys", "nobody is named who may have signed").help(
+                    "name a public key (`--key FILE`), OpenPGP keys (`--keyring FILE`) or a policy \
+                 (`--config .fluxwright.yaml`); or give the digest that it must have \
+                 (`--digest DIGEST`), or the repository that it is made of (`--rebuild DIR`)",
+                ),
+            );
+        }
         let tree = super::tree(&self.bundle)?;
         let opened = bundle::open(&*tree)?;
         if let Some(digest) = &self.digest
@@ -120,6 +130,9 @@ impl Args {
             .help("it is another bundle than the one you were told of"));
         }
         let mut lines = format!("whole: {} ({})\n", opened.digest, opened.tag);
+        if let Some(part) = opened.part() {
+            lines.push_str(&format!("part: {part} of a bundle, not the whole\n"));
+        }
         for source in opened.unverified() {
             lines.push_str(&format!(
                 "unverified: {source} must be signed, and nobody looked when it was made\n"

@@ -89,6 +89,12 @@ impl Base {
     pub(in crate::cli) fn commit(root: &Path, revision: Option<&str>) -> Result<Base> {
         use crate::artifact::git::{GitRepository, GitTree};
 
+        if revision.is_some_and(str::is_empty) {
+            return Err(
+                Error::new("usage/base", "the revision to compare with is empty")
+                    .help("name a commit, tag or branch; is a variable not set?"),
+            );
+        }
         let top = root.ancestors().find(|folder| folder.join(".git").exists());
         let Some(top) = top else {
             return Err(Error::new(

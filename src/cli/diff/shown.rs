@@ -43,8 +43,9 @@ pub(in crate::cli) struct ShownArgs {
     template: Option<PathBuf>,
 }
 
+/// The forms of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
+pub(in crate::cli) enum Format {
     /// Field by field, for a terminal
     Human,
     /// Lines of YAML, as `diff -u` shows them
@@ -102,17 +103,20 @@ impl ShownArgs {
                 ignore: ignore.collect::<Result<_>>()?,
             },
             rules: rules.into_iter().cloned().collect(),
-            form: self.form(),
+            form: self.output.form(),
             template: template.transpose()?,
             show_noise: self.show_noise,
             fail_on: self.fail_on,
             exit_code: self.exit_code,
         })
     }
+}
 
-    fn form(&self) -> Form {
+impl Format {
+    /// The form, as it suits standard output.
+    pub(in crate::cli) fn form(self) -> Form {
         let color = io::stdout().is_terminal();
-        match self.output {
+        match self {
             Format::Human => Form::Human {
                 color,
                 width: environment::columns(),

@@ -30,23 +30,32 @@ pub(super) struct Sides {
     pub(super) may_be_kept: bool,
 }
 
+/// How much of them is rendered.
+#[derive(Clone, Copy)]
+pub(super) struct Plan {
+    /// Only these clusters.
+    pub(super) shard: Option<Shard>,
+    /// Also what could be left, being the same in both.
+    pub(super) full: bool,
+}
+
 /// Renders both versions; without an old one, there was nothing before.
 pub(super) fn render(
     args: &RepositoryArgs,
     old: Option<&Repository>,
     new: &Repository,
-    shard: Option<Shard>,
+    plan: Plan,
 ) -> Sides {
-    let new = Side::plan(args, new, shard);
-    let old = old.map(|old| Side::plan(args, old, shard));
+    let new = Side::plan(args, new, plan);
+    let old = old.map(|old| Side::plan(args, old, plan));
     // What the base has in common with it is built once.
     let mut new_builds = new.prepare();
     let mut old_builds = old.as_ref().map(Side::prepare).unwrap_or_default();
     let (new_left, old_left) = (left(&new_builds), left(&old_builds));
-    rayon::join(
-        || render_others(&mut new_builds, &old_left),
-        || render_others(&mut old_builds, &new_left),
-    );
+    // One after the other, each with all threads: what the first reads, the
+    // second has.
+    render_others(&mut new_builds, &old_left);
+    render_others(&mut old_builds, &new_left);
     render_where_definitions_go(&mut new_builds, &old_builds);
     let mut sides = Sides {
         old: Rendering::default(),
@@ -75,7 +84,7 @@ struct Side<'a> {
 type Builds<'a> = BTreeMap<Arc<str>, Result<Prepared<'a>>>;
 
 impl<'a> Side<'a> {
-    fn plan(args: &RepositoryArgs, repository: &'a Repository, shard: Option<Shard>) -> Side<'a> {
+    fn plan(args: &RepositoryArgs, repository: &'a Repository, plan: Plan) -> Side<'a> {
         let mut side = Side {
             repository,
             plans: Vec::new(),
@@ -83,13 +92,16 @@ impl<'a> Side<'a> {
             told: Findings::new(),
         };
         for entry in &repository.entries {
-            if shard.is_some_and(|shard| !shard.holds(&entry.name)) {
+            if plan.shard.is_some_and(|shard| !shard.holds(&entry.name)) {
                 side.left_out.insert(entry.name.clone());
                 continue;
             }
             let progress = Bar::new(&entry.name).map(|bar| bar as Arc<dyn Progress>);
             let (extent, told) = (Extent::default(), &mut side.told);
-            let options = args.options(repository, entry, extent, progress, told);
+            let mut options = args.options(repository, entry, extent, progress, told);
+            if let Ok(options) = &mut options {
+                options.renders_all = plan.full;
+            }
             side.plans.push((entry, options));
         }
         side

@@ -1,6 +1,7 @@
 //! Objects that go, and objects that change hands.
 
 use super::super::compare::Compared;
+use super::super::pairs::Located;
 use super::super::rendering::{Cluster, Owner};
 use super::{Subject, counted, owner_ref, text_at};
 use crate::diag::{Finding, Severity};
@@ -32,13 +33,19 @@ fn moved(subject: &Subject<'_>, from: &Owner, to: &Owner, findings: &mut Vec<Fin
         "change/owner",
         format!("it moves from {} to {}", owner_ref(from), owner_ref(to)),
     );
-    let deletes = from.prunes && !subject.both().is_some_and(|(old, _)| is_kept(old, from));
+    let kept = |old: Located<'_>| is_kept(old, from);
+    let deletes = from.prunes && !subject.old.is_some_and(kept);
     let finding = if deletes {
+        let order = match from.kind {
+            UnitKind::Kustomization => ", or order the owners with `dependsOn`",
+            UnitKind::HelmRelease => "",
+        };
         finding.help(format!(
-            "{} deletes it if it runs before {} has taken it over: set `prune: disabled` on the \
-             object in a change before this one, or order the owners with `dependsOn`",
+            "{} deletes it if it runs before {} has taken it over: set the annotation `{}` on the \
+             object in a change before this one{order}",
             owner_ref(from),
-            owner_ref(to)
+            owner_ref(to),
+            keeping(from)
         ))
     } else {
         Finding {
@@ -49,13 +56,22 @@ fn moved(subject: &Subject<'_>, from: &Owner, to: &Owner, findings: &mut Vec<Fin
     findings.push(finding);
 }
 
+/// The annotation that makes an owner leave an object in the cluster.
+fn keeping(owner: &Owner) -> &'static str {
+    match owner.kind {
+        UnitKind::Kustomization => "kustomize.toolkit.fluxcd.io/prune: disabled",
+        UnitKind::HelmRelease => "helm.sh/resource-policy: keep",
+    }
+}
+
 /// Whether an owner leaves an object in the cluster when it is no longer
 /// rendered.
 ///
 /// Compat: kustomize-controller `prune`: the label or annotation
 /// `kustomize.toolkit.fluxcd.io/prune`, and server-side apply's
 /// `ssa: Ignore` is not looked at. Helm: `helm.sh/resource-policy: keep`.
-fn is_kept(object: &Node, owner: &Owner) -> bool {
+fn is_kept(located: Located<'_>, owner: &Owner) -> bool {
+    let object = &located.object.node;
     let metadata = |kind: &str, key: &str| {
         text_at(object, &["metadata", kind, key]).map(|text| text.to_ascii_lowercase())
     };
@@ -64,7 +80,8 @@ fn is_kept(object: &Node, owner: &Owner) -> bool {
             metadata(kind, "kustomize.toolkit.fluxcd.io/prune").as_deref() == Some("disabled")
         }),
         UnitKind::HelmRelease => {
-            metadata("annotations", "helm.sh/resource-policy").as_deref() == Some("keep")
+            located.object.stays
+                || metadata("annotations", "helm.sh/resource-policy").as_deref() == Some("keep")
         }
     }
 }
@@ -84,11 +101,13 @@ fn removed(
         ));
         return;
     };
-    if !owner.prunes || is_kept(object, owner) {
-        let why = if owner.prunes {
-            "is told to keep it".to_owned()
+    if !owner.prunes || is_kept(old, owner) {
+        let why = if old.object.stays {
+            "never deletes a definition in the `crds/` of its chart"
+        } else if owner.prunes {
+            "is told to keep it"
         } else {
-            "does not prune".to_owned()
+            "does not prune"
         };
         findings.push(subject.finding(
             "change/orphan",
@@ -103,10 +122,11 @@ fn removed(
                     "change/delete-data",
                     format!("it is deleted, and with it {lost}"),
                 )
-                .help(
-                    "if it is to stay, set the annotation `kustomize.toolkit.fluxcd.io/prune: \
-                     disabled` in a change before this one; else see that there is a backup",
-                ),
+                .help(format!(
+                    "if it is to stay, set the annotation `{}` in a change before this one; else \
+                     see that there is a backup",
+                    keeping(owner)
+                )),
         );
         return;
     }
@@ -137,7 +157,7 @@ fn lost_with(
                 .iter()
                 .filter(|c| {
                     let old = c.pair.old.filter(|_| c.pair.new.is_none());
-                    old.is_some_and(|l| l.object.id.namespace == id.name)
+                    old.is_some_and(|l| *l.namespace == id.name)
                 })
                 .count();
             Some(match inside {

@@ -12,7 +12,7 @@ mod workload;
 
 use std::sync::Arc;
 
-use super::compare::{Compared, Unrendered};
+use super::compare::{ClusterDifference, Compared, Unrendered};
 use super::fields::{Change, ChangeKind};
 use super::pairs::Located;
 use super::rendering::{Cluster, Owner, Side};
@@ -71,7 +71,7 @@ impl<'a> Subject<'a> {
         match self.located() {
             Some(located) => finding
                 .at(located.object.node.span(), self.sources)
-                .object(located.object.id.to_object_ref()),
+                .object(located.reference()),
             None => finding,
         }
     }
@@ -114,7 +114,7 @@ pub(super) fn of(
         rbac::look(&subject, &mut findings);
         flux::look(&subject, &mut findings);
     }
-    suspended(compared, new, &mut findings);
+    suspended(compared, new, sources, &mut findings);
     radius::look(compared, old, new, &mut findings);
     findings.sort_by(|a, b| {
         (b.severity.cmp(&a.severity))
@@ -122,6 +122,36 @@ pub(super) fn of(
             .then_with(|| a.message.cmp(&b.message))
     });
     findings.dedup();
+    findings
+}
+
+/// What it means that a whole cluster is gone from the repository: Flux in it
+/// finds its folder no more, fails, and prunes nothing.
+///
+/// Compat: kustomize-controller: a path that is not in the artifact is an error
+/// before anything is pruned.
+pub(super) fn of_removed(name: &str, difference: &ClusterDifference) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = difference.unrendered.iter().map(of_unrendered).collect();
+    let rule = "change/orphan";
+    let stay = match difference.objects.len() {
+        0 => "what it has applied stays".to_owned(),
+        n => format!(
+            "{} it has applied stay",
+            counted(n, "object that", "objects that")
+        ),
+    };
+    let finding = Finding::new(
+        rule,
+        Severity::Warning,
+        format!(
+            "the cluster `{name}` is gone from the repository: Flux there finds its folder no \
+             more, and {stay}"
+        ),
+    );
+    findings.push(finding.help(
+        "delete what is to go, or uninstall Flux there, before its folder goes; where the cluster \
+         has another folder now, bootstrap it from there",
+    ));
     findings
 }
 
@@ -150,7 +180,12 @@ fn of_unrendered(part: &Unrendered) -> Finding {
 }
 
 /// Changes that wait for their owner to be resumed.
-fn suspended(compared: &[Compared<'_>], new: &Cluster, findings: &mut Vec<Finding>) {
+fn suspended(
+    compared: &[Compared<'_>],
+    new: &Cluster,
+    sources: &SourceMap,
+    findings: &mut Vec<Finding>,
+) {
     let owners = new.units.iter().filter_map(|u| u.owner.as_ref());
     for owner in owners.filter(|o| o.suspended) {
         let count = compared
@@ -166,17 +201,22 @@ fn suspended(compared: &[Compared<'_>], new: &Cluster, findings: &mut Vec<Findin
             continue;
         }
         let object = owner.id.to_object_ref();
+        let finding = Finding::new(
+            "change/suspended",
+            rules::severity("change/suspended"),
+            format!(
+                "{} not applied: {object} is suspended",
+                counted(count, "change is", "changes are")
+            ),
+        );
+        let finding = match owner.suspends {
+            Some(span) => finding.at(span, sources),
+            None => finding,
+        };
         findings.push(
-            Finding::new(
-                "change/suspended",
-                rules::severity("change/suspended"),
-                format!(
-                    "{} not applied: {object} is suspended",
-                    counted(count, "change is", "changes are")
-                ),
-            )
-            .help("set `spec.suspend` to false when they are to be applied")
-            .object(object),
+            finding
+                .help("set `spec.suspend` to false when they are to be applied")
+                .object(object),
         );
     }
 }

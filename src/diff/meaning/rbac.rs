@@ -245,7 +245,7 @@ fn binding(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let object = &located.object.node;
     let role = text_at(object, &["roleRef", "name"]).map_or("", |t| t);
     let kind = text_at(object, &["roleRef", "kind"]).map_or("role", |t| t);
-    let place = match &*located.object.id.namespace {
+    let place = match &**located.namespace {
         "" => "in the whole cluster".to_owned(),
         namespace => format!("in `{namespace}`"),
     };

@@ -195,6 +195,7 @@ fn encrypt_aes(context: &mut Context<'_>, password: Text, text: Text) -> CallRes
         return Ok(String::new());
     }
     context.take_bytes(text.len() * 3)?;
+    context.take_steps(10 + text.len() as u64 / 16)?;
     let mut vector = [0; BLOCK];
     generator(context, "encryptAES").fill_bytes(&mut vector);
     let mut content = text.as_bytes().to_vec();
@@ -211,6 +212,7 @@ fn decrypt_aes(context: &mut Context<'_>, password: Text, text: Text) -> CallRes
         return Ok(Text::default());
     }
     context.take_bytes(text.len() * 2)?;
+    context.take_steps(10 + text.len() as u64 / 16)?;
     let bytes = super::encodings::decode_base64(text.as_bytes())
         .map_err(|at| CallError::new(format!("illegal base64 data at input byte {at}")))?;
     let Some((vector, encrypted)) = bytes.split_first_chunk::<BLOCK>() else {

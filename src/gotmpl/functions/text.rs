@@ -234,7 +234,8 @@ fn abbreviated(text: &Text, offset: usize, width: usize) -> Text {
 
 fn repeat(context: &mut Context<'_>, times: Int, text: Text) -> CallResult<Text> {
     let times = count(times.0)?;
-    context.take_bytes(times.saturating_mul(text.len()))?;
+    // It is there twice while it is made.
+    context.take_bytes(times.saturating_mul(text.len()).saturating_mul(2))?;
     Ok(match &text {
         Text::Utf8(text) => text.repeat(times).into(),
         Text::Bytes(bytes) => Text::from(bytes.repeat(times)),

@@ -96,6 +96,7 @@ impl Graph<'_> {
             object: task.object,
             outcome,
             inputs,
+            content: inputs,
             is_left: false,
         };
         (unit, findings)
@@ -104,13 +105,14 @@ impl Graph<'_> {
     /// What came of a HelmRelease.
     fn release_unit(&self, release: Release) -> (Unit, Findings) {
         let mut findings = Findings::new();
-        let mut inputs = release.left;
-        let done = match release.left {
-            Some(_) => Ok(release::Rendered::default()),
-            None => release.done.unwrap_or_else(|| Err(incomplete())),
+        let mut basis = release.basis;
+        let done = if release.is_left {
+            Ok(release::Rendered::default())
+        } else {
+            release.done.unwrap_or_else(|| Err(incomplete()))
         };
         let outcome = done.map(|rendered| {
-            inputs = inputs.or(rendered.inputs);
+            basis = rendered.basis.or(basis);
             findings.extend(about(&release.object, rendered.findings));
             rendered.objects
         });
@@ -127,9 +129,10 @@ impl Graph<'_> {
             parent: release.parent.map(to_id),
             id: ResId::of(&release.object),
             object: release.object,
+            inputs: basis.filter(|_| outcome.is_ok()).map(|basis| basis.inputs),
+            content: basis.map(|basis| basis.content),
             outcome,
-            inputs,
-            is_left: release.left.is_some(),
+            is_left: release.is_left,
         };
         (unit, findings)
     }

@@ -22,7 +22,6 @@ mod releases;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use rayon::prelude::*;
 
@@ -33,7 +32,7 @@ use super::release;
 use super::render::{self, Options, Raw, Rendered};
 use super::variables::{Providers, Sourced};
 use super::{Entry, Sources};
-use crate::artifact::{Digest, path};
+use crate::artifact::path;
 use crate::diag::{Error, Finding, Findings, Result, Severity, Span};
 use crate::flux::api::{self, HelmRelease, Kustomization, SourceRef};
 use crate::lock::ChartRequest;
@@ -105,11 +104,12 @@ struct Release {
     source: Option<SourceRef>,
     chart: Option<ChartRequest>,
     done: Option<Result<release::Rendered>>,
-    /// Where it is left for later: a digest of all that it would be rendered
-    /// from.
-    left: Option<Digest>,
+    /// What it is rendered from, where that is known and asked for.
+    basis: Option<release::Basis>,
+    /// Whether it is left for later.
+    is_left: bool,
     /// Whether a template of its chart looked for objects.
-    asked: Arc<AtomicBool>,
+    has_asked: bool,
 }
 
 impl Release {
@@ -121,8 +121,9 @@ impl Release {
             source: None,
             chart: None,
             done: None,
-            left: None,
-            asked: Arc::default(),
+            basis: None,
+            is_left: false,
+            has_asked: false,
         }
     }
 }

@@ -8,7 +8,8 @@
 //! Only a HelmRelease is left that cannot render objects of Flux, which would
 //! lead on to others: the group of these has a word in it that stands neither
 //! in its chart nor in its values. A chart that puts the word together of
-//! pieces is not seen through.
+//! pieces is not seen through, save where everything is rendered
+//! ([`Options::renders_all`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,8 +23,8 @@ use crate::pipeline::{Entry, Sources};
 use crate::resource::ResId;
 use crate::yaml::Node;
 
-/// HelmReleases that were left, by namespace and name, each with a digest of all
-/// that it would be rendered from.
+/// HelmReleases that were left, by namespace and name, each with a digest of
+/// what decides which objects it applies.
 pub type Left = BTreeMap<(Arc<str>, Arc<str>), Digest>;
 
 /// A build that is not finished.
@@ -45,7 +46,7 @@ pub fn prepare<'a>(
     let mut findings = Findings::new();
     let graph = graph(entry, sources, options, &mut findings);
     let mut graph = graph.map_err(|e| e.map_text(|text| options.secrets.redact(text)))?;
-    graph.leaves_releases = true;
+    graph.leaves_releases = !options.renders_all;
     graph.run_all();
     Ok(Prepared { graph, findings })
 }
@@ -54,13 +55,14 @@ impl Prepared<'_> {
     /// The HelmReleases that are left.
     pub fn left(&self) -> Left {
         let releases = self.graph.releases.iter();
-        let left = releases.filter_map(|(key, release)| Some((key.clone(), release.left?)));
-        left.collect()
+        let left = releases.filter(|(_, release)| release.is_left);
+        left.filter_map(|(key, release)| Some((key.clone(), release.basis?.content)))
+            .collect()
     }
 
     /// Renders those that are left, save for those that are `same` elsewhere.
     pub fn render(&mut self, same: &Left) {
-        let is_other = |key: &Key, inputs| same.get(key) != Some(&inputs);
+        let is_other = |key: &Key, content| same.get(key) != Some(&content);
         self.graph.render_left(is_other);
     }
 

@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use rayon::prelude::*;
 
@@ -117,7 +116,7 @@ impl Graph<'_> {
         // releases are known.
         open.retain(|key| {
             let release = self.releases.get(key);
-            release.is_some_and(|release| release.asked.load(Ordering::Relaxed))
+            release.is_some_and(|release| release.has_asked)
         });
         if !open.is_empty() {
             self.render_those(&open);
@@ -156,8 +155,9 @@ impl Graph<'_> {
     pub(super) fn render_left(&mut self, is_wanted: impl Fn(&Key, Digest) -> bool) {
         let mut wanted = BTreeSet::new();
         for (key, release) in &mut self.releases {
-            if release.left.is_some_and(|inputs| is_wanted(key, inputs)) {
-                release.left = None;
+            let content = release.basis.filter(|_| release.is_left);
+            if content.is_some_and(|basis| is_wanted(key, basis.content)) {
+                release.is_left = false;
                 wanted.insert(key.clone());
             }
         }
@@ -258,7 +258,7 @@ fn is_of_flux(gvk: &Gvk) -> bool {
 impl Release {
     /// Whether nothing is to be done with it at present.
     fn is_settled(&self) -> bool {
-        self.done.is_some() || self.left.is_some()
+        self.done.is_some() || self.is_left
     }
 
     fn render(&mut self, context: &release::Context<'_>) {
@@ -267,8 +267,20 @@ impl Release {
                 self.source = Some(release::source_of(spec, context.objects));
                 self.chart = release::chart_request(spec, context.objects);
                 // However it is rendered.
-                release::verify(spec, context)
-                    .and_then(|()| release::render(&self.object, spec, context, &self.asked))
+                release::verify(spec, context).and_then(|()| {
+                    if context.options.reuse.is_some() {
+                        let known = self.basis.take();
+                        self.basis =
+                            known.or_else(|| release::basis_of(&self.object, spec, context));
+                    }
+                    let done = release::render(&self.object, spec, context, self.basis);
+                    let (done, has_asked) = done.inspect_err(|_| {
+                        // What its templates looked for is not known.
+                        self.basis = self.basis.filter(|_| !context.options.lookups.rendered);
+                    })?;
+                    self.has_asked = has_asked;
+                    Ok(done)
+                })
             }
             Err(e) => Err(e.clone()),
         });
@@ -281,20 +293,19 @@ impl Release {
         if release::verify(spec, context).is_err() {
             return;
         }
-        let Some(inputs) = release::key_of(&self.object, spec, context) else {
-            return;
-        };
+        self.basis = release::basis_of(&self.object, spec, context);
+        let Some(basis) = self.basis else { return };
         // The first run that rendered it saw what it brings. That does not
-        // depend on the time, which is no part of the inputs.
-        let reuse = context.options.reuse.as_ref();
-        let known = reuse.and_then(|reuse| reuse.known.get(BRINGS_FLUX, inputs));
+        // depend on the time, which is no part of the content.
+        let known = context.options.reuse.as_ref().map(|reuse| &reuse.known);
+        let known = known.and_then(|known| known.get(BRINGS_FLUX, basis.content));
         let brings = known.unwrap_or_else(|| release::may_bring_flux(&self.object, spec, context));
         if brings {
             return;
         }
         self.source = Some(release::source_of(spec, context.objects));
         self.chart = release::chart_request(spec, context.objects);
-        self.left = Some(inputs);
+        self.is_left = true;
     }
 
     fn brings_flux(&self) -> bool {
@@ -305,9 +316,12 @@ impl Release {
     /// Remembers, for the next run, what it brings.
     fn note(&self, options: &Options) {
         if let (Some(reuse), Some(Ok(done))) = (&options.reuse, &self.done)
-            && let Some(inputs) = done.inputs
+            && let Some(basis) = done.basis
+            && !basis.has_secrets
         {
-            reuse.known.put(BRINGS_FLUX, inputs, self.brings_flux());
+            reuse
+                .known
+                .put(BRINGS_FLUX, basis.content, self.brings_flux());
         }
     }
 }

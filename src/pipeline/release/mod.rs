@@ -5,12 +5,14 @@
 //!
 //! - `charts` finds the chart and makes of it what source-controller does,
 //! - `facts` says what is known of it before it is loaded,
+//! - `basis` says what all of it is rendered from, and what it cannot lead to,
 //! - `values` composes the values,
 //! - `lookups` has the objects that templates find,
 //! - here, the chart is rendered and goes through the post-renderers.
 //!
 //! Compat: helm-controller 1.6 with Helm 4.3.
 
+mod basis;
 mod charts;
 mod facts;
 mod lookups;
@@ -18,12 +20,9 @@ mod values;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::render::Options;
-use super::reuse::Inputs;
 use super::{Sources, cluster};
-use crate::artifact::Digest;
 use crate::diag::{Finding, Findings, Result, Severity, SourceMap, Span, pointer};
 use crate::flux::api::{
     ChartOrigin, ChartSpec, HelmRelease, Image, Patch, PostRenderStrategy, PostRenderer, SourceRef,
@@ -32,11 +31,12 @@ use crate::helm::{self, Chart, ReleaseOptions, UserValues, order};
 use crate::kustomize::{Step, post_render};
 use crate::lock::ChartRequest;
 use crate::resource::ResId;
-use crate::yaml::{Data, Entry, Node, secret};
+use crate::yaml::{Entry, Node, secret};
 
+pub(super) use basis::{Basis, basis_of, may_bring_flux};
 pub(super) use charts::Charts;
 pub use lookups::Lookups;
-pub(super) use lookups::Shelf;
+pub(super) use lookups::{Asked, Asking, Shelf};
 
 /// The annotation that makes an object a hook.
 const HOOK: &str = "helm.sh/hook";
@@ -99,8 +99,8 @@ pub(super) struct Context<'a> {
 pub(super) struct Rendered {
     pub(super) objects: Vec<cluster::Object>,
     pub(super) findings: Findings,
-    /// A digest of all that they were made from, where that is known.
-    pub(super) inputs: Option<Digest>,
+    /// What they were made from, where that is known.
+    pub(super) basis: Option<Basis>,
 }
 
 /// The source that a release has its chart from; of a HelmChart, the one that
@@ -149,8 +149,8 @@ pub(super) fn verify(release: &HelmRelease, context: &Context<'_>) -> Result<()>
     }
 }
 
-/// Renders a release, read from `object`; `asked` is set when a template looks
-/// for objects.
+/// Renders a release, read from `object`; gives besides whether its templates
+/// looked for objects.
 ///
 /// # Errors
 ///
@@ -160,125 +160,56 @@ pub(super) fn render(
     object: &Node,
     release: &HelmRelease,
     context: &Context<'_>,
-    asked: &Arc<AtomicBool>,
-) -> Result<Rendered> {
-    if let Some(reuse) = &context.options.reuse
-        && let Some(key) = key_of(object, release, context)
-    {
-        return reuse.release(key, || rendered(object, release, context, asked));
-    }
-    rendered(object, release, context, asked)
-}
-
-/// A digest of all that a release depends on; none where secrets are in it, its
-/// chart is not at hand, or it may look for any object that is rendered.
-pub(super) fn key_of(
-    object: &Node,
-    release: &HelmRelease,
-    context: &Context<'_>,
-) -> Option<Digest> {
-    if context.options.lookups.rendered {
-        return None;
-    }
-    if secret::has_secret(object) || values::have_secrets(release, context) {
-        return None;
-    }
-    let origin = &release.chart;
-    let chart = context.charts.identity(origin, context).ok()??;
-    let mut inputs = Inputs::new("release", context.sources, context.options);
-    inputs.text(&chart.hex());
-    // What its schema refers to is no part of the chart.
-    let schemas = context.sources.key_of_schemas();
-    let refers = || {
-        let mut words = ["$ref", "$dynamicRef"].into_iter();
-        words.any(|word| context.charts.may_mention(word, origin, context))
-    };
-    if !schemas.is_empty() && refers() {
-        inputs.text(&schemas);
-    }
-    inputs.node(object);
-    let namespace = &release.id.namespace;
-    let values = release.values_from.iter();
-    let values = values.map(|r| context.objects.get(&r.kind, namespace, &r.name));
-    let chart = match &release.chart {
-        ChartOrigin::Reference { source, .. } => {
-            context
-                .objects
-                .get(&source.kind, &source.namespace, &source.name)
-        }
-        ChartOrigin::Template(_) => None,
-    };
-    for object in values.chain([chart]) {
-        inputs.flag(object.is_some());
-        if let Some(object) = object {
-            inputs.node(object);
+    basis: Option<Basis>,
+) -> Result<(Rendered, bool)> {
+    let reuse = context.options.reuse.as_ref().zip(basis);
+    if let Some((reuse, basis)) = reuse {
+        let finds = |asked: &Asked| asked.is_answered_alike(release, context);
+        if let Some((asked, made)) = reuse.release(basis.inputs, finds) {
+            return Ok((made, !asked.is_empty()));
         }
     }
-    Some(inputs.finish())
-}
-
-/// The word without which no object of Flux can be named: it is part of their
-/// groups.
-const FLUX: &str = "fluxcd";
-
-/// Whether a release may render objects of Flux, which lead to others: the word
-/// stands in the chart, or in what the chart is told.
-pub(super) fn may_bring_flux(object: &Node, release: &HelmRelease, context: &Context<'_>) -> bool {
-    let in_entries = |node: &Node, but: &[&str]| {
-        let entries = node.entries().iter();
-        let mut told = entries.filter(|e| !e.key.text().is_some_and(|key| but.contains(&key)));
-        told.any(|e| mentions(&e.key, FLUX) || mentions(&e.value, FLUX))
-    };
-    let metadata = object.get("metadata");
-    let names = ["annotations", "labels"];
-    let of_itself = metadata.is_some_and(|metadata| in_entries(metadata, &names))
-        || object.get("spec").is_some_and(|spec| {
-            // Where the chart comes from is not told to it.
-            in_entries(spec, &["chart", "chartRef", "dependsOn"])
-        });
-    of_itself
-        || !context.options.lookups.are_empty()
-        || values::mention(release, FLUX, context)
-        || (context.charts).may_mention(FLUX, &release.chart, context)
-}
-
-/// Whether a word stands in any scalar of a node.
-fn mentions(node: &Node, word: &str) -> bool {
-    match node.data() {
-        Data::Scalar(text) => text.contains(word),
-        Data::Sequence(items) => items.iter().any(|item| mentions(item, word)),
-        Data::Mapping(entries) => entries
-            .iter()
-            .any(|e| mentions(&e.key, word) || mentions(&e.value, word)),
-        Data::Alias(alias) => mentions(&alias.1, word),
+    let asking = Arc::default();
+    let mut made = rendered(object, release, context, &asking)?;
+    let asked = asking.all();
+    let has_asked = !asked.is_empty();
+    if let Some((reuse, basis)) = reuse {
+        made.basis = Some(basis.with(&asked));
+        reuse.keep_release(basis.inputs, asked, made.clone());
     }
+    Ok((made, has_asked))
 }
 
 fn rendered(
     object: &Node,
     release: &HelmRelease,
     context: &Context<'_>,
-    asked: &Arc<AtomicBool>,
+    asking: &Arc<Asking>,
 ) -> Result<Rendered> {
-    let made = make(release, context, asked);
+    let made = make(release, context, asking);
     let shadow = secret::shadowed(object);
     let finds_secrets =
-        asked.load(Ordering::Relaxed) && context.shelf.is_some_and(|shelf| shelf.has_secrets());
+        asking.has_asked() && context.shelf.is_some_and(|shelf| shelf.has_secrets());
     let made = if shadow.is_some() || finds_secrets || values::have_secrets(release, context) {
-        mark(made, shadow.as_ref().unwrap_or(object), context)?
+        mark(made, shadow.as_ref().unwrap_or(object), context, asking)?
     } else {
         made?
     };
     Ok(Rendered {
         objects: in_order(made.definitions, made.objects),
         findings: made.findings,
-        inputs: None,
+        basis: None,
     })
 }
 
 /// Marks what was made of secret values: what differs when the release is made
 /// of shadows. What was told of them is left out of what was told.
-fn mark(made: Result<Made>, shadow: &Node, context: &Context<'_>) -> Result<Made> {
+fn mark(
+    made: Result<Made>,
+    shadow: &Node,
+    context: &Context<'_>,
+    asking: &Arc<Asking>,
+) -> Result<Made> {
     let shadow_context = Context {
         has_shadows: true,
         ..*context
@@ -288,7 +219,7 @@ fn mark(made: Result<Made>, shadow: &Node, context: &Context<'_>) -> Result<Made
     let is_refused = matches!(&made, Err(e) if e.rule() == "helm/schema");
     let shadows = HelmRelease::read(shadow, context.options.flux).and_then(|mut shadow| {
         shadow.disables_schema |= !is_refused;
-        make(&shadow, &shadow_context, &Arc::default())
+        make(&shadow, &shadow_context, asking)
     });
     let mut made = made.map_err(|e| e.without_secrets(shadows.as_ref().err()))?;
     if let Ok(shadows) = &shadows {
@@ -311,7 +242,7 @@ struct Made {
     findings: Findings,
 }
 
-fn make(release: &HelmRelease, context: &Context<'_>, asked: &Arc<AtomicBool>) -> Result<Made> {
+fn make(release: &HelmRelease, context: &Context<'_>, asking: &Arc<Asking>) -> Result<Made> {
     let sources = &context.options.source_map;
     let mut findings = Findings::new();
     // Values that are none are told where the chart is not at hand, too.
@@ -320,9 +251,11 @@ fn make(release: &HelmRelease, context: &Context<'_>, asked: &Arc<AtomicBool>) -
     let mut options = context.options.charts.clone();
     options.skip_schema_validation |= release.disables_schema;
     options.schemas = context.sources.schemas();
+    options.parsed = context.options.reuse.as_ref().map(|r| r.parsed.clone());
+    let parsed = options.parsed.as_deref();
     if let Some(shelf) = context.shelf {
         let own = (release.id.namespace.clone(), release.id.name.clone());
-        options.world.lookup = Some(shelf.finder(own, context.has_shadows, asked));
+        options.world.lookup = Some(shelf.finder(own, context.has_shadows, asking));
     }
     let rendered = helm::render(
         &chart,
@@ -342,12 +275,12 @@ fn make(release: &HelmRelease, context: &Context<'_>, asked: &Arc<AtomicBool>) -
 
     let mut objects = Vec::new();
     for manifest in rendered.manifests {
-        objects.extend(manifest.into_node(sources)?);
+        objects.extend(manifest.into_node(parsed, sources)?);
     }
     let mut hooks = Vec::new();
     if !release.disables_hooks {
         for hook in rendered.hooks {
-            hooks.extend(hook.manifest.into_node(sources)?);
+            hooks.extend(hook.manifest.into_node(parsed, sources)?);
         }
     }
     let steps = steps(release);
@@ -381,7 +314,7 @@ fn make(release: &HelmRelease, context: &Context<'_>, asked: &Arc<AtomicBool>) -
     if !release.skips_definitions {
         let labels = [origin_labels(release)];
         for definition in &rendered.definitions {
-            for node in definition.nodes(sources)? {
+            for node in definition.nodes(parsed, sources)? {
                 definitions.extend(post_render(vec![node], &labels, sources, &mut findings)?);
             }
         }
@@ -552,7 +485,11 @@ fn in_order(definitions: Vec<Node>, objects: Vec<Node>) -> Vec<cluster::Object> 
                 .then_with(|| a.1.id.name.cmp(&b.1.id.name))
         });
     }
-    let mut all: Vec<cluster::Object> = definitions.into_iter().map(cluster::Object::new).collect();
+    let definition = |node| cluster::Object {
+        stays: true,
+        ..cluster::Object::new(node)
+    };
+    let mut all: Vec<cluster::Object> = definitions.into_iter().map(definition).collect();
     all.extend(before.into_iter().map(|(_, object)| object));
     all.append(&mut own);
     all.extend(later.into_iter().map(|(_, object)| object));

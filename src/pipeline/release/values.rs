@@ -174,6 +174,19 @@ pub(super) fn have_secrets(release: &HelmRelease, context: &Context<'_>) -> bool
     })
 }
 
+/// The value that is referred to, and whether it is secret.
+pub(super) fn text_of(
+    reference: &ValuesReference,
+    release: &HelmRelease,
+    context: &Context<'_>,
+) -> Option<(Arc<str>, bool)> {
+    let object = context
+        .objects
+        .get(&reference.kind, &release.id.namespace, &reference.name)?;
+    let Found { node, text } = value_of(object, &reference.key)?;
+    Some((text, node.is_secret()))
+}
+
 /// Whether a word stands in a value of a release that comes from another object.
 pub(super) fn mention(release: &HelmRelease, word: &str, context: &Context<'_>) -> bool {
     release.values_from.iter().any(|reference| {

@@ -131,7 +131,11 @@ impl Secrets {
                     for object in objects {
                         let mut node = object.node.clone();
                         if self.mask(&mut node) {
-                            *object = Object::new(node);
+                            let stays = object.stays;
+                            *object = Object {
+                                stays,
+                                ..Object::new(node)
+                            };
                         }
                     }
                 }

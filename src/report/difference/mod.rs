@@ -83,7 +83,7 @@ pub fn of_model(model: Model, form: Form) -> Result<String> {
             text.push('\n');
             Ok(text)
         }
-        Form::Markdown => template::markdown(&model),
+        Form::Markdown => template::markdown(model),
         Form::Github => template::github(model),
         Form::Html => template::html(&model),
         Form::Brief => Ok(brief(&model)),
@@ -102,7 +102,16 @@ pub fn with_template(
     name: &str,
     source: &str,
 ) -> Result<String> {
-    template::own(&Model::new(difference, titles), name, source)
+    of_model_by_template(&Model::new(difference, titles), name, source)
+}
+
+/// A model by a template of the user.
+///
+/// # Errors
+///
+/// As [`with_template`].
+pub fn of_model_by_template(model: &Model, name: &str, source: &str) -> Result<String> {
+    template::own(model, name, source)
 }
 
 fn brief(model: &Model) -> String {

@@ -36,6 +36,9 @@ pub struct Model {
     pub findings: Vec<Finding>,
     /// The clusters.
     pub clusters: Vec<ClusterModel>,
+    /// How many findings a comment has no room for.
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    pub(super) left_out: Option<usize>,
 }
 
 /// What a change comes to.
@@ -134,6 +137,9 @@ pub struct ObjectModel {
     pub patch: Option<serde_json::Value>,
     /// The lines of YAML that differ, as `diff -u` shows them.
     pub diff: String,
+    /// The cluster that has the same object with the same lines, in a comment.
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    pub(super) same_as: Option<String>,
 }
 
 /// A field that differs.
@@ -172,6 +178,7 @@ impl Model {
             summary,
             findings,
             clusters,
+            left_out: None,
         }
     }
 
@@ -267,6 +274,7 @@ fn object(difference: &ObjectDifference, findings: &[Finding], titles: &Titles) 
             _ => None,
         },
         diff: unified(&print(&difference.old), &print(&difference.new)),
+        same_as: None,
     }
 }
 

@@ -1,11 +1,14 @@
 //! Reports that are templates.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 
-use super::model::Model;
-use crate::diag::{Error, Result};
+use super::model::{ClusterModel, Model};
+use crate::diag::{Error, Finding, Result, Severity};
 
 const MARKDOWN: &str = include_str!("../templates/diff.md.jinja");
 const GITHUB: &str = include_str!("../templates/diff.github.jinja");
@@ -121,8 +124,63 @@ pub(super) fn own(model: &Model, name: &str, source: &str) -> Result<String> {
     render(name, source, model, FUEL_OF_USERS)
 }
 
-pub(super) fn markdown(model: &Model) -> Result<String> {
-    render("diff.md", MARKDOWN, model, FUEL)
+pub(super) fn markdown(mut model: Model) -> Result<String> {
+    model.findings = by_clusters(model.findings);
+    render("diff.md", MARKDOWN, &model, FUEL)
+}
+
+/// How many clusters are named where one thing is said of several.
+const SHOWN_CLUSTERS: usize = 4;
+
+/// What is said of the same object in several clusters, said once of all.
+fn by_clusters(findings: Vec<Finding>) -> Vec<Finding> {
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
+    let mut found: Vec<(Finding, Vec<Arc<str>>)> = Vec::new();
+    for mut finding in findings {
+        let cluster = finding.cluster.take();
+        let Finding {
+            rule,
+            severity,
+            object,
+            message,
+            help,
+            ..
+        } = &finding;
+        let said = format!("{rule} {severity:?} {object:?} {message:?} {help:?}");
+        let at = *places.entry(said).or_insert(found.len());
+        match found.get_mut(at) {
+            Some((_, clusters)) => clusters.extend(cluster),
+            None => found.push((finding, cluster.into_iter().collect())),
+        }
+    }
+    let joined = |(mut finding, mut clusters): (Finding, Vec<Arc<str>>)| {
+        clusters.dedup();
+        let more = clusters.len().saturating_sub(SHOWN_CLUSTERS);
+        clusters.truncate(SHOWN_CLUSTERS);
+        let mut names = clusters.join(", ");
+        if more > 0 {
+            names.push_str(&format!(" and {more} more"));
+        }
+        finding.cluster = (!names.is_empty()).then(|| names.into());
+        finding
+    };
+    found.into_iter().map(joined).collect()
+}
+
+/// Says of objects that differ as they do in a cluster before, that they do.
+fn refer_to_first(clusters: &mut [ClusterModel]) {
+    let mut first: BTreeMap<(String, String), String> = BTreeMap::new();
+    for cluster in clusters {
+        for object in cluster.objects.iter_mut().filter(|o| !o.diff.is_empty()) {
+            let key = (object.name.clone(), object.diff.clone());
+            if let Some(other) = first.get(&key) {
+                object.same_as = Some(other.clone());
+                object.diff.clear();
+            } else {
+                first.insert(key, cluster.name.clone());
+            }
+        }
+    }
 }
 
 pub(super) fn html(model: &Model) -> Result<String> {
@@ -132,6 +190,8 @@ pub(super) fn html(model: &Model) -> Result<String> {
 /// A comment within the limit: details go from the end, where the least
 /// matters, until it fits.
 pub(super) fn github(mut model: Model) -> Result<String> {
+    model.findings = by_clusters(model.findings);
+    refer_to_first(&mut model.clusters);
     for cluster in &mut model.clusters {
         cluster.objects.sort_by_key(|object| {
             std::cmp::Reverse(match &*object.severity {
@@ -150,10 +210,22 @@ pub(super) fn github(mut model: Model) -> Result<String> {
     }
 }
 
+/// The most notes of a comment that is too long otherwise.
+const MOST_NOTES: usize = 50;
+
+/// What a finding takes at the least, in bytes.
+const FINDING_BYTES: usize = 80;
+
 /// Takes details out, those of the least matter first, as much as is too much.
 fn shorten(model: &mut Model, length: usize) -> bool {
     let mut excess = length.saturating_sub(GITHUB_LIMIT_BYTES);
     let mut changed = false;
+    let notes = model.findings.iter().rev();
+    let notes = notes.take_while(|f| f.severity == Severity::Info).count();
+    if let Some(more @ 1..) = notes.checked_sub(MOST_NOTES) {
+        leave_out(model, more);
+        return true;
+    }
     let objects = model.clusters.iter_mut().flat_map(|c| &mut c.objects);
     let mut objects: Vec<_> = objects.collect();
     objects.reverse();
@@ -186,7 +258,19 @@ fn shorten(model: &mut Model, length: usize) -> bool {
             break;
         }
     }
+    if !changed && !model.findings.is_empty() {
+        leave_out(model, excess / FINDING_BYTES + 1);
+        return true;
+    }
     changed
+}
+
+/// Leaves so many findings out, the last of which matter least.
+fn leave_out(model: &mut Model, count: usize) {
+    let kept = model.findings.len().saturating_sub(count);
+    let gone = model.findings.len() - kept;
+    model.findings.truncate(kept);
+    *model.left_out.get_or_insert_default() += gone;
 }
 
 /// The last resort: findings alone are too many.
@@ -207,6 +291,34 @@ fn cut(mut text: String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Whatever there is to say, a comment ends what it begins.
+    #[test]
+    fn a_comment_has_room_for_the_worst() {
+        let finding = |severity, n: usize| {
+            let message = format!("{n}: {}", "words ".repeat(12));
+            Finding::new("change/image", severity, message)
+        };
+        for (errors, notes) in [(3, 3000), (3000, 3000), (30, 60), (0, 51)] {
+            let errors = (0..errors).map(|n| finding(Severity::Error, n));
+            let notes = (0..notes).map(|n| finding(Severity::Info, n));
+            let mut model = Model::default();
+            model.findings.extend(errors.chain(notes));
+            let all = model.findings.len();
+            let text = github(model).unwrap();
+            assert!(text.len() <= GITHUB_LIMIT_BYTES);
+            let count = |what: &str| text.matches(what).count();
+            assert_eq!(count("<details>"), count("</details>"));
+            let rows = count("`change/image`");
+            let is_all = rows == all;
+            assert!(
+                is_all || text.contains(&format!("{} more of this", all - rows)),
+                "{rows}"
+            );
+            assert!(rows > 50, "{rows}");
+            assert!(text.trim_end().ends_with("</sub>"), "{text}");
+        }
+    }
 
     #[test]
     fn nothing_ends_a_block_but_its_end() {
