@@ -406,6 +406,23 @@ fn objects_that_depend_on_a_secret_are_secret() {
     }
 }
 
+#[test]
+fn encrypted_files_in_a_config_map_are_told() {
+    // The repository has a ConfigMap of the file that a Secret is made of.
+    let root = testdata("canary");
+    let home = tempfile::tempdir().unwrap();
+    let run = build(&root, home.path(), &["--age-key-file", &key()]);
+    assert!(!run.stderr.contains("sops/encrypted"), "{}", run.stderr);
+    let root = changed("secrets/kustomization.yaml", |t| {
+        t.replace("files: [file.json, renamed=blob.txt]", "files: [file.json]")
+    });
+    let root = root.path().display().to_string();
+    let run = build(&root, home.path(), &["--age-key-file", &key()]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let told = "`blob.txt` of ConfigMap/same-file-";
+    assert!(run.stderr.contains(told), "{}", run.stderr);
+}
+
 /// A lockfile is in clear, and so is what a server is asked for.
 #[test]
 fn what_is_secret_is_not_locked() {

@@ -564,9 +564,11 @@ pub(super) static SCHEMA_DEFINITION: Rule = told(
 pub(super) static SOPS_ENCRYPTED: Rule = told(
     "sops/encrypted",
     Severity::Warning,
-    "an encrypted object without `spec.decryption`",
-    "kustomize-controller refuses to apply a Secret that is still encrypted.",
-    "Add `spec.decryption` to the Kustomization, with its provider and keys.",
+    "an encrypted object without `spec.decryption`, or an encrypted file in a ConfigMap",
+    "kustomize-controller refuses to apply a Secret that is still encrypted. Of what generators read \
+     it decrypts the inputs of Secrets alone: a ConfigMap holds them as they are.",
+    "Add `spec.decryption` to the Kustomization, with its provider and keys; put encrypted files into \
+     a `secretGenerator`.",
 );
 
 pub(super) static SOURCE_ARTIFACT_FOLDER: Rule = told(

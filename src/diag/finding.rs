@@ -46,12 +46,7 @@ pub struct ObjectRef {
 impl ObjectRef {
     /// Changes what names it: to take out what nobody may see.
     pub(super) fn map_text(&mut self, change: impl Fn(&str) -> String) {
-        for text in [
-            &mut self.api_version,
-            &mut self.kind,
-            &mut self.namespace,
-            &mut self.name,
-        ] {
+        for text in [&mut self.namespace, &mut self.name] {
             *text = change(text).into();
         }
     }

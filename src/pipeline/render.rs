@@ -16,7 +16,9 @@ use super::variables::{Sourced, is_encrypted};
 use super::{Entry, Lookups, Progress, Sources, names};
 use crate::artifact::ignore::Matcher;
 use crate::artifact::{Digest, Kind, path};
-use crate::diag::{Cause, Error, Finding, Findings, Result, Severity, SourceMap, Span, nearest};
+use crate::diag::{
+    Cause, Error, Finding, Findings, Result, Severity, SourceMap, Span, nearest, pointer,
+};
 use crate::flux::api::{Kustomization, SubstituteStrategy};
 use crate::flux::ignore::IgnoreRules;
 use crate::flux::substitute::{self, Missing, Substituted, Variables};
@@ -24,7 +26,7 @@ use crate::flux::{FluxVersion, generate, metadata, order};
 use crate::helm::{Capabilities, RenderOptions};
 use crate::kustomize;
 use crate::resource::{Files, ResId};
-use crate::yaml::{Node, secret};
+use crate::yaml::{self, Node, secret};
 
 /// What shapes a build besides the repository.
 #[derive(Clone, Debug)]
@@ -379,6 +381,8 @@ fn completed(
     for object in &mut objects {
         if is_encrypted(object) {
             tell_encrypted(object, spec, options, &mut findings);
+        } else if let Some(entry) = sealed_entry(object) {
+            tell_sealed(object, entry, options, &mut findings);
         }
         metadata::set_owner(object, &spec.name, &spec.namespace);
     }
@@ -519,6 +523,34 @@ fn missing_source(spec: &Kustomization, source: &Sourced, options: &Options) -> 
     .at(reference.span, &options.source_map)
     .object(spec.id.to_object_ref())
     .help("give them with `--substitute NAME=VALUE`, or under `substitute` in .fluxwright.yaml")
+}
+
+/// The first entry of a ConfigMap that holds what sops encrypted: only inputs of
+/// Secrets are decrypted.
+fn sealed_entry(object: &Node) -> Option<&yaml::Entry> {
+    let is_config_map = object.str_at("kind") == Some("ConfigMap");
+    let data = object.get("data").filter(|_| is_config_map)?;
+    let is_sealed = |entry: &&yaml::Entry| {
+        let text = entry.value.text();
+        text.is_some_and(|text| text.contains("ENC[AES256_GCM,data:"))
+    };
+    data.entries().iter().find(is_sealed)
+}
+
+fn tell_sealed(object: &Node, entry: &yaml::Entry, options: &Options, findings: &mut Findings) {
+    let id = ResId::of(object).to_object_ref();
+    let key = entry.key.text().unwrap_or_default();
+    findings.push(
+        Finding::new(
+            "sops/encrypted",
+            Severity::Warning,
+            format!("`{key}` of {id} is encrypted, and nothing decrypts it"),
+        )
+        .at(entry.value.span(), &options.source_map)
+        .object(id)
+        .path(format!("/data/{}", pointer::escape(key)))
+        .help("what is secret belongs into a Secret: use `secretGenerator`, whose files are decrypted"),
+    );
 }
 
 fn tell_encrypted(object: &Node, spec: &Kustomization, options: &Options, findings: &mut Findings) {

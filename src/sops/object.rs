@@ -134,7 +134,11 @@ impl Decryptor {
     ) -> Result<Zeroizing<Vec<u8>>> {
         let mut opened = Vec::new();
         for document in documents {
-            texts(document, &mut opened);
+            // What kind of object it is stands in every message, and is no secret.
+            let is_kind = |item: &&Item| matches!(&item.key, tree::Key::Text(key) if matches!(key.as_str(), "apiVersion" | "kind"));
+            for item in document.iter().filter(|item| !is_kind(item)) {
+                texts(std::slice::from_ref(item), &mut opened);
+            }
         }
         let plain = Zeroizing::new(store::write(documents, output)?);
         // A file becomes the value of one entry.
