@@ -5,16 +5,21 @@ use fluxwright::diag::{FileId, Span};
 use fluxwright::yaml::resolve::Version;
 use fluxwright::yaml::{self, Data, Node, Style, Tag, emit};
 
-/// Reads a text in every way there is. Nothing panics, and every node is
-/// where its span says.
+/// Reads a text in every way there is. Nothing panics, every node is where its
+/// span says, and data is the same with nodes between and without.
 pub(crate) fn parse(data: &[u8]) {
     let Ok(text) = yaml::text::decode(data) else {
         return;
     };
     let file = FileId::default();
-    if let Ok(Some(root)) = yaml::parse_one(&text, file) {
-        let _ = yaml::decode(&root, Version::V2);
-    }
+    let of_nodes = yaml::parse_one(&text, file)
+        .and_then(|root| {
+            root.map(|root| yaml::decode(&root, Version::V2))
+                .transpose()
+        })
+        .map_err(|e| (e.message().to_owned(), e.span()));
+    let of_text = yaml::decode_one(&text, file).map_err(|e| (e.message().to_owned(), e.span()));
+    assert_eq!(of_text, of_nodes, "with and without nodes between");
     let documents = match yaml::parse(&text, file) {
         Ok(documents) => documents,
         Err(error) => {

@@ -345,9 +345,12 @@ impl Failure {
             return Failure::final_(
                 Error::new(
                     "source/unreachable",
-                    format!("`{host}` answers, and speaks no TLS: {cause}"),
+                    format!("`{host}` answers, and does not speak TLS"),
                 )
-                .help("is the port right? for plain HTTP write `http://`; a registry or bucket needs `insecure: true`"),
+                .help(
+                    "is the port right? where plain HTTP is meant, write `http://`, `insecure: true` \
+                     for a registry or bucket, `--insecure` for a bundle",
+                ),
             );
         }
         if cause.contains("fatal alert") && cause.contains("Certificate") {
@@ -371,14 +374,6 @@ impl Failure {
                 .help(
                     "add its authority as `ca.crt` to the Secret that `certSecretRef` names, for \
                      Git `secretRef`",
-                ),
-            );
-        }
-        if cause.contains("InvalidContentType") {
-            return Failure::final_(
-                Error::new("source/unreachable", format!("`{host}` does not speak TLS")).help(
-                    "is it meant to be without? write `http://`, or `insecure: true` for a \
-                         registry; for a bundle, `--insecure`",
                 ),
             );
         }
