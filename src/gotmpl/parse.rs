@@ -61,6 +61,11 @@ type Result<T> = std::result::Result<T, ParseError>;
 /// used.
 const DOLLAR: (&str, u32) = ("$", u32::MAX);
 
+/// How many actions a text has, comments among them.
+pub(super) fn actions_in(text: &[u8]) -> usize {
+    memchr::memmem::find_iter(text, "{{").count()
+}
+
 /// Parses the text of a file.
 ///
 /// # Errors
@@ -94,7 +99,7 @@ pub fn parse(text: impl Into<Arc<str>>, functions: &Functions) -> Result<Source>
         depth: 0,
         pending: Vec::new(),
         names: Vec::new(),
-        source: Source::for_actions(memchr::memmem::find_iter(text.as_bytes(), "{{").count()),
+        source: Source::for_actions(actions_in(text.as_bytes())),
         text: &text,
     };
     parser.file()?;

@@ -82,8 +82,7 @@ struct Anchored {
 
 struct Composer<'a> {
     events: Events<'a>,
-    /// Text that occurs often is kept once.
-    interned: HashMap<&'a str, Arc<str>>,
+    interned: Interned<'a>,
     /// What each anchor stands for; none while its collection is open.
     anchors: HashMap<&'a str, Option<Anchored>>,
     /// The collections that are open, the innermost last.
@@ -95,15 +94,32 @@ struct Composer<'a> {
     aliased: u64,
 }
 
-/// Longest text that is looked up among those met before.
-const INTERN_LIMIT: usize = 40;
+/// Texts met before: what occurs often is kept once.
+#[derive(Default)]
+pub(super) struct Interned<'a>(HashMap<&'a str, Arc<str>>);
+
+impl<'a> Interned<'a> {
+    /// Longest text that is looked up.
+    const LIMIT: usize = 40;
+
+    /// The text, to be shared.
+    pub(super) fn shared(&mut self, text: Cow<'a, str>) -> Arc<str> {
+        match text {
+            Cow::Borrowed(text) if text.len() <= Self::LIMIT => {
+                let known = self.0.entry(text);
+                known.or_insert_with(|| Arc::from(text)).clone()
+            }
+            text => Arc::from(text),
+        }
+    }
+}
 
 impl<'a> Composer<'a> {
     fn new(text: &'a str, file: FileId, version: Version) -> Result<Composer<'a>> {
         text::check(text).map_err(|e| e.in_file(file))?;
         Ok(Composer {
             events: Events::new(text, file, version),
-            interned: HashMap::new(),
+            interned: Interned::default(),
             anchors: HashMap::new(),
             open: Vec::new(),
             waiting: Vec::new(),
@@ -157,14 +173,7 @@ impl<'a> Composer<'a> {
         style: Style,
         span: Span,
     ) -> Node {
-        let text = match text {
-            Cow::Borrowed(text) if text.len() <= INTERN_LIMIT => self
-                .interned
-                .entry(text)
-                .or_insert_with(|| Arc::from(text))
-                .clone(),
-            text => Arc::from(text),
-        };
+        let text = self.interned.shared(text);
         let mut node = match style {
             Style::Plain => {
                 let tag = resolve::v3_tag(&text);

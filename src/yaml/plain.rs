@@ -8,11 +8,7 @@
 //! straight from events; what is not so plain, and what may be an error, is left
 //! to [`parse_one`] and [`decode`], which know all the rules.
 
-use std::borrow::Cow;
-use std::sync::Arc;
-
-use foldhash::{HashMap, HashMapExt};
-
+use super::compose::Interned;
 use super::events::{Event, Events};
 use super::resolve::{Scalar, Version, resolve};
 use super::{Data, MAX_DEPTH, Map, Node, Style, Tag, Value, decode, parse_one, text};
@@ -25,7 +21,7 @@ use crate::diag::{Error, FileId, Result};
 ///
 /// Theirs.
 pub fn decode_one(text: &str, file: FileId) -> Result<Option<Value>> {
-    read(text, file, |_| true)
+    decode_entries(text, file, |_| true)
 }
 
 /// As [`decode_one`], but where the document is a mapping, with those of its
@@ -39,7 +35,19 @@ pub fn decode_entries(
     file: FileId,
     is_wanted: impl Fn(&str) -> bool,
 ) -> Result<Option<Value>> {
-    read(text, file, is_wanted)
+    text::check(text).map_err(|e| e.in_file(file))?;
+    let mut reader = Reader {
+        events: Events::new(text, file, Version::V2),
+        interned: Interned::default(),
+    };
+    match reader.document(is_wanted) {
+        Ok(value) => Ok(value),
+        Err(Stop::Failed(error)) => Err(error),
+        Err(Stop::Unplain) => {
+            let node = parse_one(text, file)?;
+            node.map(|node| decode(&node, Version::V2)).transpose()
+        }
+    }
 }
 
 /// What the wanted entries of a node mean under v2, as [`decode_entries`] has
@@ -110,30 +118,10 @@ impl From<Error> for Stop {
     }
 }
 
-fn read(text: &str, file: FileId, is_wanted: impl Fn(&str) -> bool) -> Result<Option<Value>> {
-    text::check(text).map_err(|e| e.in_file(file))?;
-    let mut reader = Reader {
-        events: Events::new(text, file, Version::V2),
-        interned: HashMap::new(),
-    };
-    match reader.document(is_wanted) {
-        Ok(value) => Ok(value),
-        Err(Stop::Failed(error)) => Err(error),
-        Err(Stop::Unplain) => {
-            let node = parse_one(text, file)?;
-            node.map(|node| decode(&node, Version::V2)).transpose()
-        }
-    }
-}
-
 struct Reader<'a> {
     events: Events<'a>,
-    /// Text that occurs often is kept once.
-    interned: HashMap<&'a str, Arc<str>>,
+    interned: Interned<'a>,
 }
-
-/// Longest text that is looked up among those met before.
-const INTERN_LIMIT: usize = 40;
 
 impl<'a> Reader<'a> {
     fn next(&mut self) -> Result<Event<'a>> {
@@ -169,7 +157,7 @@ impl<'a> Reader<'a> {
                 Scalar::Uint(u) => Value::Uint(u),
                 Scalar::Float(f) if f.is_finite() => Value::Float(f),
                 Scalar::Float(_) => return Err(Stop::Unplain),
-                Scalar::Timestamp(_) | Scalar::String => Value::String(self.text(text)),
+                Scalar::Timestamp(_) | Scalar::String => Value::String(self.interned.shared(text)),
             }),
             Event::SequenceStart(None, _) => {
                 let mut items = Vec::new();
@@ -200,7 +188,7 @@ impl<'a> Reader<'a> {
             };
             let event = self.next()?;
             if is_wanted(&key) {
-                let key = self.text(key);
+                let key = self.interned.shared(key);
                 map.insert(key, self.value(event, depth)?);
             } else {
                 self.pass(&event, depth)?;
@@ -231,17 +219,6 @@ impl<'a> Reader<'a> {
                 self.pass(&event, depth + 1)?;
             },
             _ => Err(Stop::Unplain),
-        }
-    }
-
-    fn text(&mut self, text: Cow<'a, str>) -> Arc<str> {
-        match text {
-            Cow::Borrowed(text) if text.len() <= INTERN_LIMIT => self
-                .interned
-                .entry(text)
-                .or_insert_with(|| Arc::from(text))
-                .clone(),
-            text => Arc::from(text),
         }
     }
 }

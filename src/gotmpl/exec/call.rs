@@ -346,7 +346,7 @@ impl Context<'_> {
 
     /// The output of a text that is itself a template.
     pub(crate) fn evaluate(&mut self, text: &Text, value: Value) -> CallResult<Text> {
-        let actions = memchr::memmem::find_iter(text.as_bytes(), "{{").count();
+        let actions = parse::actions_in(text.as_bytes());
         let parsed = 1024 + text.len() * 2 + actions.saturating_mul(320);
         self.machine.meter.take_bytes(parsed)?;
         let shown = || quote_bytes(text.as_bytes());
