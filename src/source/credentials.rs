@@ -22,6 +22,11 @@ pub(super) struct Proxy {
     pub(super) login: Option<(String, String)>,
 }
 
+/// What the address of a proxy looks like.
+#[cfg(feature = "network")]
+pub(super) const PROXY_FORMS: &str =
+    "an address is `http://HOST:PORT`, `https://HOST:PORT` or `socks5://HOST:PORT`";
+
 #[cfg(feature = "network")]
 impl Proxy {
     /// The address with the login in it, as some libraries want it.
@@ -30,9 +35,8 @@ impl Proxy {
             return Ok(self.address.clone());
         };
         let invalid = || {
-            Error::new("source/credentials", "`address` of the proxy is no address").help(
-                "an address is `http://HOST:PORT`, `https://HOST:PORT` or `socks5://HOST:PORT`",
-            )
+            Error::new("source/credentials", "`address` of the proxy is no address")
+                .help(PROXY_FORMS)
         };
         let mut url = reqwest::Url::parse(&self.address).map_err(|_| invalid())?;
         url.set_username(user)

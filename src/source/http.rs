@@ -134,9 +134,7 @@ impl Http {
                     "source/credentials",
                     format!("`address` of the proxy is no address: {why}"),
                 )
-                .help(
-                    "an address is `http://HOST:PORT`, `https://HOST:PORT` or `socks5://HOST:PORT`",
-                )
+                .help(super::credentials::PROXY_FORMS)
             })?;
             if let Some((user, password)) = &proxy.login {
                 setting = setting.basic_auth(user, password);
