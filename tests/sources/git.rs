@@ -211,15 +211,25 @@ fn a_tag_that_moved_is_refused() {
     assert_eq!(fleet.lockfile(), lockfile);
 }
 
+/// What `alice` with the password `hunter2` sends.
+const ALICE: &str = "Basic YWxpY2U6aHVudGVyMg==";
+
+/// A server of a repository for those who send this alone.
+fn guarded(app: &Repository, authorization: &'static str) -> Server {
+    let backend = git(app.served());
+    Server::start(move |request| {
+        if request.header("authorization") == Some(authorization) {
+            backend(request)
+        } else {
+            Answer::status(401)
+        }
+    })
+}
+
 #[test]
 fn logins_come_from_secrets_and_go_nowhere_else() {
     let app = Repository::new();
-    let backend = git(app.served());
-    // alice:hunter2
-    let server = Server::start(move |request| match request.header("authorization") {
-        Some("Basic YWxpY2U6aHVudGVyMg==") => backend(request),
-        _ => Answer::status(401),
-    });
+    let server = guarded(&app, ALICE);
     let spec = format!(
         "  url: {}/app.git\n  ref: {{branch: main}}\n",
         server.address
@@ -286,12 +296,8 @@ fn logins_come_from_secrets_and_go_nowhere_else() {
 #[test]
 fn a_token_may_be_a_name_with_an_empty_password() {
     let app = Repository::new();
-    let backend = git(app.served());
     // token:
-    let server = Server::start(move |request| match request.header("authorization") {
-        Some("Basic dG9rZW46") => backend(request),
-        _ => Answer::status(401),
-    });
+    let server = guarded(&app, "Basic dG9rZW46");
     let spec = format!(
         "  url: {}/app.git\n  ref: {{branch: main}}\n",
         server.address
@@ -412,11 +418,7 @@ fn sources_that_nobody_uses_are_locked_as_well() {
 #[test]
 fn logins_that_helpers_of_git_know() {
     let app = Repository::new();
-    let backend = git(app.served());
-    let server = Server::start(move |request| match request.header("authorization") {
-        Some("Basic YWxpY2U6aHVudGVyMg==") => backend(request),
-        _ => Answer::status(401),
-    });
+    let server = guarded(&app, ALICE);
     let fleet = Fleet::of(&repository(&server.address, "branch: main"));
     let config = format!(
         "entries:\n- path: clusters/prod\ncredentials:\n- address: {}\n  helper: git\n",
