@@ -85,16 +85,7 @@ fn together(old: &MemoryTree, new: &MemoryTree) -> (Clusters, Clusters, Arc<Sour
         let entries = [&new, &old].map(|sources| entry::at(&sources.repository, folder));
         let mut new_build = prepare(&entries[0], &new, &options);
         let mut old_build = prepare(&entries[1], &old, &options);
-        let left = |build: &fluxwright::diag::Result<Prepared<'_>>| {
-            build.as_ref().map(Prepared::left).unwrap_or_default()
-        };
-        let (new_left, old_left) = (left(&new_build), left(&old_build));
-        if let Ok(build) = &mut new_build {
-            build.render(&old_left);
-        }
-        if let Ok(build) = &mut old_build {
-            build.render(&new_left);
-        }
+        build::render_both(new_build.as_mut().ok(), old_build.as_mut().ok());
         let finish = |build: fluxwright::diag::Result<Prepared<'_>>| {
             let mut findings = Findings::new();
             let cluster = build.map(|build| build.finish(&mut findings));

@@ -191,7 +191,7 @@ impl Args {
             cache.put(&recorder, &bytes);
         }
         // The process ends: its memory goes back as a whole.
-        std::mem::forget(sides);
+        std::mem::forget((sides, old, new));
         Ok(answer)
     }
 

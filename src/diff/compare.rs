@@ -245,7 +245,7 @@ fn cluster(
         .filter_map(|pair| compare_pair(pair, &renamed))
         .collect();
     let findings = meaning::of(&compared, old, new, &unrendered, sources);
-    let mut objects: Vec<ObjectDifference> = compared.iter().map(difference).collect();
+    let mut objects: Vec<ObjectDifference> = compared.par_iter().map(difference).collect();
     objects.sort_by(|a, b| (&a.owner, &a.id, a.action).cmp(&(&b.owner, &b.id, b.action)));
     ClusterDifference {
         name: name.clone(),

@@ -1,7 +1,5 @@
 //! Two objects, field by field.
 
-use std::sync::Arc;
-
 use super::align::{self, Pair, value};
 use super::noise::{self, Noise};
 use super::path::FieldPath;
@@ -65,10 +63,11 @@ fn node(
     found: &mut Vec<Change>,
 ) {
     let (old, new) = (old.target(), new.target());
+    if old.is_shared_with(new) {
+        return;
+    }
     match (old.data(), new.data()) {
-        (Data::Mapping(a), Data::Mapping(b)) if Arc::ptr_eq(a, b) => {}
         (Data::Mapping(_), Data::Mapping(_)) => mapping(old, new, schema, path, found),
-        (Data::Sequence(a), Data::Sequence(b)) if Arc::ptr_eq(a, b) => {}
         (Data::Sequence(a), Data::Sequence(b)) => sequence(a, b, schema, path, found),
         (Data::Scalar(a), Data::Scalar(b)) if a == b && old.tag() == new.tag() => {}
         _ => {

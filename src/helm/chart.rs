@@ -99,6 +99,19 @@ impl ChartFile {
         }
     }
 
+    /// How many bytes it holds; none as long as it is not read.
+    fn size(&self) -> usize {
+        let known = match &self.content {
+            Content::Known(bytes) => Some(bytes),
+            Content::Later { read, .. } => read.get().and_then(|read| read.as_ref().ok()),
+        };
+        match known {
+            Some(Bytes::Text(text)) => text.len(),
+            Some(Bytes::Binary(bytes)) => bytes.len(),
+            None => 0,
+        }
+    }
+
     /// Its content, without a byte-order mark.
     ///
     /// # Errors
@@ -189,6 +202,18 @@ impl Chart {
     /// Its `values.schema.json`.
     pub fn schema(&self) -> Option<&Arc<ChartFile>> {
         self.schema.as_ref()
+    }
+
+    /// How many bytes of templates and definitions it and the charts below hold, as
+    /// far as they were read: about how long they take to render.
+    pub fn size(&self) -> usize {
+        let files = self.templates.iter().chain(self.definitions());
+        let own: usize = files.map(|file| file.size()).sum();
+        own + self
+            .dependencies
+            .iter()
+            .map(|chart| chart.size())
+            .sum::<usize>()
     }
 
     /// What the schema says, read once; none where there is none.

@@ -1,6 +1,7 @@
 //! The node tree.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::diag::Span;
 
@@ -130,6 +131,8 @@ struct Extra {
 
 const TAGGED: u8 = 1;
 const SECRET: u8 = 2;
+/// Whether [`SECRET`] was ever set.
+static HAS_MARKS: AtomicBool = AtomicBool::new(false);
 const RESOLVED: u8 = 4;
 const UNSPECIFIC: u8 = 8;
 const UNTAGGED: u8 = 16;
@@ -281,6 +284,17 @@ impl Node {
     /// The anchor defined on it.
     pub fn anchor(&self) -> Option<&str> {
         self.extra.as_ref()?.anchor.as_deref()
+    }
+
+    /// Whether what is in it is held once, for it and for another: then both are
+    /// the same collection, or the same text, wherever they stand.
+    pub fn is_shared_with(&self, other: &Node) -> bool {
+        match (&self.data, &other.data) {
+            (Data::Scalar(a), Data::Scalar(b)) => self.tag == other.tag && Arc::ptr_eq(a, b),
+            (Data::Sequence(a), Data::Sequence(b)) => Arc::ptr_eq(a, b),
+            (Data::Mapping(a), Data::Mapping(b)) => Arc::ptr_eq(a, b),
+            _ => false,
+        }
     }
 
     /// Whether it is a scalar.
@@ -468,6 +482,13 @@ impl Node {
     /// Marks it as made from a decrypted value.
     pub fn mark_secret(&mut self) {
         self.flags |= SECRET;
+        HAS_MARKS.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether any node was marked as made from a decrypted value since the
+    /// process began: where nothing is encrypted, nobody need look for marks.
+    pub(super) fn any_is_secret() -> bool {
+        HAS_MARKS.load(Ordering::Relaxed)
     }
 
     /// Marks it as made from a decrypted value, of which this is the shadow.

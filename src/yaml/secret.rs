@@ -93,13 +93,17 @@ pub fn shadowed(node: &Node) -> Option<Node> {
 
 /// Whether any value in a node is secret.
 pub fn has_secret(node: &Node) -> bool {
+    Node::any_is_secret() && has_mark(node)
+}
+
+fn has_mark(node: &Node) -> bool {
     match node.data() {
         Data::Scalar(_) => node.is_secret(),
-        Data::Sequence(items) => items.iter().any(has_secret),
+        Data::Sequence(items) => items.iter().any(has_mark),
         Data::Mapping(entries) => entries
             .iter()
-            .any(|e| has_secret(&e.key) || has_secret(&e.value)),
-        Data::Alias(alias) => has_secret(&alias.1),
+            .any(|e| has_mark(&e.key) || has_mark(&e.value)),
+        Data::Alias(alias) => has_mark(&alias.1),
     }
 }
 
@@ -246,6 +250,9 @@ pub fn mark_object(object: &mut Node) {
 /// The secret values in a node, each without what it has in common with its
 /// shadow: text around it that is in clear.
 pub fn secret_texts(node: &Node, found: &mut Vec<Arc<str>>) {
+    if !Node::any_is_secret() {
+        return;
+    }
     let node = node.target();
     if node.is_scalar() {
         let Some(text) = node.text().filter(|_| node.is_secret()) else {

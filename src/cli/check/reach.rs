@@ -66,7 +66,8 @@ impl Reach {
             let options = args.options(&old, entry, Extent::CHECKED, None, &mut told);
             let prepared = options.as_ref().map_err(Error::clone);
             let prepared = prepared.and_then(|o| build::prepare(entry, &old.sources, o));
-            if let Ok(prepared) = prepared {
+            if let Ok(mut prepared) = prepared {
+                prepared.lead_on();
                 before.extend(rendered(&prepared.finish(&mut told)));
             }
         }

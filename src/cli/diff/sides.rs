@@ -1,10 +1,10 @@
 //! Both versions of a repository, rendered as far as the change between them
 //! reaches.
 //!
-//! In: the two, opened. Out: a [`Rendering`] of each. First all Kustomizations
-//! are built, and those that have the same inputs in both once; then it is known
-//! what every HelmRelease would be rendered from, and only those are rendered
-//! that are not the same in both.
+//! In: the two, opened. Out: a [`Rendering`] of each. Kustomizations that have
+//! the same inputs in both are built once; then it is known what every
+//! HelmRelease would be rendered from, and only those are rendered that are not
+//! the same in both.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::cli::progress::Bar;
 use crate::cli::settings::{Extent, Repository, RepositoryArgs};
 use crate::diag::{Error, Findings, Result};
 use crate::diff::Rendering;
-use crate::pipeline::build::{self, Left, Prepared};
+use crate::pipeline::build::{self, Prepared};
 use crate::pipeline::shard::Shard;
 use crate::pipeline::{Entry, Progress, render};
 
@@ -48,46 +48,70 @@ pub(super) fn render(
 ) -> Sides {
     let new = Side::plan(args, new, plan);
     let old = old.map(|old| Side::plan(args, old, plan));
-    // What the base has in common with it is built once.
-    let mut new_builds = new.prepare();
-    let mut old_builds = old.as_ref().map(Side::prepare).unwrap_or_default();
-    let (new_left, old_left) = (left(&new_builds), left(&old_builds));
-    // One after the other, each with all threads: what the first reads, the
-    // second has.
-    render_others(&mut new_builds, &old_left);
-    render_others(&mut old_builds, &new_left);
-    render_where_definitions_go(&mut new_builds, &old_builds);
-    let mut sides = Sides {
-        old: Rendering::default(),
-        new: Rendering::default(),
-        told: Findings::new(),
-        may_be_kept: true,
-    };
-    sides.may_be_kept &= new.finish(args, new_builds, &mut sides.new, &mut sides.told);
-    if let Some(old) = &old {
-        let mut untold = Findings::new();
-        sides.may_be_kept &= old.finish(args, old_builds, &mut sides.old, &mut untold);
+    let names: BTreeSet<&Arc<str>> = [Some(&new), old.as_ref()]
+        .into_iter()
+        .flatten()
+        .flat_map(|side| side.plans.keys())
+        .collect();
+    let names: Vec<&Arc<str>> = names.into_iter().collect();
+    let builds = names.into_par_iter().map(|name| {
+        let mut now = new.prepare(name);
+        let mut before = old.as_ref().and_then(|old| old.prepare(name));
+        build::render_both(built(&mut now), built(&mut before));
+        ((name, now), (name, before))
+    });
+    let (now, before): (Vec<_>, Vec<_>) = builds.unzip();
+    let finish_old = || old.as_ref().map(|old| old.finish(args, before));
+    let (now, before) = rayon::join(|| new.finish(args, now), finish_old);
+    let before = before.unwrap_or_default();
+    Sides {
+        old: before.rendering,
+        new: now.rendering,
+        told: now.told,
+        may_be_kept: now.may_be_kept && before.may_be_kept,
     }
-    sides
+}
+
+/// What an entry point is built to, so far; none where this version has no such
+/// entry point.
+type Build<'a> = Option<Result<Prepared<'a>>>;
+
+fn built<'b, 'a>(build: &'b mut Build<'a>) -> Option<&'b mut Prepared<'a>> {
+    build.as_mut()?.as_mut().ok()
+}
+
+/// What came of a version.
+struct Finished {
+    rendering: Rendering,
+    told: Findings,
+    may_be_kept: bool,
+}
+
+impl Default for Finished {
+    /// There was nothing.
+    fn default() -> Finished {
+        Finished {
+            rendering: Rendering::default(),
+            told: Findings::new(),
+            may_be_kept: true,
+        }
+    }
 }
 
 /// One version, and how its entry points are built.
 struct Side<'a> {
     repository: &'a Repository,
-    plans: Vec<(&'a Entry, Result<render::Options>)>,
+    plans: BTreeMap<Arc<str>, (&'a Entry, Result<render::Options>)>,
     /// The clusters that other parts of a sharded run compare.
     left_out: BTreeSet<Arc<str>>,
     told: Findings,
 }
 
-/// What an entry point is built to, so far.
-type Builds<'a> = BTreeMap<Arc<str>, Result<Prepared<'a>>>;
-
 impl<'a> Side<'a> {
     fn plan(args: &RepositoryArgs, repository: &'a Repository, plan: Plan) -> Side<'a> {
         let mut side = Side {
             repository,
-            plans: Vec::new(),
+            plans: BTreeMap::new(),
             left_out: BTreeSet::new(),
             told: Findings::new(),
         };
@@ -102,39 +126,35 @@ impl<'a> Side<'a> {
             if let Ok(options) = &mut options {
                 options.renders_all = plan.full;
             }
-            side.plans.push((entry, options));
+            side.plans.insert(entry.name.clone(), (entry, options));
         }
         side
     }
 
-    fn prepare(&self) -> Builds<'_> {
-        let sources = &self.repository.sources;
-        let plans = self.plans.par_iter();
-        let builds = plans.map(|(entry, options)| {
-            let options = options.as_ref().map_err(Error::clone);
-            let build = options.and_then(|options| build::prepare(entry, sources, options));
-            (entry.name.clone(), build)
-        });
-        builds.collect()
+    fn prepare(&self, name: &Arc<str>) -> Build<'_> {
+        let (entry, options) = self.plans.get(name)?;
+        let options = options.as_ref().map_err(Error::clone);
+        Some(options.and_then(|options| build::prepare(entry, &self.repository.sources, options)))
     }
 
-    /// Adds what came of it to a rendering; gives whether it may be kept.
-    fn finish(
-        &self,
-        args: &RepositoryArgs,
-        builds: Builds<'_>,
-        rendering: &mut Rendering,
-        told: &mut Findings,
-    ) -> bool {
+    fn finish(&self, args: &RepositoryArgs, builds: Vec<(&Arc<str>, Build<'_>)>) -> Finished {
         let Repository {
             source_map,
             sources,
             has_several,
             ..
         } = self.repository;
-        let mut is_kept = true;
-        told.extend(self.told.clone());
+        let mut finished = Finished {
+            told: self.told.clone(),
+            ..Finished::default()
+        };
+        let Finished {
+            rendering,
+            told,
+            may_be_kept: is_kept,
+        } = &mut finished;
         for (name, build) in builds {
+            let Some(build) = build else { continue };
             let mut own = Findings::new();
             let cluster = build.and_then(|build| {
                 let cluster = build.finish(&mut own);
@@ -142,52 +162,21 @@ impl<'a> Side<'a> {
                 Ok(cluster)
             });
             if *has_several {
-                own.set_cluster(&name);
+                own.set_cluster(name);
             }
             told.extend(own);
             match cluster {
                 Ok(cluster) => {
-                    is_kept &= may_be_kept(&cluster);
+                    *is_kept &= may_be_kept(&cluster);
                     rendering.add_cluster(cluster, source_map);
                 }
                 Err(e) => {
-                    is_kept = false;
-                    rendering.add_failed(&name, &e, source_map);
+                    *is_kept = false;
+                    rendering.add_failed(name, &e, source_map);
                 }
             }
         }
         rendering.left_out.clone_from(&self.left_out);
-        is_kept
-    }
-}
-
-/// What is left of each build.
-fn left(builds: &Builds<'_>) -> BTreeMap<Arc<str>, Left> {
-    let builds = builds.iter();
-    let left = builds.filter_map(|(name, build)| Some((name.clone(), build.as_ref().ok()?.left())));
-    left.collect()
-}
-
-/// Renders what is not the same elsewhere.
-fn render_others(builds: &mut Builds<'_>, elsewhere: &BTreeMap<Arc<str>, Left>) {
-    let nothing = Left::new();
-    builds.par_iter_mut().for_each(|(name, build)| {
-        if let Ok(build) = build {
-            build.render(elsewhere.get(name).unwrap_or(&nothing));
-        }
-    });
-}
-
-/// Renders all of a cluster from which the definition of a kind goes: all
-/// objects of that kind go with it, and are counted.
-fn render_where_definitions_go(new: &mut Builds<'_>, old: &Builds<'_>) {
-    for (name, build) in new {
-        let (Ok(build), Some(Ok(before))) = (build, old.get(name)) else {
-            continue;
-        };
-        let now = build.definitions();
-        if before.definitions().iter().any(|one| !now.contains(one)) {
-            build.render(&Left::new());
-        }
+        finished
     }
 }

@@ -11,9 +11,9 @@
 //! one round decides never depends on the order in which its parts finished.
 //!
 //! HelmReleases come when the Kustomizations are done, and should they render
-//! Flux objects in turn, it goes on with those. [`prepare`] leaves those that
-//! cannot for later, so that a comparison need not render what is the same in
-//! both versions.
+//! Flux objects in turn, it goes on with those. [`prepare`] and [`render_both`] build
+//! two versions side by side, so that a comparison need not render what is the
+//! same in both.
 
 mod family;
 mod finish;
@@ -37,9 +37,9 @@ use crate::diag::{Error, Finding, Findings, Result, Severity, Span};
 use crate::flux::api::{self, HelmRelease, Kustomization, SourceRef};
 use crate::lock::ChartRequest;
 use crate::resource::ResId;
-use crate::yaml::{Node, Value, decode, resolve::Version};
+use crate::yaml::{Node, decode, resolve::Version};
 
-pub use prepared::{Left, Prepared, prepare};
+pub use prepared::{Prepared, prepare, render_both};
 
 /// A Kustomization or HelmRelease by namespace and name.
 type Key = (Arc<str>, Arc<str>);
@@ -144,7 +144,10 @@ pub fn build(
 ) -> Result<Cluster> {
     let redact = |text: &str| options.secrets.redact(text);
     let cluster = graph(entry, sources, options, findings).map(|mut graph| {
-        graph.run_all();
+        graph.run();
+        if !options.skip_releases {
+            releases::run(&mut [&mut graph], false);
+        }
         graph.finish(findings)
     });
     if let Ok(cluster) = &cluster {
@@ -187,7 +190,6 @@ fn graph<'a>(
         releases: BTreeMap::new(),
         seen: seen.into(),
         cycles: BTreeSet::new(),
-        leaves_releases: false,
     };
     for object in options.replacements.iter().chain(&*graph.seen.clone()) {
         graph.seed(object);
@@ -205,8 +207,6 @@ struct Graph<'a> {
     seen: Arc<[Node]>,
     /// Cycles of Kustomizations that render each other, told once each.
     cycles: BTreeSet<Vec<Owner>>,
-    /// Whether HelmReleases that lead to nothing else are left for later.
-    leaves_releases: bool,
 }
 
 impl Graph<'_> {
@@ -216,14 +216,6 @@ impl Graph<'_> {
             self.tasks
                 .entry(key)
                 .or_insert_with(|| Task::new(object.clone(), self.options, None));
-        }
-    }
-
-    /// Renders everything.
-    fn run_all(&mut self) {
-        self.run();
-        if !self.options.skip_releases {
-            self.run_releases();
         }
     }
 
@@ -479,10 +471,16 @@ fn key(id: ResId) -> Key {
 
 /// Whether two versions of a Kustomization render the same.
 fn same_spec(a: &Node, b: &Node) -> bool {
-    let value = |n: &Node, key: &str| -> Option<Value> {
-        n.get(key).and_then(|n| decode(n, Version::V3).ok())
+    let is_same = |key: &str| {
+        let (a, b) = (a.get(key), b.get(key));
+        // Most often it is the very same object again.
+        if a.zip(b).is_some_and(|(a, b)| a.is_shared_with(b)) {
+            return true;
+        }
+        let value = |n: Option<&Node>| n.and_then(|n| decode(n, Version::V3).ok());
+        value(a) == value(b)
     };
-    value(a, "spec") == value(b, "spec") && value(a, "apiVersion") == value(b, "apiVersion")
+    is_same("spec") && is_same("apiVersion")
 }
 
 /// Tells which folder was taken for the root of the artifact.

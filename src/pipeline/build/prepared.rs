@@ -1,9 +1,8 @@
-//! A build of one version of a repository, to be compared with another: what is
-//! the same in both need not be rendered.
+//! Builds of versions of one cluster, to be compared: what is the same in all of
+//! them need not be rendered.
 //!
-//! In: an entry, as for [`build`](super::build). Out: first what all
-//! HelmReleases would be rendered from, then, of those that somebody wants,
-//! what they render.
+//! In: an entry of each, as for [`build`](super::build). Out: first what
+//! Kustomizations apply, then what those HelmReleases apply that differ.
 //!
 //! Only a HelmRelease is left that cannot render objects of Flux, which would
 //! lead on to others: the group of these has a word in it that stands neither
@@ -11,11 +10,10 @@
 //! pieces is not seen through, save where everything is rendered
 //! ([`Options::renders_all`]).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{Graph, Key, graph};
-use crate::artifact::Digest;
+use super::{Graph, graph, releases};
 use crate::diag::{Findings, Result};
 use crate::pipeline::cluster::Cluster;
 use crate::pipeline::render::Options;
@@ -23,17 +21,13 @@ use crate::pipeline::{Entry, Sources};
 use crate::resource::ResId;
 use crate::yaml::Node;
 
-/// HelmReleases that were left, by namespace and name, each with a digest of
-/// what decides which objects it applies.
-pub type Left = BTreeMap<(Arc<str>, Arc<str>), Digest>;
-
 /// A build that is not finished.
 pub struct Prepared<'a> {
     graph: Graph<'a>,
     findings: Findings,
 }
 
-/// Builds what an entry point leads to, and leaves HelmReleases for later.
+/// Builds the Kustomizations that an entry point leads to.
 ///
 /// # Errors
 ///
@@ -46,28 +40,46 @@ pub fn prepare<'a>(
     let mut findings = Findings::new();
     let graph = graph(entry, sources, options, &mut findings);
     let mut graph = graph.map_err(|e| e.map_text(|text| options.secrets.redact(text)))?;
-    graph.leaves_releases = !options.renders_all;
-    graph.run_all();
+    graph.run();
     Ok(Prepared { graph, findings })
 }
 
-impl Prepared<'_> {
-    /// The HelmReleases that are left.
-    pub fn left(&self) -> Left {
-        let releases = self.graph.releases.iter();
-        let left = releases.filter(|(_, release)| release.is_left);
-        left.filter_map(|(key, release)| Some((key.clone(), release.basis?.content)))
-            .collect()
+/// Renders the HelmReleases of two versions, and what they lead to; where one
+/// version is missing, all of the other. Left are those that both have with the
+/// same content, and that lead to nothing else.
+pub fn render_both<'a>(now: Option<&mut Prepared<'a>>, before: Option<&mut Prepared<'a>>) {
+    match (now, before) {
+        (Some(now), Some(before)) => {
+            run(&mut [now, before]);
+            // All objects of a kind go with its definition, and are counted.
+            let known = now.definitions();
+            if before.definitions().iter().any(|one| !known.contains(one)) {
+                now.graph.render_left();
+            }
+        }
+        (Some(build), None) | (None, Some(build)) => {
+            build.lead_on();
+            build.graph.render_left();
+        }
+        (None, None) => {}
     }
+}
 
-    /// Renders those that are left, save for those that are `same` elsewhere.
-    pub fn render(&mut self, same: &Left) {
-        let is_other = |key: &Key, content| same.get(key) != Some(&content);
-        self.graph.render_left(is_other);
+fn run(builds: &mut [&mut Prepared<'_>]) {
+    let renders_all = builds.iter().any(|build| build.graph.options.renders_all);
+    let graphs = builds.iter_mut().map(|build| &mut build.graph);
+    let mut graphs: Vec<&mut Graph<'_>> = graphs.filter(|g| !g.options.skip_releases).collect();
+    releases::run(&mut graphs, !renders_all);
+}
+
+impl Prepared<'_> {
+    /// Renders the HelmReleases that lead to something else, and leaves the others.
+    pub fn lead_on(&mut self) {
+        run(&mut [self]);
     }
 
     /// The definitions of kinds that are rendered so far.
-    pub fn definitions(&self) -> BTreeSet<Arc<str>> {
+    fn definitions(&self) -> BTreeSet<Arc<str>> {
         let tasks = self.graph.tasks.values().filter_map(|t| t.done.as_ref());
         let releases = self.graph.releases.values().filter_map(|r| r.done.as_ref());
         let nodes = tasks.flatten().flat_map(|done| &done.objects);

@@ -1,55 +1,218 @@
 //! The HelmReleases of a cluster, rendered once the Kustomizations are.
 //!
 //! In: what Kustomizations rendered. Out: each release with its objects; Flux
-//! objects among these go back to the graph, which then goes on. What cannot
-//! render any may be left for later, with a digest of what it is made from.
+//! objects among these go back to the graph, which then goes on. Two versions of
+//! a cluster are rendered side by side: what is the same in both, and cannot
+//! render Flux objects, is left.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use rayon::prelude::*;
-
 use super::{Graph, Key, MAX_ROUNDS, Owner, Release, key_of, release_key_of, same_spec};
-use crate::artifact::Digest;
 use crate::flux::api;
+use crate::pipeline::Sources;
 use crate::pipeline::cluster::UnitKind;
 use crate::pipeline::release;
 use crate::pipeline::render::Options;
 use crate::resource::{Gvk, ResId};
 use crate::yaml::Node;
 
+/// Keys of one graph.
+type Keys = BTreeSet<Key>;
+
+/// Renders the HelmReleases of graphs, and what they bring. With `leaves`, those
+/// are left that are the same in all of the graphs and lead to nothing else.
+pub(super) fn run(graphs: &mut [&mut Graph<'_>], leaves: bool) {
+    for _ in 0..MAX_ROUNDS {
+        let mut open: Vec<Keys> = Vec::new();
+        for graph in &mut *graphs {
+            graph.find_releases();
+            open.push(graph.keys_where(|release| !release.is_settled()));
+        }
+        if open.iter().all(Keys::is_empty) {
+            return;
+        }
+        if leaves {
+            leave(graphs, &mut open);
+        }
+        render(graphs, &open);
+        if leaves {
+            for (graph, keys) in graphs.iter().zip(&open) {
+                graph.note(keys);
+            }
+            // What comes next may change what those are rendered from that were
+            // left.
+            let left: Vec<Keys> = graphs.iter_mut().map(|g| g.take_up_if_flux()).collect();
+            render_once(graphs, &left);
+        }
+        for graph in &mut *graphs {
+            graph.go_on();
+        }
+    }
+}
+
+/// Leaves releases of `open` for later, and takes them out.
+fn leave(graphs: &mut [&mut Graph<'_>], open: &mut [Keys]) {
+    if graphs.iter().any(|graph| graph.needs_all_releases()) {
+        return;
+    }
+    each_of(graphs, open, |_, _| 0, Release::find_basis);
+    let content = |graph: &Graph<'_>, key: &Key| Some(graph.releases.get(key)?.basis?.content);
+    let is_same = |key: &&Key| {
+        let mut contents = graphs.iter().map(|graph| content(graph, key));
+        let first = contents.next().flatten();
+        first.is_some() && contents.all(|other| other == first)
+    };
+    let same: Vec<Keys> = open
+        .iter()
+        .map(|keys| keys.iter().filter(is_same).cloned().collect())
+        .collect();
+    // What has the same content brings the same.
+    let Some((first, others)) = graphs.split_first_mut() else {
+        return;
+    };
+    each_of(&mut [&mut **first], &same, |_, _| 0, Release::leave);
+    for (graph, keys) in others.iter_mut().zip(same.iter().skip(1)) {
+        for key in keys {
+            let is_left = first.releases.get(key).is_some_and(|r| r.is_left);
+            let release = graph.releases.get_mut(key);
+            release.into_iter().for_each(|r| r.is_left = is_left);
+        }
+    }
+    for (graph, keys) in graphs.iter().zip(open) {
+        keys.retain(|key| graph.releases.get(key).is_some_and(|r| !r.is_left));
+    }
+}
+
+/// Renders releases, those twice that look for objects of other ones.
+fn render(graphs: &mut [&mut Graph<'_>], wanted: &[Keys]) {
+    render_once(graphs, wanted);
+    let asked = |(graph, keys): (&&mut Graph<'_>, &Keys)| {
+        // What looked for objects is rendered again: now those of the other
+        // releases are known.
+        let is_again = |key: &&Key| {
+            let release = graph.releases.get(*key);
+            graph.options.lookups.rendered && release.is_some_and(|r| r.has_asked)
+        };
+        keys.iter().filter(is_again).cloned().collect()
+    };
+    let again: Vec<Keys> = graphs.iter().zip(wanted).map(asked).collect();
+    render_once(graphs, &again);
+}
+
+fn render_once(graphs: &mut [&mut Graph<'_>], wanted: &[Keys]) {
+    if wanted.iter().all(Keys::is_empty) {
+        return;
+    }
+    for (graph, keys) in graphs.iter_mut().zip(wanted) {
+        graph.options.tell_found(keys.len());
+        let (desk, releases) = graph.desk(keys);
+        let context = desk.context();
+        let specs = releases
+            .iter()
+            .filter_map(|(_, release)| release.spec.as_ref().ok());
+        context.charts.load(specs.map(|spec| &spec.chart), &context);
+    }
+    each_of(graphs, wanted, Release::weight, |release, context| {
+        release.render(context);
+        context.options.tell_done();
+    });
+}
+
+/// Does the same with releases in parallel, those of the most weight first, so that
+/// no thread is left with one of them at the end. Those of one name are done one
+/// after the other: what is made for one graph is at hand for the next.
+fn each_of(
+    graphs: &mut [&mut Graph<'_>],
+    wanted: &[Keys],
+    weight: impl Fn(&Release, &release::Context<'_>) -> usize,
+    work: impl Fn(&mut Release, &release::Context<'_>) + Sync,
+) {
+    let mut desks = Vec::new();
+    let mut todo: BTreeMap<&Key, Vec<(usize, &mut Release)>> = BTreeMap::new();
+    for (at, (graph, keys)) in graphs.iter_mut().zip(wanted).enumerate() {
+        let (desk, releases) = graph.desk(keys);
+        desks.push(desk);
+        for (key, release) in releases {
+            todo.entry(key).or_default().push((at, release));
+        }
+    }
+    let contexts: Vec<release::Context<'_>> = desks.iter().map(Desk::context).collect();
+    let weight = |same: &Vec<(usize, &mut Release)>| {
+        let weights = same
+            .iter()
+            .filter_map(|(at, r)| Some(weight(r, contexts.get(*at)?)));
+        weights.sum::<usize>()
+    };
+    let mut todo: Vec<_> = todo
+        .into_values()
+        .map(|same| (weight(&same), same))
+        .collect();
+    todo.sort_by_key(|(weight, _)| Reverse(*weight));
+    let (contexts, work) = (&contexts, &work);
+    rayon::scope_fifo(|scope| {
+        for (_, same) in todo {
+            scope.spawn_fifo(move |_| {
+                for (at, release) in same {
+                    contexts
+                        .get(at)
+                        .into_iter()
+                        .for_each(|context| work(release, context));
+                }
+            });
+        }
+    });
+}
+
+/// What releases of a graph are rendered with.
+struct Desk<'g> {
+    sources: &'g Sources,
+    options: &'g Options,
+    objects: release::Objects<'g>,
+    shelf: Option<Arc<release::Shelf>>,
+}
+
+impl Desk<'_> {
+    fn context(&self) -> release::Context<'_> {
+        release::Context {
+            sources: self.sources,
+            options: self.options,
+            charts: &self.sources.charts,
+            objects: &self.objects,
+            shelf: self.shelf.as_ref(),
+            has_shadows: false,
+        }
+    }
+}
+
 impl Graph<'_> {
-    /// Renders the HelmReleases, and what they bring.
-    pub(super) fn run_releases(&mut self) {
-        for _ in 0..MAX_ROUNDS {
-            self.find_releases();
-            if self.releases.values().all(Release::is_settled) {
-                return;
+    fn keys_where(&self, is_wanted: impl Fn(&Release) -> bool) -> Keys {
+        let found = self
+            .releases
+            .iter()
+            .filter(|(_, release)| is_wanted(release));
+        found.map(|(key, _)| key.clone()).collect()
+    }
+
+    /// Takes up what releases rendered that leads to more.
+    fn go_on(&mut self) {
+        let mut children = Vec::new();
+        for (key, release) in &self.releases {
+            let Some(Ok(done)) = &release.done else {
+                continue;
+            };
+            for object in &done.objects {
+                self.sources.declare(&object.node);
             }
-            self.render_releases();
-            if self.brings_flux() {
-                // What comes next may change what those are rendered from that
-                // were left for later.
-                self.render_left(|_, _| true);
+            let found = done.objects.iter().filter(|o| key_of(&o.node).is_some());
+            children.extend(found.map(|o| ((UnitKind::HelmRelease, key.clone()), o.node.clone())));
+        }
+        if !children.is_empty() {
+            for (parent, object) in children {
+                self.adopt(&parent, object);
             }
-            let mut children = Vec::new();
-            for (key, release) in &self.releases {
-                let Some(Ok(done)) = &release.done else {
-                    continue;
-                };
-                for object in &done.objects {
-                    self.sources.declare(&object.node);
-                }
-                let found = done.objects.iter().filter(|o| key_of(&o.node).is_some());
-                children
-                    .extend(found.map(|o| ((UnitKind::HelmRelease, key.clone()), o.node.clone())));
-            }
-            if !children.is_empty() {
-                for (parent, object) in children {
-                    self.adopt(&parent, object);
-                }
-                self.run();
-            }
+            self.run();
         }
     }
 
@@ -96,33 +259,6 @@ impl Graph<'_> {
         self.releases.extend(changed);
     }
 
-    fn render_releases(&mut self) {
-        let open = self.releases.iter().filter(|(_, r)| !r.is_settled());
-        let mut open: BTreeSet<Key> = open.map(|(key, _)| key.clone()).collect();
-        if self.leaves_releases && !self.needs_all_releases() {
-            self.each_of(&open, Work::Leave);
-            let is_open = |key: &Key| self.releases.get(key).is_some_and(|r| !r.is_settled());
-            open.retain(is_open);
-        }
-        self.render_those(&open);
-        if self.leaves_releases {
-            let rendered = self.releases.iter().filter(|(key, _)| open.contains(*key));
-            rendered.for_each(|(_, release)| release.note(self.options));
-        }
-        if !self.options.lookups.rendered {
-            return;
-        }
-        // What looked for objects is rendered again: now those of the other
-        // releases are known.
-        open.retain(|key| {
-            let release = self.releases.get(key);
-            release.is_some_and(|release| release.has_asked)
-        });
-        if !open.is_empty() {
-            self.render_those(&open);
-        }
-    }
-
     /// What templates find by `lookup`: what Kustomizations render, and the
     /// releases that are rendered already.
     fn shelf(&self) -> Option<Arc<release::Shelf>> {
@@ -151,26 +287,31 @@ impl Graph<'_> {
         Some(Arc::new(shelf))
     }
 
-    /// Renders those that were left for later and are wanted.
-    pub(super) fn render_left(&mut self, is_wanted: impl Fn(&Key, Digest) -> bool) {
-        let mut wanted = BTreeSet::new();
-        for (key, release) in &mut self.releases {
-            let content = release.basis.filter(|_| release.is_left);
-            if content.is_some_and(|basis| is_wanted(key, basis.content)) {
-                release.is_left = false;
-                wanted.insert(key.clone());
-            }
-        }
-        if !wanted.is_empty() {
-            self.render_those(&wanted);
+    /// Renders what was left.
+    pub(super) fn render_left(&mut self) {
+        let left = self.take_up();
+        render_once(&mut [self], &[left]);
+    }
+
+    /// Leaves nothing for later any more; gives what was.
+    fn take_up(&mut self) -> Keys {
+        let left = self.keys_where(|release| release.is_left);
+        let releases = self.releases.values_mut();
+        releases.for_each(|release| release.is_left = false);
+        left
+    }
+
+    /// The same if a HelmRelease rendered what leads to more.
+    fn take_up_if_flux(&mut self) -> Keys {
+        if self.releases.values().any(Release::brings_flux) {
+            self.take_up()
+        } else {
+            Keys::new()
         }
     }
 
-    fn render_those(&mut self, keys: &BTreeSet<Key>) {
-        self.each_of(keys, Work::Render);
-    }
-
-    fn each_of(&mut self, keys: &BTreeSet<Key>, work: Work) {
+    /// What releases are rendered with, and those that are meant.
+    fn desk(&mut self, keys: &Keys) -> (Desk<'_>, Vec<(&Key, &mut Release)>) {
         let shelf = self.shelf();
         let mut objects = release::Objects::default();
         for (key, task) in &self.tasks {
@@ -182,31 +323,21 @@ impl Graph<'_> {
         for object in &*self.seen {
             objects.add(object, &"default".into());
         }
-        let context = release::Context {
+        let desk = Desk {
             sources: &self.sources,
             options: self.options,
-            charts: &self.sources.charts,
-            objects: &objects,
-            shelf: shelf.as_ref(),
-            has_shadows: false,
+            objects,
+            shelf,
         };
-        let mut todo: Vec<&mut Release> = self
-            .releases
-            .iter_mut()
-            .filter(|(key, _)| keys.contains(*key))
-            .map(|(_, release)| release)
-            .collect();
-        if work == Work::Leave {
-            return todo.par_iter_mut().for_each(|r| r.leave(&context));
-        }
-        let options = self.options;
-        options.tell_found(todo.len());
-        let specs = todo.iter().filter_map(|release| release.spec.as_ref().ok());
-        context.charts.load(specs.map(|spec| &spec.chart), &context);
-        todo.par_iter_mut().for_each(|release| {
-            release.render(&context);
-            options.tell_done();
-        });
+        let releases = self.releases.iter_mut();
+        let meant = releases.filter(|(key, _)| keys.contains(*key));
+        (desk, meant.collect())
+    }
+
+    /// Remembers, for the next run, what releases bring.
+    fn note(&self, keys: &Keys) {
+        let releases = keys.iter().filter_map(|key| self.releases.get(key));
+        releases.for_each(|release| release.note(self.options));
     }
 
     /// Whether what is left out could change what becomes of the rest, so that
@@ -231,24 +362,10 @@ impl Graph<'_> {
         }
         !open.is_empty()
     }
-
-    /// Whether a HelmRelease rendered what leads to more.
-    fn brings_flux(&self) -> bool {
-        self.leaves_releases && self.releases.values().any(Release::brings_flux)
-    }
 }
 
 /// What is asked of a release's inputs.
 const BRINGS_FLUX: &str = "brings objects of Flux";
-
-/// What is done with releases.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Work {
-    /// They are left for later, where they can be.
-    Leave,
-    /// They are rendered.
-    Render,
-}
 
 /// Whether a kind is one that may lead to other objects.
 fn is_of_flux(gvk: &Gvk) -> bool {
@@ -286,26 +403,43 @@ impl Release {
         });
     }
 
-    /// Leaves it for later, where it is known what it would be rendered from,
-    /// and that it leads to nothing else.
-    fn leave(&mut self, context: &release::Context<'_>) {
+    /// About how long it takes to render, as the size of its chart.
+    fn weight(&self, context: &release::Context<'_>) -> usize {
+        let spec = self.spec.as_ref().ok();
+        spec.map_or(0, |spec| context.charts.size(&spec.chart, context))
+    }
+
+    /// Finds out what it would be rendered from, where that is known and may be
+    /// used.
+    fn find_basis(&mut self, context: &release::Context<'_>) {
         let Ok(spec) = &self.spec else { return };
-        if release::verify(spec, context).is_err() {
-            return;
+        if release::verify(spec, context).is_ok() {
+            self.source = Some(release::source_of(spec, context.objects));
+            self.chart = release::chart_request(spec, context.objects);
+            self.basis = release::basis_of(&self.object, spec, context);
         }
-        self.basis = release::basis_of(&self.object, spec, context);
-        let Some(basis) = self.basis else { return };
-        // The first run that rendered it saw what it brings. That does not
-        // depend on the time, which is no part of the content.
+    }
+
+    /// Leaves it for later, if it leads to nothing else.
+    fn leave(&mut self, context: &release::Context<'_>) {
+        let (Ok(spec), Some(basis)) = (&self.spec, self.basis) else {
+            return;
+        };
+        // What the first run found out. That does not depend on the time, which is
+        // no part of the content.
         let known = context.options.reuse.as_ref().map(|reuse| &reuse.known);
-        let known = known.and_then(|known| known.get(BRINGS_FLUX, basis.content));
-        let brings = known.unwrap_or_else(|| release::may_bring_flux(&self.object, spec, context));
-        if brings {
-            return;
-        }
-        self.source = Some(release::source_of(spec, context.objects));
-        self.chart = release::chart_request(spec, context.objects);
-        self.is_left = true;
+        let brings = known.and_then(|known| known.get(BRINGS_FLUX, basis.content));
+        self.is_left = match brings {
+            Some(brings) => !brings,
+            None if !release::may_bring_flux(&self.object, spec, context) => true,
+            None => {
+                let renders_none = !release::renders(spec, context, |id| is_of_flux(&id.gvk));
+                if let Some(known) = known.filter(|_| renders_none && !basis.has_secrets) {
+                    known.put(BRINGS_FLUX, basis.content, false);
+                }
+                renders_none
+            }
+        };
     }
 
     fn brings_flux(&self) -> bool {

@@ -220,7 +220,7 @@ fn add_renderer(inputs: &mut Inputs<'_>, renderer: &PostRenderer) {
 
 /// The word without which no object of Flux can be named: it is part of their
 /// groups.
-const FLUX: &str = "fluxcd";
+pub(super) const FLUX: &str = "fluxcd";
 
 /// Whether a release may render objects of Flux, which lead to others: the word
 /// stands in the chart, in what the chart is told, or in what its templates can

@@ -57,6 +57,13 @@ impl Charts {
         }
     }
 
+    /// How much the chart of a release holds, in bytes; none where it cannot be
+    /// loaded.
+    pub(crate) fn size(&self, origin: &ChartOrigin, context: &Context<'_>) -> usize {
+        let loaded = self.find(origin, context);
+        loaded.map_or(0, |loaded| loaded.chart.size())
+    }
+
     /// Loads the charts of releases, each once, in parallel.
     pub(crate) fn load<'o>(
         &self,

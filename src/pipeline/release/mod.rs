@@ -149,6 +149,30 @@ pub(super) fn verify(release: &HelmRelease, context: &Context<'_>) -> Result<()>
     }
 }
 
+/// Whether a release renders an object of some sort, as far as that is seen without
+/// reading the definitions of its chart, which is most of the work: where one may
+/// be of Flux, or nothing can be told, it does.
+pub(super) fn renders(
+    release: &HelmRelease,
+    context: &Context<'_>,
+    is_meant: impl Fn(&ResId) -> bool,
+) -> bool {
+    let without_definitions = HelmRelease {
+        skips_definitions: true,
+        ..release.clone()
+    };
+    let asking = Arc::default();
+    let made = || {
+        let chart = context.charts.find(&release.chart, context)?.chart;
+        let has_more = !release.skips_definitions && chart.definitions_mention(basis::FLUX)?;
+        Ok((has_more, make(&without_definitions, context, &asking)?))
+    };
+    let made: Result<(bool, Made)> = made();
+    made.map_or(true, |(has_more, made)| {
+        has_more || asking.has_asked() || made.objects.iter().map(ResId::of).any(|id| is_meant(&id))
+    })
+}
+
 /// Renders a release, read from `object`; gives besides whether its templates
 /// looked for objects.
 ///

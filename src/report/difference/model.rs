@@ -1,8 +1,9 @@
 //! A difference as plain data.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::Titles;
@@ -163,11 +164,8 @@ pub struct ChangeModel {
 impl Model {
     /// The model of a difference.
     pub fn new(difference: &Difference, titles: &Titles) -> Model {
-        let clusters: Vec<ClusterModel> = difference
-            .clusters
-            .iter()
-            .map(|c| cluster(c, titles))
-            .collect();
+        let clusters = difference.clusters.par_iter();
+        let clusters: Vec<ClusterModel> = clusters.map(|c| cluster(c, titles)).collect();
         let mut findings: Vec<Finding> = difference.findings().cloned().collect();
         findings.sort_by_key(|f| std::cmp::Reverse(f.severity));
         let summary = summary(&clusters, &findings);
@@ -207,6 +205,15 @@ impl Model {
 }
 
 fn cluster(difference: &ClusterDifference, titles: &Titles) -> ClusterModel {
+    let mut worst: BTreeMap<&ObjectRef, Severity> = BTreeMap::new();
+    for finding in &difference.findings {
+        let Some(object) = &finding.object else {
+            continue;
+        };
+        let known = worst.entry(object).or_insert(finding.severity);
+        *known = finding.severity.max(*known);
+    }
+    let objects = difference.objects.par_iter();
     ClusterModel {
         name: difference.name.to_string(),
         presence: match difference.presence {
@@ -218,10 +225,8 @@ fn cluster(difference: &ClusterDifference, titles: &Titles) -> ClusterModel {
         unchanged: difference.unchanged,
         unreached: difference.unreached,
         unrendered: difference.unrendered.iter().map(unrendered).collect(),
-        objects: difference
-            .objects
-            .iter()
-            .map(|o| object(o, &difference.findings, titles))
+        objects: objects
+            .map(|o| object(o, worst.get(&o.id).copied(), titles))
             .collect(),
     }
 }
@@ -242,12 +247,11 @@ fn unrendered(part: &Unrendered) -> UnrenderedModel {
     }
 }
 
-fn object(difference: &ObjectDifference, findings: &[Finding], titles: &Titles) -> ObjectModel {
-    let severity = findings
-        .iter()
-        .filter(|f| f.object.as_ref() == Some(&difference.id))
-        .map(|f| f.severity)
-        .max();
+fn object(
+    difference: &ObjectDifference,
+    severity: Option<Severity>,
+    titles: &Titles,
+) -> ObjectModel {
     let print = |node: &Option<Node>| node.as_ref().map(text::print).unwrap_or_default();
     let noise = difference.is_noise();
     ObjectModel {
