@@ -24,6 +24,7 @@ mod parse;
 mod print;
 pub mod reads;
 mod set;
+mod texts;
 mod tree;
 pub mod value;
 
@@ -36,6 +37,7 @@ pub use function::{Function, Functions, Signature, Type};
 pub use limits::Limits;
 pub use parse::{ParseError, parse};
 pub use set::Set;
+pub use texts::Texts;
 pub use tree::Source;
 pub use value::Value;
 

@@ -8,6 +8,7 @@ use foldhash::{HashMap, HashMapExt as _};
 
 use super::manifest::Read;
 use crate::diag::{FileId, Result};
+use crate::gotmpl::Texts;
 use crate::yaml::Node;
 
 /// Documents that were read; shared by all threads.
@@ -16,6 +17,8 @@ pub struct Parsed {
     heads: Mutex<HashMap<Arc<str>, Read>>,
     placed: Kept<Written, Option<Node>>,
     definitions: Kept<FileId, Vec<Node>>,
+    /// What templates read themselves.
+    pub(super) texts: Arc<Texts>,
 }
 
 /// A document that a template wrote.

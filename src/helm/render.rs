@@ -176,7 +176,10 @@ impl Rendering<'_> {
         self.check_dependencies()?;
         let (instance, values) = self.compose()?;
         self.check_kube_version()?;
-        let world = self.options.world.clone();
+        let mut world = self.options.world.clone();
+        if let Some(parsed) = &self.options.parsed {
+            world.texts = parsed.texts.clone();
+        }
         let prepared = self.prepare(&instance, &values)?;
         prepared.watch();
         let (outputs, made) = self.execute(&instance, &prepared, self.options.limits, world)?;

@@ -27,6 +27,7 @@ use super::error::{Failure, Place};
 use super::function::Functions;
 use super::limits::{Exhausted, Limits, Meter};
 use super::set::{Set, Template};
+use super::texts::Texts;
 use super::tree::{Branch, LoopVariables, Node, NodeId, Source};
 use super::value::{Kind, Map, Operand, Text, Value};
 use crate::gostd::regexp::Regexp;
@@ -91,6 +92,8 @@ pub struct World {
     pub seed: Seed,
     /// The objects of a cluster: by API version, kind, namespace and name.
     pub lookup: Option<Arc<Lookup>>,
+    /// What was read of texts as YAML.
+    pub texts: Arc<Texts>,
     /// Set in an execution that is there to see what becomes of some calls.
     pub disturbance: Option<Arc<Disturbance>>,
 }

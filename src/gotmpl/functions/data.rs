@@ -5,6 +5,8 @@
 //! that are read are floats. `to…` give nothing where Go's library fails, and
 //! `from…` give the error as a value; their `must…` variants fail.
 
+use std::sync::Arc;
+
 use crate::diag::{Error, FileId};
 use crate::gotmpl::exec::Context;
 use crate::gotmpl::function::{CallError, CallResult, Function, function};
@@ -90,9 +92,14 @@ pub(super) fn take_nodes(
 }
 
 /// Reads YAML text as plain data.
-fn read_yaml(context: &mut Context<'_>, text: &Text) -> CallResult<Result<yaml::Value, String>> {
+fn read_yaml(
+    context: &mut Context<'_>,
+    text: &Text,
+) -> CallResult<Result<Arc<yaml::Value>, String>> {
     take_nodes(context, text, b",:-\n[{?", 160)?;
-    Ok(parse_yaml(text.as_bytes())
+    let texts = &context.machine.environment.world.texts;
+    Ok(texts
+        .get(text.as_bytes(), parse_yaml)
         .map_err(|e| format!("error converting YAML to JSON: {}", go_yaml_message(&e))))
 }
 
@@ -161,9 +168,9 @@ const DECODING: &str = "error unmarshaling JSON: while decoding JSON";
 fn from_yaml(context: &mut Context<'_>, text: Text) -> CallResult<Map> {
     let read = read_yaml(context, &text)?;
     Ok(read
-        .and_then(|value| match value {
+        .and_then(|value| match &*value {
             yaml::Value::Null => Ok(Map::any([].into())),
-            value => dict_of(&value).map_err(|e| format!("{DECODING}: {e}")),
+            value => dict_of(value).map_err(|e| format!("{DECODING}: {e}")),
         })
         .unwrap_or_else(error_dict))
 }
@@ -171,9 +178,9 @@ fn from_yaml(context: &mut Context<'_>, text: Text) -> CallResult<Map> {
 fn from_yaml_array(context: &mut Context<'_>, text: Text) -> CallResult<List> {
     let read = read_yaml(context, &text)?;
     Ok(read
-        .and_then(|value| match value {
+        .and_then(|value| match &*value {
             yaml::Value::Null => Ok(List::any(Vec::new())),
-            value => list_of(&value).map_err(|e| format!("{DECODING}: {e}")),
+            value => list_of(value).map_err(|e| format!("{DECODING}: {e}")),
         })
         .unwrap_or_else(error_list))
 }
