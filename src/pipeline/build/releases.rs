@@ -72,12 +72,19 @@ fn leave(graphs: &mut [&mut Graph<'_>], open: &mut [Keys]) {
     let Some((first, others)) = graphs.split_first_mut() else {
         return;
     };
-    each_of(&mut [&mut **first], &same, |_, _| 0, Release::leave);
+    each_of(
+        &mut [&mut **first],
+        &same,
+        // Those are rendered to see what they bring.
+        |release, context| usize::from(release.is_told_of_flux(context)),
+        Release::leave,
+    );
     for (graph, keys) in others.iter_mut().zip(same.iter().skip(1)) {
         for key in keys {
             let is_left = first.releases.get(key).is_some_and(|r| r.is_left);
-            let release = graph.releases.get_mut(key);
-            release.into_iter().for_each(|r| r.is_left = is_left);
+            if let Some(release) = graph.releases.get_mut(key) {
+                release.is_left = is_left;
+            }
         }
     }
     for (graph, keys) in graphs.iter().zip(open) {
@@ -155,10 +162,9 @@ fn each_of(
         for (_, same) in todo {
             scope.spawn_fifo(move |_| {
                 for (at, release) in same {
-                    contexts
-                        .get(at)
-                        .into_iter()
-                        .for_each(|context| work(release, context));
+                    if let Some(context) = contexts.get(at) {
+                        work(release, context);
+                    }
                 }
             });
         }
@@ -418,6 +424,11 @@ impl Release {
             self.chart = release::chart_request(spec, context.objects);
             self.basis = release::basis_of(&self.object, spec, context);
         }
+    }
+
+    fn is_told_of_flux(&self, context: &release::Context<'_>) -> bool {
+        let spec = self.spec.as_ref();
+        spec.is_ok_and(|spec| release::is_told_of_flux(&self.object, spec, context))
     }
 
     /// Leaves it for later, if it leads to nothing else.

@@ -230,6 +230,16 @@ pub(in crate::pipeline) fn may_bring_flux(
     release: &HelmRelease,
     context: &Context<'_>,
 ) -> bool {
+    is_told_of_flux(object, release, context)
+        || (context.charts).may_mention(FLUX, &release.chart, context)
+}
+
+/// The same but for its chart, which takes time to look through.
+pub(in crate::pipeline) fn is_told_of_flux(
+    object: &Node,
+    release: &HelmRelease,
+    context: &Context<'_>,
+) -> bool {
     let in_entries = |node: &Node, but: &[&str]| {
         let entries = node.entries().iter();
         let mut told = entries.filter(|e| !e.key.text().is_some_and(|key| but.contains(&key)));
@@ -245,7 +255,6 @@ pub(in crate::pipeline) fn may_bring_flux(
     of_itself
         || context.options.lookups.may_mention(FLUX)
         || values::mention(release, FLUX, context)
-        || (context.charts).may_mention(FLUX, &release.chart, context)
 }
 
 /// Whether a word stands in any scalar of a node.

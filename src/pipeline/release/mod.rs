@@ -33,7 +33,7 @@ use crate::lock::ChartRequest;
 use crate::resource::ResId;
 use crate::yaml::{Entry, Node, secret};
 
-pub(super) use basis::{Basis, basis_of, may_bring_flux};
+pub(super) use basis::{Basis, basis_of, is_told_of_flux, may_bring_flux};
 pub(super) use charts::Charts;
 pub use lookups::Lookups;
 pub(super) use lookups::{Asked, Asking, Shelf};
