@@ -132,15 +132,15 @@ impl<'a> Access<'a> {
 
     /// Says of what went wrong that a Secret might have helped.
     fn explained(&self, error: Error) -> Error {
-        let may_help = match error.rule() {
-            "source/denied" | "source/certificate" | "source/host-key" | "source/unreachable" => {
-                true
-            }
-            // As private repositories answer; a chart or version that an index
-            // does not have is another matter.
-            "source/missing" => error.message().contains("is not there"),
-            _ => false,
-        };
+        // Private repositories answer as if they were missing.
+        let may_help = matches!(
+            error.rule(),
+            "source/denied"
+                | "source/certificate"
+                | "source/host-key"
+                | "source/unreachable"
+                | "source/missing"
+        );
         match self.unreadable.first() {
             Some(secret) if may_help => error.helped(format!(
                 "the Secret `{secret}` is not in the repository in clear: give a key that decrypts \

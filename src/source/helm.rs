@@ -287,7 +287,7 @@ impl Index {
             .map(Vec::as_slice)
             .ok_or_else(|| {
                 Error::new(
-                    "source/missing",
+                    "ref/missing",
                     format!("the repository has no chart `{}`", chart.name),
                 )
                 .help("is its name spelled right, and is this the repository that has it?")
@@ -298,7 +298,7 @@ impl Index {
         let found = self.of(chart)?.iter().find(|v| v.number == wanted);
         found.ok_or_else(|| {
             Error::new(
-                "source/missing",
+                "ref/missing",
                 format!("the repository no longer has version {wanted} of chart `{}`", chart.name),
             )
             .help("take another with `fluxwright lock --update NAME`, or `vendor` what others still have")
@@ -514,7 +514,7 @@ mod tests {
         );
         assert_eq!(
             empty.unwrap().of(&request("")).unwrap_err().rule(),
-            "source/missing"
+            "ref/missing"
         );
         let error = Index::parse("<html></html>", &["web"]).unwrap_err();
         assert_eq!(error.rule(), "source/failed");

@@ -286,7 +286,10 @@ fn an_answer_that_nothing_is_there() {
                 std::fs::remove_dir_all(fleet.store()).unwrap();
                 fleet.run(&["fetch"])
             },
-            &["source/missing"],
+            &[match kind {
+                Kind::Chart => "ref/missing",
+                Kind::Git | Kind::Oci => "source/missing",
+            }],
         );
     }
 }

@@ -136,7 +136,7 @@ fn told(message: &[u8]) -> Error {
     let message: String = message.trim().chars().take(300).collect();
     let error = Error::new("source/failed", format!("the git server says: {message}"));
     if message.contains("not our ref") || message.contains("unadvertised") {
-        return Error::new("source/missing", format!("the git server says: {message}")).help(
+        return Error::new("ref/missing", format!("the git server says: {message}")).help(
             "the commit is not, or no longer, on a branch or tag of the repository: run \
              `fluxwright lock --update NAME`",
         );
@@ -186,7 +186,7 @@ mod tests {
         assert_eq!(rule(b"0010abc"), "source/broken");
         assert_eq!(rule(b"0003"), "source/failed");
         assert_eq!(rule(b"000fERR no way\n"), "source/failed");
-        assert_eq!(rule(b"0013ERR not our ref"), "source/missing");
+        assert_eq!(rule(b"0013ERR not our ref"), "ref/missing");
         let mut packets = Packets::new(b"0009\x01PACK".as_slice());
         assert_eq!(packets.pack(10).unwrap_err().rule(), "source/broken");
         let mut packets = Packets::new(b"0009\x01PACK0000".as_slice());
