@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
+# shellcheck disable=SC2016 # Markdown and programs for jq in quotes
 # Puts the comment of a run on the pull request, in place of its last one.
 #
 # One comment for each set of clusters: its first line says which, and only
-# comments by FW_COMMENT_AUTHOR that begin so are ever changed.
+# comments by FW_COMMENT_AUTHOR that begin so are ever changed. Where the token
+# of a stranger's run may not write, that is said, and no failure.
 #
 # In: FW_REPORT/comment.md, FW_PULL_REQUEST, GITHUB_TOKEN, GITHUB_API_URL,
 # GITHUB_REPOSITORY.
@@ -10,37 +12,24 @@
 here=$(dirname -- "${BASH_SOURCE[0]}")
 # shellcheck source=ci/settings.sh
 . "$here/settings.sh"
+# shellcheck source=ci/forge.sh
+. "$here/forge.sh"
 
 [[ -n ${FW_PULL_REQUEST:-} ]] || exit 0
 check_number "$FW_PULL_REQUEST"
 author=${FW_COMMENT_AUTHOR:-github-actions[bot]}
 api=$GITHUB_API_URL/repos/$GITHUB_REPOSITORY
+authorize "authorization: Bearer $GITHUB_TOKEN" 'accept: application/vnd.github+json' \
+  'content-type: application/json'
 
-# The token is in a file that no list of processes shows.
-headers=$(mktemp)
-answer=$(mktemp)
-trap 'rm -f -- "$headers" "$answer"' EXIT
-printf 'authorization: Bearer %s\naccept: application/vnd.github+json\n' "$GITHUB_TOKEN" >"$headers"
-call() {
-  curl --fail --silent --show-error --retry 3 --header "@$headers" "$@"
-}
-
-found=
-for ((page = 1; page <= 100; page++)); do
-  call --output "$answer" "$api/issues/$FW_PULL_REQUEST/comments?per_page=100&page=$page"
-  found=$(jq --raw-output --arg mark "$(mark)" --arg author "$author" \
-    '[.[] | select(.user.login == $author and (.body | startswith($mark))) | .id][0] // empty' \
-    "$answer")
-  [[ -z $found ]] || break
-  (($(jq length "$answer") == 100)) || break
-done
-
-body() {
-  jq --raw-input --slurp '{body: .}' "$FW_REPORT/comment.md"
-}
-if [[ -n $found ]]; then
-  check_number "$found"
-  body | call --request PATCH --data-binary @- --output "$answer" "$api/issues/comments/$found"
+if persist put_comment "$api/issues/$FW_PULL_REQUEST/comments" "$api/issues/comments" PATCH "$author"; then
+  by=$(jq --raw-output '.user.login? // empty' "$answer") || by=
+  if [[ -n $by && $by != "$author" ]]; then
+    say "the comment is by '$by', so that the next run will not find it: set \`comment-author: $by\`"
+  fi
+elif [[ $code == 403 && ${FW_STRANGER:-} == true ]]; then
+  say 'the token of this run may only read, as those of forks do: the comment is in the summary of the run'
 else
-  body | call --request POST --data-binary @- --output "$answer" "$api/issues/$FW_PULL_REQUEST/comments"
+  if [[ $code == 403 ]]; then say 'does the job have `permissions: {pull-requests: write}`?'; fi
+  exit 1
 fi

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# shellcheck disable=SC2016 # Markdown and programs for jq in quotes
 # Puts the comment of a run on the merge request, in place of its last one.
 #
 # As ci/comment-github.sh; whose comments may be changed is the token's user.
@@ -10,43 +11,21 @@
 here=$(dirname -- "${BASH_SOURCE[0]}")
 # shellcheck source=ci/settings.sh
 . "$here/settings.sh"
+# shellcheck source=ci/forge.sh
+. "$here/forge.sh"
 
 [[ -n ${CI_MERGE_REQUEST_IID:-} ]] || exit 0
 if [[ -z ${FW_TOKEN:-} ]]; then
-  printf 'fluxwright: no token, no comment: see comment.md among the artifacts\n' >&2
+  say 'no token, no comment: see comment.md among the artifacts'
   exit 0
 fi
 check_number "$CI_MERGE_REQUEST_IID"
 check_number "$CI_MERGE_REQUEST_PROJECT_ID"
 notes=$CI_API_V4_URL/projects/$CI_MERGE_REQUEST_PROJECT_ID/merge_requests/$CI_MERGE_REQUEST_IID/notes
+authorize "private-token: $FW_TOKEN" 'content-type: application/json'
 
-headers=$(mktemp)
-answer=$(mktemp)
-trap 'rm -f -- "$headers" "$answer"' EXIT
-printf 'private-token: %s\ncontent-type: application/json\n' "$FW_TOKEN" >"$headers"
-call() {
-  curl --fail --silent --show-error --retry 3 --header "@$headers" "$@"
-}
-
-call --output "$answer" "$CI_API_V4_URL/user"
-user=$(jq .id "$answer")
+help='FW_TOKEN must have the scope `api`, and the role Reporter or more'
+persist call GET "$CI_API_V4_URL/user" || die "$help"
+user=$(jq .id "$answer") || user=
 check_number "$user"
-found=
-for ((page = 1; page <= 100; page++)); do
-  call --output "$answer" "$notes?per_page=100&page=$page"
-  found=$(jq --raw-output --arg mark "$(mark)" --argjson user "$user" \
-    '[.[] | select(.author.id == $user and (.body | startswith($mark))) | .id][0] // empty' \
-    "$answer")
-  [[ -z $found ]] || break
-  (($(jq length "$answer") == 100)) || break
-done
-
-body() {
-  jq --raw-input --slurp '{body: .}' "$FW_REPORT/comment.md"
-}
-if [[ -n $found ]]; then
-  check_number "$found"
-  body | call --request PUT --data-binary @- --output "$answer" "$notes/$found"
-else
-  body | call --request POST --data-binary @- --output "$answer" "$notes"
-fi
+persist put_comment "$notes" "$notes" PUT "$user" || die "$help"

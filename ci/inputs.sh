@@ -3,26 +3,42 @@
 #
 # Of a change by a stranger, no address is reached: what the lockfile of the
 # base pins is fetched, and whatever the change adds stays away and is told.
+#
+# Out: FW_REPORT/inputs.failed, where something could not be fetched; `run.sh`
+# tells it with the rest.
 
 here=$(dirname -- "${BASH_SOURCE[0]}")
 # shellcheck source=ci/settings.sh
 . "$here/settings.sh"
 
+locate
+check_folder "$FW_REPORT"
+check_folder "$FLUXWRIGHT_STORE"
+mkdir -p -- "$FW_REPORT"
+rm -f -- "$FW_REPORT/inputs.failed"
+
+fetch() {
+  fluxwright fetch "$1" || : >"$FW_REPORT/inputs.failed"
+}
+
 if [[ ${FW_STRANGER:-} != true ]]; then
-  if [[ -e $FW_PATH/fluxwright.lock ]]; then
-    fluxwright fetch "$FW_PATH"
-  fi
+  if [[ -e $root/fluxwright.lock ]]; then fetch "$root"; fi
   exit 0
 fi
 check_commit "${FW_BASE:-}"
-git -C "$FW_PATH" cat-file -e "$FW_BASE^{commit}" 2>/dev/null ||
+clone cat-file -e "$FW_BASE^{commit}" 2>/dev/null ||
   die "the base $FW_BASE is not in the clone: check out with the whole history"
-base=$(mktemp --directory)
-trap 'rm -rf -- "$base"' EXIT
-folder=$(git -C "$FW_PATH" rev-parse --show-prefix)
-if git -C "$FW_PATH" cat-file -e "$FW_BASE:${folder}fluxwright.lock" 2>/dev/null; then
-  # The files of the base, and nothing that a checkout would run.
-  git -C "$FW_PATH" archive --format=tar "$FW_BASE:${folder%/}" |
-    tar --extract --directory "$base" --no-same-owner
-  fluxwright fetch "$base"
-fi
+if ! clone cat-file -e "$FW_BASE:${prefix}fluxwright.lock" 2>/dev/null; then exit 0; fi
+
+# The files of the base as they were committed: the repository has its own
+# settings, and no attribute is followed, as filters are commands, and one that
+# brings large files would go where the change says.
+objects=$(clone rev-parse --git-path objects)
+git init --quiet --bare --object-format="$(clone rev-parse --show-object-format)" "$scratch/view"
+(cd -P -- "$objects" && pwd -P) >"$scratch/view/objects/info/alternates"
+printf '* -filter -ident -text -eol -working-tree-encoding -export-ignore -export-subst\n' \
+  >"$scratch/view/info/attributes"
+mkdir -- "$scratch/base"
+git --git-dir="$scratch/view" archive --format=tar "$FW_BASE:${prefix%/}" |
+  tar --extract --directory "$scratch/base" --no-same-owner
+fetch "$scratch/base"

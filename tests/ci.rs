@@ -12,27 +12,46 @@ use crate::diff::Fixture;
 use crate::sources::http::{Answer, Request, Server};
 
 /// A forge with comments; whoever writes one is the bot.
-struct Forge {
-    server: Server,
+pub(crate) struct Forge {
+    pub(crate) server: Server,
     comments: Arc<Mutex<Vec<Value>>>,
 }
 
 impl Forge {
-    fn start(before: Vec<Value>) -> Forge {
+    pub(crate) fn start(before: Vec<Value>) -> Forge {
+        Forge::with(before, |_| None)
+    }
+
+    /// A forge that answers some requests in its own way.
+    fn with(
+        before: Vec<Value>,
+        own: impl Fn(&Request) -> Option<Answer> + Send + Sync + 'static,
+    ) -> Forge {
         let comments = Arc::new(Mutex::new(before));
         let shared = comments.clone();
-        let server = Server::start(move |request| answer(request, &mut shared.lock().unwrap()));
+        let server = Server::start(move |request| {
+            own(request).unwrap_or_else(|| answer(request, &mut shared.lock().unwrap()))
+        });
         Forge { server, comments }
     }
 
+    /// A forge that gives these answers first.
+    fn that_begins_with(answers: Vec<Answer>) -> Forge {
+        let left = Mutex::new(answers);
+        Forge::with(Vec::new(), move |_| {
+            let mut left = left.lock().unwrap();
+            (!left.is_empty()).then(|| left.remove(0))
+        })
+    }
+
     /// Method and path of each call.
-    fn calls(&self) -> Vec<String> {
+    pub(crate) fn calls(&self) -> Vec<String> {
         let requests = self.server.requests.lock().unwrap();
         let line = |r: &Request| format!("{} {}", r.method, r.path());
         requests.iter().map(line).collect()
     }
 
-    fn bodies(&self) -> Vec<String> {
+    pub(crate) fn bodies(&self) -> Vec<String> {
         let comments = self.comments.lock().unwrap();
         let text = |c: &Value| c["body"].as_str().unwrap().to_owned();
         comments.iter().map(text).collect()
@@ -50,17 +69,25 @@ fn answer(request: &Request, comments: &mut Vec<Value>) -> Answer {
     let value = match request.method.as_str() {
         "GET" if path.ends_with("/user") => json!({"id": 5}),
         "GET" => {
-            // A page has a hundred.
+            // A page has fewer than were asked for: only the header says that
+            // there are more.
             let page = request.target.split("&page=").nth(1).unwrap();
             let page: usize = page.parse().unwrap();
-            let items = comments.iter().skip((page - 1) * 100).take(100);
-            Value::Array(items.cloned().collect())
+            let items = comments.iter().skip((page - 1) * 50).take(50);
+            let text = Value::Array(items.cloned().collect()).to_string();
+            let next = format!("<{path}?page={}>; rel=\"next\"", page + 1);
+            let answer = Answer::ok(text);
+            return if page * 50 < comments.len() {
+                answer.header("Link", &next)
+            } else {
+                answer
+            };
         }
         "POST" if path.ends_with("/sarifs") => json!({"id": "1"}),
         "POST" => {
             let id = comments.len() + 1;
             comments.push(by_bot(id, &body()));
-            json!({"id": id})
+            json!({"id": id, "user": {"login": "github-actions[bot]"}})
         }
         "PATCH" | "PUT" => {
             let id: usize = path.rsplit('/').next().unwrap().parse().unwrap();
@@ -81,13 +108,28 @@ fn by_other(id: usize, body: &str) -> Value {
     json!({"id": id, "user": {"login": "mallory"}, "author": {"id": 6}, "body": body})
 }
 
+/// What the commit to compare with is called in the action.
+pub(crate) const BASE: &str =
+    "github.event.pull_request.base.sha || github.event.merge_group.base_sha";
+
 /// A run of the action: what `${{ … }}` stands for.
-struct Run {
-    values: BTreeMap<&'static str, String>,
-    folder: tempfile::TempDir,
+pub(crate) struct Run {
+    pub(crate) values: BTreeMap<&'static str, String>,
+    /// Where it runs.
+    pub(crate) folder: tempfile::TempDir,
+    /// Variables besides.
+    pub(crate) variables: Vec<(&'static str, String)>,
 }
 
-fn root() -> &'static Path {
+/// A step that was run.
+pub(crate) struct Step {
+    pub(crate) name: String,
+    pub(crate) code: i32,
+    /// Standard output, then standard error.
+    pub(crate) log: String,
+}
+
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
@@ -96,7 +138,7 @@ fn action() -> serde_yaml::Value {
 }
 
 impl Run {
-    fn new(fixture: &Fixture, base: &str, head_repository: &str) -> Run {
+    pub(crate) fn new(fixture: &Fixture, base: &str, head_repository: &str) -> Run {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name).display().to_string();
         let is_stranger = (head_repository != "org/fleet").to_string();
@@ -117,7 +159,8 @@ impl Run {
             ("inputs.sha256", String::new()),
             ("inputs.store", at("store")),
             ("inputs.report", at("report")),
-            ("github.event.pull_request.base.sha", base.to_owned()),
+            (BASE, base.to_owned()),
+            ("github.event.pull_request.head.sha", fixture.head()),
             ("github.event.pull_request.number", "7".to_owned()),
             (
                 "github.event.pull_request && github.event.pull_request.head.repo.full_name != \
@@ -137,10 +180,11 @@ impl Run {
         Run {
             values: values.into(),
             folder,
+            variables: Vec::new(),
         }
     }
 
-    fn report(&self) -> PathBuf {
+    pub(crate) fn report(&self) -> PathBuf {
         self.folder.path().join("report")
     }
 
@@ -173,8 +217,8 @@ impl Run {
         command
     }
 
-    /// Runs every step that is a script, in order; the exit code of each.
-    fn steps(&self, forge: &Forge) -> Vec<(String, i32, String)> {
+    /// Runs every step that is a script, in order.
+    pub(crate) fn steps(&self, forge: &Forge) -> Vec<Step> {
         let action = action();
         let mut done = Vec::new();
         for step in action["runs"]["steps"].as_sequence().unwrap() {
@@ -188,25 +232,35 @@ impl Run {
                     command.env(name.as_str().unwrap(), self.value(value.as_str().unwrap()));
                 }
             }
+            command.envs(self.variables.iter().cloned());
             let output: Output = command.output().unwrap();
-            let name = step["name"].as_str().unwrap().to_owned();
-            let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-            done.push((name, output.status.code().unwrap(), errors));
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            done.push(Step {
+                name: step["name"].as_str().unwrap().to_owned(),
+                code: output.status.code().unwrap(),
+                log: text(&output.stdout) + &text(&output.stderr),
+            });
         }
         done
     }
 
     #[track_caller]
-    fn expect(&self, forge: &Forge, outcome: i32) {
-        for (name, code, errors) in self.steps(forge) {
-            let expected = if name == "Outcome" { outcome } else { 0 };
-            assert_eq!(code, expected, "{name}: {errors}");
+    pub(crate) fn expect(&self, forge: &Forge, outcome: i32) {
+        for step in self.steps(forge) {
+            let expected = if step.name == "Outcome" { outcome } else { 0 };
+            assert_eq!(step.code, expected, "{}: {}", step.name, step.log);
         }
+    }
+
+    /// The step of that name, after all were run.
+    pub(crate) fn step(&self, forge: &Forge, name: &str) -> Step {
+        let mut steps = self.steps(forge).into_iter();
+        steps.find(|step| step.name == name).unwrap()
     }
 }
 
 /// A repository whose last commit changes an image; the commit before it.
-fn changed() -> (Fixture, String) {
+pub(crate) fn changed() -> (Fixture, String) {
     let fixture = Fixture::new();
     fixture.write(
         "cluster/source.yaml",
@@ -383,79 +437,6 @@ fn the_outcome_is_that_of_the_run() {
 }
 
 #[test]
-fn what_a_request_names_is_never_run_nor_reached() {
-    let (fixture, base) = changed();
-    let forge = Forge::start(Vec::new());
-    let elsewhere = Server::start(|_| Answer::status(500));
-    // A source that only the request has, at an address that would be noticed;
-    // names that are commands; a hook; attributes with a filter.
-    let command = format!("$(touch {}/pwned)", fixture.path().display());
-    fixture.write(
-        "cluster/evil.yaml",
-        &format!(
-            "apiVersion: source.toolkit.fluxcd.io/v1\nkind: HelmRepository\nmetadata: {{name: evil, \
-             namespace: flux-system}}\nspec: {{interval: 1m, url: '{0}'}}\n---\napiVersion: \
-             helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {{name: evil, namespace: \
-             flux-system}}\nspec: {{interval: 1m, chart: {{spec: {{chart: x, sourceRef: {{kind: \
-             HelmRepository, name: evil}}}}}}}}\n",
-            elsewhere.address
-        ),
-    );
-    fixture.write(
-        "fluxwright.lock",
-        &format!(
-            "version: 1\nsources:\n\n- name: HelmRepository/flux-system/evil\n  url: {}\n",
-            elsewhere.address
-        ),
-    );
-    fixture.write(
-        ".fluxwright.yaml",
-        &format!(
-            "mirrors: {{'https://git.example/': '{}/'}}\n",
-            elsewhere.address
-        ),
-    );
-    fixture.write(&format!("cluster/{}.yaml", "$(touch pwned)"), "a: b\n");
-    fixture.write(".gitattributes", "* filter=evil\n");
-    fixture.commit();
-    let mut run = Run::new(&fixture, &base, "mallory/fleet");
-    run.values.insert("inputs.name", command);
-    let codes: Vec<i32> = run.steps(&forge).into_iter().map(|s| s.1).collect();
-    assert_eq!(codes[..codes.len() - 1], [0, 0, 0, 0, 0], "{codes:?}");
-    assert_ne!(codes[5], 0);
-    assert!(elsewhere.requests.lock().unwrap().is_empty());
-    let mut names = Vec::new();
-    for folder in [fixture.path(), run.folder.path()] {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            names.push(entry.unwrap().file_name().into_string().unwrap());
-        }
-    }
-    assert!(!names.contains(&"pwned".to_owned()), "{names:?}");
-    let bodies = forge.bodies();
-    assert_eq!(bodies.len(), 1);
-    let first = bodies[0].lines().next().unwrap();
-    assert!(first.starts_with("<!-- fluxwright: __touch+"), "{first}");
-    assert_eq!(first.matches("-->").count(), 1, "{first}");
-
-    // What is no commit and no number goes nowhere.
-    for (name, value) in [
-        ("github.event.pull_request.base.sha", "--output=/tmp/x"),
-        ("github.event.pull_request.number", "7/../8"),
-    ] {
-        let mut run = Run::new(&fixture, &base, "mallory/fleet");
-        run.values.insert(name, value.to_owned());
-        let before = forge.calls().len();
-        let failed = run.steps(&forge).into_iter().any(|s| s.1 == 2);
-        assert!(failed, "{name}");
-        let calls = forge.calls();
-        assert!(
-            calls[before..].iter().all(|c| !c.contains("..")),
-            "{calls:?}"
-        );
-    }
-}
-
-#[test]
 fn the_template_of_gitlab_does_the_same() {
     let (fixture, base) = changed();
     let forge = Forge::start(vec![by_other(1, "<!-- fluxwright: all -->\nmine")]);
@@ -515,8 +496,238 @@ fn a_release_with_another_digest_is_not_installed() {
         .insert("inputs.download", format!("{}/x.tar.gz", server.address));
     for digest in ["", "abc", &"0".repeat(64)] {
         run.values.insert("inputs.sha256", digest.to_owned());
-        let (name, code, errors) = run.steps(&forge).swap_remove(0);
-        assert_eq!((name.as_str(), code), ("Install", 2), "{digest}: {errors}");
+        let step = run.step(&forge, "Install");
+        assert_eq!(step.code, 2, "{digest}: {}", step.log);
         assert!(!run.folder.path().join("fluxwright-bin/fluxwright").exists());
+    }
+}
+
+/// Releases have everything in one folder, as the release workflow packs them.
+#[test]
+fn a_release_is_installed() {
+    let workflow = std::fs::read_to_string(root().join(".github/workflows/release.yml")).unwrap();
+    assert!(workflow.contains("tar czf \"$name.tar.gz\" \"$name\""));
+    let fixture = Fixture::new();
+    let forge = Forge::start(Vec::new());
+    let packed = tempfile::tempdir().unwrap();
+    for folder in ["fluxwright-v0.1.0-x86_64", "."] {
+        let inside = packed.path().join(folder);
+        std::fs::create_dir_all(&inside).unwrap();
+        std::fs::write(inside.join("fluxwright"), "#!/bin/sh\necho it is there\n").unwrap();
+        let name = if folder == "." { "fluxwright" } else { folder };
+        let made = Command::new("sh")
+            .args([
+                "-c",
+                "chmod +x \"$1/fluxwright\" && tar czf a.tar.gz \"$2\"",
+                "sh",
+            ])
+            .args([folder, name])
+            .current_dir(packed.path())
+            .status();
+        assert!(made.unwrap().success());
+        let archive = std::fs::read(packed.path().join("a.tar.gz")).unwrap();
+        let digest = hex::encode(<sha2::Sha256 as sha2::Digest>::digest(&archive));
+        let server = Server::start(move |_| Answer::ok(archive.clone()));
+        let mut run = Run::new(&fixture, &fixture.head(), "org/fleet");
+        run.values.insert("inputs.program", String::new());
+        run.values
+            .insert("inputs.download", format!("{}/a.tar.gz", server.address));
+        run.values.insert("inputs.sha256", digest);
+        let step = run.step(&forge, "Install");
+        assert_eq!(step.code, 0, "{}", step.log);
+        assert!(step.log.contains("it is there"), "{}", step.log);
+    }
+    let mut run = Run::new(&fixture, &fixture.head(), "org/fleet");
+    run.values.insert("inputs.program", "/no/such".to_owned());
+    let step = run.step(&forge, "Install");
+    assert!(step.code == 2 && step.log.contains("there is no program '/no/such'"));
+}
+
+#[test]
+fn a_forge_that_asks_to_wait_is_asked_again() {
+    let (fixture, base) = changed();
+    let later = |status| Answer::status(status).header("Retry-After", "0");
+    let limit = Answer::status(403)
+        .header("X-RateLimit-Remaining", "0")
+        .header("X-RateLimit-Reset", "1");
+    let forge = Forge::that_begins_with(vec![later(403), limit, later(502)]);
+    Run::new(&fixture, &base, "org/fleet").expect(&forge, 0);
+    assert_eq!(forge.bodies().len(), 1);
+}
+
+#[test]
+fn what_a_forge_refuses_is_told() {
+    let (fixture, base) = changed();
+    let refuses = |status, message: &str| {
+        let body = json!({"message": message}).to_string();
+        Forge::with(Vec::new(), move |request| {
+            let answer = Answer {
+                status,
+                ..Answer::ok(body.clone())
+            };
+            (request.method == "POST").then_some(answer)
+        })
+    };
+    let forge = refuses(422, "Validation Failed");
+    let run = Run::new(&fixture, &base, "org/fleet");
+    let step = run.step(&forge, "Comment");
+    assert_eq!(step.code, 1);
+    let told = "the forge answered 422: Validation Failed";
+    assert!(step.log.contains(told), "{}", step.log);
+
+    let forge = refuses(403, "Resource not accessible by integration");
+    let step = run.step(&forge, "Comment");
+    assert_eq!(step.code, 1);
+    assert!(step.log.contains("pull-requests: write"), "{}", step.log);
+    let step = run.step(&forge, "Upload findings");
+    assert_eq!(step.code, 1);
+    assert!(step.log.contains("security-events: write"), "{}", step.log);
+    // The token of a fork may only read: that is no failure of the change.
+    let run = Run::new(&fixture, &base, "mallory/fleet");
+    run.expect(&forge, 0);
+    let step = run.step(&forge, "Comment");
+    assert!(step.log.contains("may only read"), "{}", step.log);
+
+    // Whose comment it is, and which to say so that it is found again.
+    let mut run = Run::new(&fixture, &base, "org/fleet");
+    run.values
+        .insert("inputs.comment-author", "somebody".to_owned());
+    let step = run.step(&Forge::start(Vec::new()), "Comment");
+    let told = "`comment-author: github-actions[bot]`";
+    assert!(step.code == 0 && step.log.contains(told), "{}", step.log);
+}
+
+/// What forges check out is the change merged into its base as that is now.
+#[test]
+fn what_happened_in_the_base_is_not_the_changes_doing() {
+    let (fixture, base) = changed();
+    let head = fixture.head();
+    fixture.git(&["checkout", "--quiet", "-b", "main-now", &base]);
+    fixture.write(
+        "cluster/other.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: other, namespace: shop}\n",
+    );
+    fixture.commit();
+    fixture.git(&["merge", "--quiet", "--no-ff", "--message", "x", &head]);
+    let forge = Forge::start(Vec::new());
+    let mut run = Run::new(&fixture, &base, "org/fleet");
+    run.values
+        .insert("github.event.pull_request.head.sha", head);
+    run.expect(&forge, 0);
+    let body = &forge.bodies()[0];
+    assert!(body.contains("objects: 1 changed"), "{body}");
+    assert!(!body.contains("other"), "{body}");
+}
+
+#[test]
+fn files_are_named_from_the_root_of_the_clone() {
+    let fixture = Fixture::new();
+    std::fs::create_dir(fixture.path().join("deploy x")).unwrap();
+    fixture.git(&["mv", "cluster", "deploy x/cluster"]);
+    fixture.write("deploy x/fluxwright.lock", "version: 1\nsources: []\n");
+    fixture.commit();
+    let base = fixture.head();
+    let web = std::fs::read_to_string(fixture.path().join("deploy x/cluster/web.yaml")).unwrap();
+    fixture.write(
+        "deploy x/cluster/web.yaml",
+        &web.replace("replicas: 2", "replicas: x"),
+    );
+    fixture.commit();
+    for head in ["org/fleet", "mallory/fleet"] {
+        let forge = Forge::start(Vec::new());
+        let mut run = Run::new(&fixture, &base, head);
+        let path = fixture.path().join("deploy x").display().to_string();
+        run.values.insert("inputs.path", path);
+        run.expect(&forge, 1);
+        let read = |name: &str| -> Value {
+            serde_json::from_slice(&std::fs::read(run.report().join(name)).unwrap()).unwrap()
+        };
+        let found = "/locations/0/physicalLocation/artifactLocation/uri";
+        let sarif = read("check.sarif");
+        let results = sarif["runs"][0]["results"].as_array().unwrap();
+        let uris = results
+            .iter()
+            .map(|r| r.pointer(found).unwrap().as_str().unwrap());
+        assert!(uris.clone().count() > 1);
+        for uri in uris {
+            assert!(uri.starts_with("deploy%20x/cluster/"), "{uri}");
+        }
+        let quality = read("check.gitlab.json");
+        for issue in quality.as_array().unwrap() {
+            let path = issue["location"]["path"].as_str().unwrap();
+            assert!(fixture.path().join(path).is_file(), "{path}");
+        }
+    }
+}
+
+#[test]
+fn what_went_wrong_before_is_in_the_comment() {
+    let (fixture, base) = changed();
+    fixture.write("fluxwright.lock", "no lockfile\n");
+    fixture.write(".fluxwright.yaml", "rules: {ref: info}\n");
+    fixture.commit();
+    let forge = Forge::start(Vec::new());
+    let run = Run::new(&fixture, &base, "org/fleet");
+    run.expect(&forge, 2);
+    let body = &forge.bodies()[0];
+    assert!(body.contains("could not be fetched"), "{body}");
+    assert!(body.contains("The lockfile could not be checked"), "{body}");
+    assert!(
+        body.contains("The change is to `.fluxwright.yaml`"),
+        "{body}"
+    );
+    // It is over with the next run.
+    fixture.git(&["rm", "--quiet", "fluxwright.lock", ".fluxwright.yaml"]);
+    fixture.commit();
+    run.expect(&forge, 0);
+    let body = &forge.bodies()[0];
+    assert!(!body.contains('🛑') && !body.contains('⚠'), "{body}");
+}
+
+#[test]
+fn a_comment_has_room_for_names() {
+    let (fixture, base) = changed();
+    let forge = Forge::start(Vec::new());
+    let mut run = Run::new(&fixture, &base, "org/fleet");
+    for end in ["a", "b", "a"] {
+        run.values.insert("inputs.name", "x".repeat(70_000) + end);
+        run.expect(&forge, 0);
+    }
+    let bodies = forge.bodies();
+    assert_eq!(bodies.len(), 2);
+    assert!(bodies.iter().all(|body| body.len() < 2000));
+}
+
+/// What is deleted is no file that a pattern could choose, and any file can be
+/// part of what is rendered.
+#[test]
+fn hooks_run_before_every_commit() {
+    let text = std::fs::read_to_string(root().join(".pre-commit-hooks.yaml")).unwrap();
+    let hooks: Vec<serde_yaml::Value> = serde_yaml::from_str(&text).unwrap();
+    assert_eq!(hooks.len(), 2);
+    let (fixture, _) = changed();
+    fixture.write("fluxwright.lock", "version: 1\nsources: []\n");
+    fixture.write(
+        "cluster/kustomization.yaml",
+        "resources: [flux-system/gotk-sync.yaml, source.yaml, web.yaml]\n",
+    );
+    let forge = Forge::start(Vec::new());
+    let run = Run::new(&fixture, &fixture.head(), "org/fleet");
+    assert_eq!(run.step(&forge, "Install").code, 0);
+    for outcome in [true, false] {
+        for hook in &hooks {
+            assert_eq!(hook["always_run"], true);
+            assert_eq!(hook["pass_filenames"], false);
+            let mut words = hook["entry"].as_str().unwrap().split(' ');
+            let program = run.folder.path().join("fluxwright-bin");
+            let output = Command::new(program.join(words.next().unwrap()))
+                .args(words)
+                .current_dir(fixture.path())
+                .output()
+                .unwrap();
+            let log = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_eq!(output.status.success(), outcome, "{log}");
+        }
+        let _ = std::fs::remove_file(fixture.path().join("cluster/web.yaml"));
     }
 }

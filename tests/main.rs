@@ -47,6 +47,8 @@ mod sops;
 #[cfg(feature = "network")]
 mod sources;
 mod store;
+#[cfg(all(feature = "network", feature = "verify"))]
+mod strangers;
 mod template;
 #[cfg(feature = "verify")]
 mod verify;

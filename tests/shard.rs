@@ -234,3 +234,108 @@ fn what_is_no_part_is_told() {
     assert_eq!(twice.code, Some(2));
     assert!(twice.stderr.contains("is there twice"), "{}", twice.stderr);
 }
+
+#[test]
+fn parts_of_different_runs_are_no_whole() {
+    let fixture = fleet();
+    fixture.commit();
+    let root = text(fixture.path()).to_owned();
+    let made = |name: &str, args: &[&str]| {
+        let path = fixture.path().join(".git").join(name);
+        let run = run(&[args, &[&root]].concat());
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        fs::write(&path, run.stdout).unwrap();
+        text(&path).to_owned()
+    };
+    let first = made("1", &["check", "--shard", "1/2"]);
+    let other = made("2", &["check", "--shard", "2/2", "--rule", "ref"]);
+    fixture.write("README.md", "another commit\n");
+    fixture.commit();
+    let later = made("3", &["check", "--shard", "2/2"]);
+    for wrong in [other, later] {
+        let merged = merge(&[first.clone(), wrong], &[]);
+        assert_eq!(merged.code, Some(2));
+        let told = "is of another run than";
+        assert!(merged.stderr.contains(told), "{}", merged.stderr);
+        assert!(merged.stderr.contains("of one commit"), "{}", merged.stderr);
+    }
+    let build = |part: &str| {
+        let folder = text(&fixture.path().join(".git").join(&part[..1])).to_owned() + "b";
+        let run = run(&["build", &root, "--shard", part, "--output-dir", &folder]);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        folder
+    };
+    let first = build("1/2");
+    fixture.write("README.md", "and another\n");
+    fixture.commit();
+    let merged = merge(
+        &[first, build("2/2")],
+        &["--output-dir", &(root.clone() + "/.merged")],
+    );
+    assert_eq!(merged.code, Some(2));
+    assert!(!fixture.path().join(".merged").exists());
+}
+
+/// As a build that is made in one piece.
+#[test]
+fn what_failed_in_a_part_fails_the_whole() {
+    let fixture = fleet();
+    fixture.write(
+        "clusters/red/more.yaml",
+        "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: more, \
+         namespace: flux-system}\nspec: {path: ./nowhere, prune: true, interval: 10m, sourceRef: \
+         {kind: GitRepository, name: flux-system}}\n",
+    );
+    fixture.commit();
+    let root = text(fixture.path());
+    let at = |name: &str| text(&fixture.path().join(name)).to_owned();
+    let whole = run(&["build", root, "--output-dir", &at(".whole")]);
+    assert_eq!(whole.code, Some(2));
+    let parts = parts(&fixture, 2, |shard, path| {
+        run(&["build", root, "--shard", shard, "--output-dir", path]);
+    });
+    let merged = merge(&parts, &["--output-dir", &at(".merged")]);
+    assert_eq!(merged.code, Some(2), "{}", merged.stderr);
+    assert!(merged.stderr.contains("nowhere"), "{}", merged.stderr);
+    assert!(merged.stderr.contains("cluster: red"), "{}", merged.stderr);
+    let read = |folder: &str| fs::read(fixture.path().join(folder).join("index.json")).unwrap();
+    assert_eq!(read(".merged"), read(".whole"));
+}
+
+#[test]
+fn a_check_and_its_parts_take_a_template() {
+    let fixture = fleet();
+    let root = text(fixture.path());
+    let template = text(&fixture.path().join(".own.md")).to_owned();
+    fs::write(
+        &template,
+        "{{ summary.errors }} errors\n{% for finding in findings %}{{ finding.rule | code }} of {{ \
+         finding.cluster | plain }}: {{ rules[finding.rule].title }}\n{% endfor %}",
+    )
+    .unwrap();
+    let rules = ["--rule", "ref"];
+    let whole = run(&[&["check", root, "--template", &template], &rules[..]].concat());
+    assert_eq!(whole.code, Some(1), "{}", whole.stderr);
+    let line = "`ref/missing` of blue: something is named that does not exist\n";
+    assert!(whole.stdout.contains(line), "{}", whole.stdout);
+    let parts = parts(&fixture, 3, |shard, path| {
+        let run = run(&[&["check", root, "--shard", shard], &rules[..]].concat());
+        fs::write(path, run.stdout).unwrap();
+    });
+    let merged = merge(&parts, &["--template", &template]);
+    assert_eq!((merged.code, merged.stdout), (whole.code, whole.stdout));
+
+    fs::write(&template, "{{ findings }}\n{{ nothing }}\n").unwrap();
+    let wrong = run(&["check", root, "--template", &template]);
+    assert_eq!((wrong.code, wrong.stdout.as_str()), (Some(2), ""));
+    assert!(wrong.stderr.contains("report/template"), "{}", wrong.stderr);
+    assert!(wrong.stderr.contains("line 2"), "{}", wrong.stderr);
+    assert!(wrong.stderr.contains("docs/ci.md"), "{}", wrong.stderr);
+    let missing = run(&["check", root, "--template", "no/such/file"]);
+    assert_eq!(missing.code, Some(2));
+    assert!(
+        missing.stderr.contains("no such file"),
+        "{}",
+        missing.stderr
+    );
+}

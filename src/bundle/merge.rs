@@ -51,7 +51,8 @@ pub fn merge(parts: &[Opened]) -> Result<Bundle> {
             .help("make all parts of one commit, with the same `--tag` and `--source`"));
         }
     }
-    let files = index::merge(&builds)?;
+    // A bundle in which anything failed is not made.
+    let (files, _) = index::merge(&builds)?;
     let (lock_sha256, annotations) = origin.unwrap_or_default();
     let annotation = |name: &str| annotations.get(&format!("org.opencontainers.image.{name}"));
     let build = files.get(INDEX_NAME).cloned().unwrap_or_default();

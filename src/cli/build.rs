@@ -154,8 +154,12 @@ impl Args {
 
     /// What a build gives, kept from an earlier one or made now.
     fn built(&self, source_map: &Arc<SourceMap>, findings: &mut Findings) -> Result<Built> {
+        let run = self.shard.shard.map(|_| {
+            let options = format!("{:?} {:?}", self.only, self.kind);
+            self.repository.run_of("build", &options)
+        });
         let arguments = format!(
-            "{:?} {:?} {:?} {}",
+            "{:?} {:?} {:?} {run:?} {}",
             self.only,
             self.kind,
             self.shard,
@@ -173,7 +177,7 @@ impl Args {
             Some(_) => self.repository.open_watched(source_map, &recorder)?,
             None => self.repository.open(source_map)?,
         };
-        repository.narrow(self.shard.shard);
+        repository.narrow(self.shard.shard, || run.unwrap_or_default());
         let (flux, clusters) = self.clusters(&repository, findings)?;
         let mut has_failed = clusters
             .iter()

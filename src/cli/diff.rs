@@ -80,9 +80,6 @@ pub(super) struct Args {
     cache: CacheArgs,
 }
 
-/// The largest template or lockfile that is read, in bytes.
-pub(super) const MAX_FILE_BYTES: usize = 16 << 20;
-
 /// What a run says.
 #[derive(Debug, Serialize, Deserialize)]
 struct Answer {
@@ -222,12 +219,22 @@ impl Args {
         }
     }
 
+    /// What is compared, as all parts of a sharded run say it: the revision, but
+    /// not the names of folders.
+    fn compared(&self, old: &str) -> String {
+        let revision = match (&self.new, &self.base_dir) {
+            (None, None) => old,
+            _ => "",
+        };
+        format!("{revision} {:?} {}", self.shown.ignored(), self.full)
+    }
+
     /// What is said of two sides that are called so.
     fn told(
         &self,
         old: &Rendering,
         new: &Rendering,
-        names: (String, String),
+        titles: (String, String),
         mut shown: Shown,
         sources: &Arc<SourceMap>,
     ) -> Result<Answer> {
@@ -236,13 +243,14 @@ impl Args {
             let names: BTreeSet<String> = names.collect();
             Part {
                 shard,
+                run: self.repository.run_of("diff", &self.compared(&titles.0)),
                 clusters: names.into_iter().collect(),
             }
         });
         shown.comparison.is_part = part.as_ref().is_some_and(|part| part.clusters.len() > 1);
         let mut difference = diff::compare(old, new, &shown.comparison, sources);
         shown.narrow(&mut difference);
-        let titles = shown.titles(names.0, names.1);
+        let titles = shown.titles(titles.0, titles.1);
         let (text, exit) = match part {
             None => (shown.text(&difference, &titles)?, shown.exit(&difference)),
             Some(part) => {

@@ -32,7 +32,7 @@ use crate::report::difference::{self as report, Model};
 /// parts must be there, of one commit and one version of the program.
 ///
 /// Two rules of `check` look at the repository as a whole and are left to a run in
-/// one piece: files/orphan and auto/marker.
+/// one piece: file/orphan and auto/marker.
 ///
 /// Examples:
 ///   fluxwright check --shard 1/2 > 1.json; fluxwright check --shard 2/2 > 2.json
@@ -66,8 +66,7 @@ pub(super) struct Args {
     #[arg(long)]
     exit_code: bool,
 
-    /// Of a comparison, fill in this template (MiniJinja) instead; docs/diff.md lists what it is
-    /// given
+    /// Fill in this template (MiniJinja) instead; docs/diff.md and docs/ci.md list what it is given
     #[arg(long, value_name = "FILE", conflicts_with = "output")]
     template: Option<PathBuf>,
 
@@ -118,8 +117,13 @@ impl Args {
         let merged = self.read().and_then(|parts| match parts {
             Parts::Reports(parts) => self.reports(parts),
             Parts::Builds(parts) => {
-                let files = index::merge(&parts)?;
+                let (files, failed) = index::merge(&parts)?;
                 folder::replace(self.target()?, &files)?;
+                if !failed.is_empty() {
+                    // As the build would, but the index does not hold their lines.
+                    output::findings(&failed, &SourceMap::new());
+                    return Ok((String::new(), Exit::Failed));
+                }
                 Ok((String::new(), Exit::Done))
             }
             Parts::Bundles(parts) => {
@@ -218,7 +222,8 @@ impl Args {
 
     fn check(&self, findings: &[Finding]) -> Result<(String, Exit)> {
         let format: output::Format = self.of_kind("check")?;
-        let text = output::report_text(findings, &SourceMap::new(), format);
+        let template = self.template.as_deref().map(read::template).transpose()?;
+        let text = output::report_text(findings, &SourceMap::new(), format, template.as_ref())?;
         Ok((text, self.fail_on.exit(findings)))
     }
 
@@ -233,8 +238,8 @@ impl Args {
         };
         let text = match &self.template {
             Some(path) => {
-                let source = read::text_file(path, diff::MAX_FILE_BYTES)?;
-                report::of_model_by_template(&model, &path.display().to_string(), &source)
+                let (name, source) = read::template(path)?;
+                report::of_model_by_template(&model, &name, &source)
             }
             None => report::of_model(model, form),
         };

@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use crate::check::RULES;
-use crate::diag::{Error, Finding, Findings, Severity, SourceMap};
+use crate::diag::{Error, Finding, Findings, Result, Severity, SourceMap};
 use crate::report::{self, human};
 
 /// How a run ends.
@@ -40,22 +40,30 @@ pub(super) enum Format {
     Markdown,
 }
 
-/// Prints findings to standard output.
-pub(super) fn report(findings: &[Finding], sources: &SourceMap, format: Format) -> io::Result<()> {
-    stdout(report_text(findings, sources, format).as_bytes())
-}
-
-/// Findings in one of the forms.
-pub(super) fn report_text(findings: &[Finding], sources: &SourceMap, format: Format) -> String {
-    match format {
+/// Findings in one of the forms, or by a template, which is given by its name and
+/// its text.
+///
+/// # Errors
+///
+/// `report/template`.
+pub(super) fn report_text(
+    findings: &[Finding],
+    sources: &SourceMap,
+    format: Format,
+    template: Option<&(String, String)>,
+) -> Result<String> {
+    if let Some((name, source)) = template {
+        return report::by_template(findings, &rule_texts(), name, source);
+    }
+    Ok(match format {
         Format::Human => human(findings, sources, io::stdout().is_terminal()),
         Format::Json => report::json(findings),
         Format::Sarif => report::sarif(findings, &rule_texts()),
         Format::Junit => report::junit(findings),
         Format::Github => report::github(findings),
         Format::Gitlab => report::gitlab(findings),
-        Format::Markdown => report::markdown(findings),
-    }
+        Format::Markdown => report::markdown(findings)?,
+    })
 }
 
 /// The rules as reports show them.

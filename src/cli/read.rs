@@ -45,6 +45,18 @@ pub(super) fn file(path: &Path, limit: usize) -> Result<Vec<u8>> {
     Ok(content)
 }
 
+/// The largest template or lockfile that is read, in bytes.
+pub(super) const MAX_TEXT_BYTES: usize = 16 << 20;
+
+/// A template of a report: its name and its text.
+///
+/// # Errors
+///
+/// As [`text_file`].
+pub(super) fn template(path: &Path) -> Result<(String, String)> {
+    Ok((path.display().to_string(), text_file(path, MAX_TEXT_BYTES)?))
+}
+
 /// A key: a file, or `env://NAME` for one in the environment.
 ///
 /// # Errors

@@ -26,6 +26,7 @@ use crate::gostd::moment::Moment;
 use crate::helm::{Capabilities, KubeVersion, RenderOptions};
 use crate::lock::Lockfile;
 use crate::pipeline::cluster::Cluster;
+use crate::pipeline::cluster::sha256;
 use crate::pipeline::secrets::Secrets;
 use crate::pipeline::shard::{Part, Shard};
 use crate::pipeline::{
@@ -172,12 +173,18 @@ pub(super) struct Repository {
 impl Repository {
     /// Keeps the entry points of one part, where one is named, and remembers of
     /// which whole it is.
-    pub(super) fn narrow(&mut self, shard: Option<Shard>) {
+    ///
+    /// `run` is what all its parts have in common.
+    pub(super) fn narrow(&mut self, shard: Option<Shard>, run: impl FnOnce() -> String) {
         let Some(shard) = shard else { return };
         let clusters = self.entries.iter().map(|e| e.name.to_string()).collect();
         self.entries.retain(|entry| shard.holds(&entry.name));
         self.is_whole = false;
-        self.part = Some(Part { shard, clusters });
+        self.part = Some(Part {
+            shard,
+            run: run(),
+            clusters,
+        });
     }
 }
 
@@ -365,6 +372,31 @@ impl RepositoryArgs {
         let of_commit = || head::of(root).map(|head| Moment::from_unix(head.seconds));
         let now = self.trust.now.or_else(of_commit);
         now.map_or(0, Moment::unix_nanoseconds)
+    }
+
+    /// What all parts of a sharded run of a command have in common: a digest of
+    /// the commit, the version of the program, and of what decides what comes
+    /// out; not where it lies on this machine, nor what values are.
+    pub(super) fn run_of(&self, command: &str, options: &str) -> String {
+        let located = self.locate().ok();
+        let commit = located.as_ref().and_then(|(root, _)| head::of(root));
+        let commit = commit.map(|head| head.revision);
+        let folder = located.map(|(_, folder)| folder);
+        let names: Vec<&str> = self
+            .substitute
+            .iter()
+            .filter_map(|text| text.split('=').next())
+            .collect();
+        let text = format!(
+            "{} {command} {commit:?} {folder:?} {:?} {names:?} {:?} {:?} {:?} {:?} {options}",
+            env!("CARGO_PKG_VERSION"),
+            self.entry,
+            self.strict_substitute,
+            self.flux_version,
+            self.kube_version,
+            self.api_versions,
+        );
+        format!("sha256:{}", sha256(text.as_bytes()))
     }
 
     /// Whether charts are rendered with what is in files that the user names.

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::cluster::{Cluster, Object, SourceOrigin, Unit, sha256};
 use super::shard::{self, Part};
-use crate::diag::{Error, Location, ObjectRef, Result, SourceMap};
+use crate::diag::{Error, Finding, Location, ObjectRef, Result, Severity, SourceMap};
 use crate::resource::ResId;
 use crate::source::trust::Verdict;
 
@@ -278,13 +278,27 @@ fn file_name<'a>(unit: &Unit, text: &'a str) -> Result<&'a str> {
     .help("names are lower-case letters, digits, hyphens and points"))
 }
 
-/// The files of a build of which these are all the parts: the same, byte for
-/// byte, as if it had been made in one piece.
+/// What an index says of something that failed.
+fn failure(failed: &serde_json::Value, cluster: Option<Arc<str>>) -> Finding {
+    let text = |key: &str| {
+        let found = failed.get(key).and_then(serde_json::Value::as_str);
+        found.unwrap_or_default().to_owned()
+    };
+    let mut finding = Finding::new(text("rule"), Severity::Error, text("message"));
+    let read = |key: &str| failed.get(key).cloned().unwrap_or_default();
+    finding.object = serde_json::from_value(read("object")).ok();
+    finding.location = serde_json::from_value(read("location")).ok();
+    finding.cluster = cluster;
+    finding
+}
+
+/// The files of a build of which these are all the parts, the same, byte for
+/// byte, as if it had been made in one piece; and what failed.
 ///
 /// # Errors
 ///
 /// `merge/parts` for what are not all parts of one build.
-pub fn merge(parts: &[OutputFiles]) -> Result<OutputFiles> {
+pub fn merge(parts: &[OutputFiles]) -> Result<(OutputFiles, Vec<Finding>)> {
     use serde_json::Value;
 
     let invalid = |why: &str| {
@@ -347,6 +361,12 @@ pub fn merge(parts: &[OutputFiles]) -> Result<OutputFiles> {
             text(&file, "path")
         ));
     }
+    let failed = entries.iter().flat_map(|entry| {
+        let name = (order.len() > 1).then(|| Arc::from(text(entry, "name")));
+        let failed = list(entry, "failed").into_iter();
+        failed.map(move |one| failure(&one, name.clone()))
+    });
+    let failed = failed.collect();
     let index = serde_json::json!({
         "format": FORMAT,
         "fluxVersion": flux.join(", "),
@@ -357,5 +377,5 @@ pub fn merge(parts: &[OutputFiles]) -> Result<OutputFiles> {
     let mut text = serde_json::to_string_pretty(&index).unwrap_or_default();
     text.push('\n');
     output.insert(INDEX_NAME.to_owned(), text.into_bytes().into());
-    Ok(output)
+    Ok((output, failed))
 }

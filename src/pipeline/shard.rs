@@ -76,6 +76,9 @@ impl From<Shard> for String {
 pub struct Part {
     /// Which part it is.
     pub shard: Shard,
+    /// What else all parts have in common, a digest: the commit, the options,
+    /// the version of the program.
+    pub run: String,
     /// The names of all clusters of the repository, in its order.
     pub clusters: Vec<String>,
 }
@@ -88,16 +91,16 @@ pub struct Part {
 /// `merge/parts`.
 pub fn complete<'p>(parts: &[&'p Part]) -> Result<&'p [String]> {
     let wrong = |why: String| {
-        Error::new("merge/parts", why)
-            .help("give all parts of one run: `--shard 1/N` to `--shard N/N` of one commit")
+        Error::new("merge/parts", why).help(
+            "give all parts of one run: `--shard 1/N` to `--shard N/N` of one commit, with the \
+                 same options and the same version of the program",
+        )
     };
     let Some(first) = parts.first() else {
         return Err(wrong("there are no parts".to_owned()));
     };
-    if let Some(other) = parts
-        .iter()
-        .find(|p| p.shard.of != first.shard.of || p.clusters != first.clusters)
-    {
+    let whole = |part: &Part| (part.shard.of, part.run.clone(), part.clusters.clone());
+    if let Some(other) = parts.iter().find(|part| whole(part) != whole(first)) {
         return Err(wrong(format!(
             "the part {} is of another run than {}",
             other.shard, first.shard
@@ -136,6 +139,7 @@ mod tests {
     fn part(text: &str) -> Part {
         Part {
             shard: text.parse().unwrap(),
+            run: String::new(),
             clusters: vec!["a".into(), "b".into()],
         }
     }
@@ -182,6 +186,12 @@ mod tests {
         assert_eq!(
             told(&[part("1/2"), part("2/3")]),
             Err("the part 2/3 is of another run than 1/2".into())
+        );
+        let mut other = part("2/2");
+        other.run = "another commit".to_owned();
+        assert_eq!(
+            told(&[part("1/2"), other]),
+            Err("the part 2/2 is of another run than 1/2".into())
         );
     }
 }

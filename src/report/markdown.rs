@@ -1,66 +1,85 @@
-//! Markdown, for a comment on a pull request.
+//! Findings by templates: Markdown, for a comment on a pull request, and those of
+//! users.
 
-use crate::diag::{Finding, Severity};
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::RuleText;
+use super::template::{FUEL, FUEL_OF_USERS, render};
+use crate::diag::{Finding, Result, Severity};
+
+const MARKDOWN: &str = include_str!("templates/check.md.jinja");
+
+/// What a template is given.
+#[derive(Serialize)]
+struct Data<'a> {
+    /// As `--output json` has them.
+    findings: &'a [Finding],
+    summary: Summary,
+    /// The rules that have findings, by their ids.
+    rules: BTreeMap<&'a str, Rule>,
+}
+
+#[derive(Serialize)]
+struct Summary {
+    errors: usize,
+    warnings: usize,
+    notes: usize,
+}
+
+#[derive(Serialize)]
+struct Rule {
+    title: &'static str,
+    why: &'static str,
+    mend: &'static str,
+}
+
+impl<'a> Data<'a> {
+    fn new(findings: &'a [Finding], texts: &[RuleText]) -> Data<'a> {
+        let count = |severity| findings.iter().filter(|f| f.severity == severity).count();
+        let rule = |finding: &'a Finding| {
+            let text = texts.iter().find(|text| text.id == &*finding.rule)?;
+            let rule = Rule {
+                title: text.title,
+                why: text.why,
+                mend: text.mend,
+            };
+            Some((&*finding.rule, rule))
+        };
+        Data {
+            findings,
+            summary: Summary {
+                errors: count(Severity::Error),
+                warnings: count(Severity::Warning),
+                notes: count(Severity::Info),
+            },
+            rules: findings.iter().filter_map(rule).collect(),
+        }
+    }
+}
 
 /// The findings as a summary and a table for each severity; notes are folded
 /// away.
-pub fn markdown(findings: &[Finding]) -> String {
-    let mut out = String::from("## fluxwright\n\n");
-    if findings.is_empty() {
-        out.push_str("Nothing is wrong.\n");
-        return out;
-    }
-    for (severity, one, many) in [
-        (Severity::Error, "error", "errors"),
-        (Severity::Warning, "warning", "warnings"),
-        (Severity::Info, "note", "notes"),
-    ] {
-        let own: Vec<&Finding> = findings.iter().filter(|f| f.severity == severity).collect();
-        if own.is_empty() {
-            continue;
-        }
-        let title = format!("{} {}", own.len(), if own.len() == 1 { one } else { many });
-        let folded = severity == Severity::Info;
-        if folded {
-            out.push_str(&format!("<details><summary>{title}</summary>\n\n"));
-        } else {
-            out.push_str(&format!("### {title}\n\n"));
-        }
-        out.push_str("| rule | object | place | what |\n| --- | --- | --- | --- |\n");
-        for finding in own {
-            row(finding, &mut out);
-        }
-        out.push('\n');
-        if folded {
-            out.push_str("</details>\n");
-        }
-    }
-    out
+///
+/// # Errors
+///
+/// `report/template`, where there are too many for a report.
+pub fn markdown(findings: &[Finding]) -> Result<String> {
+    render("check.md", MARKDOWN, &Data::new(findings, &[]), FUEL)
 }
 
-fn row(finding: &Finding, out: &mut String) {
-    let object = finding.object.as_ref().map(ToString::to_string);
-    let place = finding.location.as_ref().map(|l| match l.line {
-        0 => l.file.to_string(),
-        line => format!("{}:{line}", l.file),
-    });
-    let mut what = cell(&finding.message);
-    if let Some(help) = &finding.help {
-        what.push_str("<br>");
-        what.push_str(&cell(help));
-    }
-    out.push_str(&format!(
-        "| `{}` | {} | {} | {what} |\n",
-        finding.rule,
-        cell(object.as_deref().unwrap_or_default()),
-        cell(place.as_deref().unwrap_or_default())
-    ));
-}
-
-/// Text for a cell: no line breaks, no bars, no HTML.
-fn cell(text: &str) -> String {
-    text.replace('\\', "\\\\")
-        .replace('|', "\\|")
-        .replace('<', "&lt;")
-        .replace('\n', " ")
+/// The findings by a template of the user.
+///
+/// # Errors
+///
+/// `report/template`, with the line, for a template that is none or asks for
+/// what is not there.
+pub fn by_template(
+    findings: &[Finding],
+    rules: &[RuleText],
+    name: &str,
+    source: &str,
+) -> Result<String> {
+    render(name, source, &Data::new(findings, rules), FUEL_OF_USERS)
 }

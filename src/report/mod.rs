@@ -5,6 +5,7 @@
 
 mod baseline;
 pub mod difference;
+mod escape;
 mod fingerprint;
 mod github;
 mod gitlab;
@@ -15,6 +16,7 @@ mod json;
 mod junit;
 mod markdown;
 mod sarif;
+mod template;
 #[cfg(test)]
 mod tests;
 
@@ -28,7 +30,7 @@ pub use graph_svg::svg;
 pub use human::human;
 pub use json::json;
 pub use junit::junit;
-pub use markdown::markdown;
+pub use markdown::{by_template, markdown};
 pub use sarif::sarif;
 
 /// What a report says of a rule.

@@ -8,7 +8,8 @@ use super::{RuleText, fingerprints};
 use crate::diag::{Finding, Severity};
 
 /// The findings as a SARIF log of one run, with the texts of the rules that
-/// have findings.
+/// have findings. GitHub refuses a log with a finding that has no file; those
+/// stand at the root.
 pub fn sarif(findings: &[Finding], rules: &[RuleText]) -> String {
     let mut used: BTreeMap<&str, usize> = BTreeMap::new();
     for finding in findings {
@@ -69,7 +70,7 @@ fn result(finding: &Finding, rule: Option<usize>, fingerprint: &str) -> Value {
         text.push_str("\nhelp: ");
         text.push_str(help);
     }
-    let mut location = json!({});
+    let mut location = json!({"physicalLocation": {"artifactLocation": {"uri": "."}}});
     if let Some(place) = &finding.location {
         let mut physical = json!({"artifactLocation": {"uri": uri(&place.file)}});
         if place.line > 0 {
@@ -90,13 +91,11 @@ fn result(finding: &Finding, rule: Option<usize>, fingerprint: &str) -> Value {
         "ruleId": finding.rule,
         "level": level(finding.severity),
         "message": {"text": text},
+        "locations": [location],
         "partialFingerprints": {"fluxwright/v1": fingerprint},
     });
     if let Some(rule) = rule {
         result["ruleIndex"] = json!(rule);
-    }
-    if location != json!({}) {
-        result["locations"] = json!([location]);
     }
     result
 }

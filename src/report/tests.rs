@@ -48,14 +48,14 @@ fn markdown_keeps_its_table_whole() {
         findings[1].message = "100% \"odd\" & so".into();
         findings
     };
-    insta::assert_snapshot!(markdown(&findings()), @r#"
+    insta::assert_snapshot!(markdown(&findings()).unwrap(), @r#"
     ## fluxwright
 
     ### 1 error
 
     | rule | object | place | what |
     | --- | --- | --- | --- |
-    | `ref/missing` | ConfigMap/apps/web | apps/a b.yaml:3 | there is no `a\|b` &lt;c><br>add it, or not |
+    | `ref/missing` | ConfigMap/apps/web | apps/a b.yaml:3 | there is no <code>a&#124;b</code> &lt;c&gt;<br>add it, or not |
 
     ### 1 warning
 
@@ -129,5 +129,39 @@ fn sarif_names_rules_places_and_fingerprints() {
     assert_eq!(physical["region"]["startLine"], 3);
     assert_eq!(first["level"], "error");
     assert_eq!(rules[1]["shortDescription"]["text"], "missing");
-    assert!(run["results"][2].get("locations").is_none());
+    let third = &run["results"][2]["locations"][0]["physicalLocation"];
+    assert_eq!(third["artifactLocation"]["uri"], ".");
+    assert!(third.get("region").is_none());
+}
+
+#[test]
+fn templates_of_users_have_findings_numbers_and_rules() {
+    let rule = RuleText {
+        id: "ref/missing",
+        title: "missing",
+        why: "Why.",
+        mend: "Mend.",
+        severity: Severity::Error,
+    };
+    let fill = |source: &str| by_template(&findings(), &[rule], "own.md", source);
+    let text = fill(
+        "{{ summary.errors }} {{ summary.warnings }} {{ summary.notes }}\n{% for finding in findings \
+         if finding.location %}{{ finding.location.file | code }} {{ finding.message | plain }} {{ \
+         rules[finding.rule].title }}{% endfor %}",
+    );
+    let expected = "1 1 1\n`apps/a b.yaml` there is no <code>a&#124;b</code> &lt;c&gt; missing";
+    assert_eq!(text.unwrap(), expected);
+    for (wrong, place) in [
+        ("\n{{ findings[0].nothing }}", "line 2"),
+        ("{% for x in %}", "line 1"),
+        ("{% include 'Cargo.toml' %}", "line 1"),
+        (
+            "{% for a in range(9999) %}\n{% for b in range(9999) %}{% endfor %}{% endfor %}",
+            "line 2",
+        ),
+    ] {
+        let error = fill(wrong).unwrap_err();
+        assert_eq!(error.rule(), "report/template", "{wrong}");
+        assert!(error.message().contains(place), "{}", error.message());
+    }
 }

@@ -54,7 +54,7 @@ pub(super) fn make(
     } else {
         args.open(sources)?
     };
-    opened.narrow(plan.shard);
+    opened.narrow(plan.shard, || args.run_of("bundle create", ""));
     let mut rendered = Vec::new();
     for entry in &opened.entries {
         rendered.push(args.render(&opened, entry, Extent::default(), told)?);

@@ -84,8 +84,17 @@ pub(super) struct Args {
     write_baseline: bool,
 
     /// The form of the findings
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "human",
+        conflicts_with = "shard"
+    )]
     output: Format,
+
+    /// Fill in this template (MiniJinja) instead; docs/ci.md lists what it is given
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["output", "shard"])]
+    template: Option<PathBuf>,
 
     #[command(flatten)]
     shard: ShardArg,
@@ -126,10 +135,17 @@ impl Args {
         )]
         let start = Instant::now();
         let sources = Arc::new(SourceMap::new());
+        let template = match self.template.as_deref().map(read::template).transpose() {
+            Ok(template) => template,
+            Err(e) => {
+                output::error(&e);
+                return Ok(Exit::Failed);
+            }
+        };
         let checked = self.repository.with_jobs(|| self.check(&sources));
         let checked = checked.and_then(|checked| self.against_baseline(checked));
         match checked {
-            Ok(checked) => self.print(&checked, &sources, start),
+            Ok(checked) => self.print(&checked, &sources, template.as_ref(), start),
             Err(e) => {
                 // Findings are asked for, and this is one.
                 let checked = Checked {
@@ -141,7 +157,7 @@ impl Args {
                     known: 0,
                     mended: 0,
                 };
-                self.print(&checked, &sources, start)?;
+                self.print(&checked, &sources, template.as_ref(), start)?;
                 Ok(Exit::Failed)
             }
         }
@@ -188,7 +204,10 @@ impl Args {
         today: String,
         source_map: &Arc<SourceMap>,
     ) -> Result<(Checked, bool)> {
-        opened.narrow(self.shard.shard);
+        opened.narrow(self.shard.shard, || {
+            let options = format!("{:?} {:?} {:?}", self.rule, self.only, self.changed_from);
+            self.repository.run_of("check", &options)
+        });
         let settings = Settings::new(&opened.config, opened.config_span, &self.rule, &today)?;
         let kubernetes = KubernetesVersion::parse_minor(&opened.kubernetes)
             .map_or_else(KubernetesVersion::default, |minor| {
@@ -315,7 +334,13 @@ impl Args {
         Ok(())
     }
 
-    fn print(&self, checked: &Checked, sources: &SourceMap, start: Instant) -> io::Result<Exit> {
+    fn print(
+        &self,
+        checked: &Checked,
+        sources: &SourceMap,
+        template: Option<&(String, String)>,
+        start: Instant,
+    ) -> io::Result<Exit> {
         let findings = &checked.findings;
         if let Some(part) = &checked.part {
             // What the answer is can be said of the whole alone.
@@ -328,8 +353,14 @@ impl Args {
             output::stdout(report.to_text().as_bytes())?;
             return Ok(Exit::Done);
         }
-        output::report(findings, sources, self.output)?;
-        if self.output == Format::Human {
+        match output::report_text(findings, sources, self.output, template) {
+            Ok(text) => output::stdout(text.as_bytes())?,
+            Err(e) => {
+                output::error(&e);
+                return Ok(Exit::Failed);
+            }
+        }
+        if self.output == Format::Human && template.is_none() {
             output::stderr(&summary(checked, start));
         }
         Ok(self.fail_on.exit(findings))

@@ -154,7 +154,13 @@ impl Args {
         let objects = checked.objects;
         let findings = checked.into_findings(self.require_schemas).into_sorted();
         let errors = count(&findings, Severity::Error);
-        output::report(&findings, sources, self.output)?;
+        match output::report_text(&findings, sources, self.output, None) {
+            Ok(text) => output::stdout(text.as_bytes())?,
+            Err(e) => {
+                output::error(&e);
+                return Ok(Exit::Failed);
+            }
+        }
         if self.output == Format::Human {
             output::stderr(&summary(objects, &findings));
         }

@@ -4,7 +4,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::MAX_FILE_BYTES;
 use crate::artifact::{Digest, DiskTree, Replaced, Tree};
 use crate::cli::cache::{Place, Recorder};
 use crate::cli::read;
@@ -62,7 +61,7 @@ impl Base {
     ///
     /// Where that cannot be read.
     pub(super) fn with_lock(self, path: &Path) -> Result<Base> {
-        let content = read::file(path, MAX_FILE_BYTES)?;
+        let content = read::file(path, read::MAX_TEXT_BYTES)?;
         let display = path.display().to_string();
         let digest = Digest::of(&content);
         Ok(Base {

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use super::MAX_FILE_BYTES;
 use crate::cli::fail_on::FailOn;
 use crate::cli::output::Exit;
 use crate::cli::{environment, read};
@@ -78,6 +77,11 @@ pub(in crate::cli) struct Shown {
 }
 
 impl ShownArgs {
+    /// The fields and rules that are left out.
+    pub(in crate::cli) fn ignored(&self) -> &[String] {
+        &self.ignore
+    }
+
     /// Reads the arguments.
     ///
     /// # Errors
@@ -93,10 +97,7 @@ impl ShownArgs {
             known_rule(rule)?;
         }
         let ignore = fields.into_iter().map(|text| Ignore::parse(text));
-        let template = self.template.as_ref().map(|path| {
-            let source = read::text_file(path, MAX_FILE_BYTES)?;
-            Ok((path.display().to_string(), source))
-        });
+        let template = self.template.as_deref().map(read::template);
         Ok(Shown {
             comparison: Comparison {
                 is_part: false,

@@ -138,6 +138,9 @@ pub struct ObjectModel {
     pub patch: Option<serde_json::Value>,
     /// The lines of YAML that differ, as `diff -u` shows them.
     pub diff: String,
+    /// Whether a comment has no room even for its name.
+    #[serde(skip_deserializing, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) unnamed: bool,
     /// The cluster that has the same object with the same lines, in a comment.
     #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
     pub(super) same_as: Option<String>,
@@ -278,6 +281,7 @@ fn object(
             _ => None,
         },
         diff: unified(&print(&difference.old), &print(&difference.new)),
+        unnamed: false,
         same_as: None,
     }
 }

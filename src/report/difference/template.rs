@@ -1,14 +1,11 @@
-//! Reports that are templates.
+//! The forms of a difference that are templates.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use minijinja::syntax::SyntaxConfig;
-use minijinja::value::Serde;
-use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
-
 use super::model::{ClusterModel, Model};
-use crate::diag::{Error, Finding, Result, Severity};
+use crate::diag::{Finding, Result, Severity};
+use crate::report::template::{FUEL, FUEL_OF_USERS, render};
 
 const MARKDOWN: &str = include_str!("../templates/diff.md.jinja");
 const GITHUB: &str = include_str!("../templates/diff.github.jinja");
@@ -17,108 +14,6 @@ const HTML: &str = include_str!("../templates/diff.html.jinja");
 /// The most bytes that a comment on GitHub may have, with some room for what
 /// others put around it.
 pub const GITHUB_LIMIT_BYTES: usize = 64_000;
-
-/// How much the program's own templates may cost, which a very large fleet asks
-/// for: an instruction costs one, and so do 64 bytes of text that it makes.
-const FUEL: u64 = 50_000_000;
-
-/// How much a user's own template may cost: some seconds, and no more text than
-/// fits into memory.
-const FUEL_OF_USERS: u64 = 5_000_000;
-
-fn environment<'a>(fuel: u64) -> Environment<'a> {
-    let mut environment = Environment::new();
-    let syntax = SyntaxConfig::builder()
-        .trim_blocks(true)
-        .lstrip_blocks(true)
-        .keep_trailing_newline(true)
-        .build();
-    // Only delimiters of a user's choice could be refused.
-    if let Ok(syntax) = syntax {
-        environment.set_syntax(syntax);
-    }
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_fuel(Some(fuel));
-    environment.set_auto_escape_callback(|name| {
-        if name.contains(".html") {
-            AutoEscape::Html
-        } else {
-            AutoEscape::None
-        }
-    });
-    environment.add_filter("fence", fence);
-    environment.add_filter("code", code);
-    environment.add_filter("plain", plain);
-    environment
-}
-
-/// Text as a fenced block that nothing in it can end.
-fn fence(text: &str, language: &str) -> String {
-    let longest = text
-        .split(|c| c != '`')
-        .map(str::len)
-        .max()
-        .unwrap_or_default();
-    let marks = "`".repeat(longest.max(2) + 1);
-    let end = if text.ends_with('\n') { "" } else { "\n" };
-    format!("{marks}{language}\n{text}{end}{marks}")
-}
-
-/// Text as code within a line.
-fn code(text: &str) -> String {
-    let text = text.replace(['\n', '\r'], " ");
-    if text.contains('`') {
-        format!("`` {text} ``")
-    } else {
-        format!("`{text}`")
-    }
-}
-
-/// A message, whose values are in backticks already, on one line and without
-/// anything that Markdown or HTML would take for more than text.
-fn plain(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut in_code = false;
-    for c in text.chars() {
-        match c {
-            '`' => {
-                in_code = !in_code;
-                out.push(c);
-            }
-            '\n' | '\r' => out.push(' '),
-            '<' if !in_code => out.push_str("&lt;"),
-            '>' if !in_code => out.push_str("&gt;"),
-            '|' => out.push_str("\\|"),
-            // Nobody is told of a comment because an object is named so.
-            '@' if !in_code => out.push_str("@\u{200B}"),
-            '*' | '_' | '[' | ']' | '#' if !in_code => {
-                out.push('\\');
-                out.push(c);
-            }
-            c => out.push(c),
-        }
-    }
-    if in_code {
-        out.push('`');
-    }
-    out
-}
-
-fn render(name: &str, source: &str, model: &Model, fuel: u64) -> Result<String> {
-    let environment = environment(fuel);
-    let refused = |e: &minijinja::Error| {
-        let place = e.line().map_or(String::new(), |n| format!(", line {n}"));
-        let detail = e.detail().map_or(String::new(), |d| format!(": {d}"));
-        Error::new(
-            "report/template",
-            format!("the template `{name}`{place}: {}{detail}", e.kind()),
-        )
-        .help("docs/diff.md lists what a template is given")
-    };
-    environment
-        .render_named_str(name, source, Value::from(Serde(model)))
-        .map_err(|e| refused(&e))
-}
 
 pub(super) fn own(model: &Model, name: &str, source: &str) -> Result<String> {
     render(name, source, model, FUEL_OF_USERS)
@@ -227,6 +122,7 @@ fn shorten(model: &mut Model, length: usize) -> bool {
     let mut objects: Vec<_> = objects.collect();
     objects.reverse();
     objects.sort_by_key(|object| match &*object.severity {
+        _ if object.noise => 0,
         "error" => 3,
         "warning" => 2,
         _ => 1,
@@ -246,9 +142,9 @@ fn shorten(model: &mut Model, length: usize) -> bool {
     }
     // Names alone are too many: the findings and numbers remain.
     for object in objects {
-        if object.shown {
-            excess = excess.saturating_sub(object.name.len() + 60);
-            object.shown = false;
+        if !object.unnamed {
+            excess = excess.saturating_sub(object.name.len() + "- ➕ ``\n".len());
+            object.unnamed = true;
             changed = true;
         }
         if excess == 0 {
@@ -291,6 +187,40 @@ fn cut(mut text: String) -> String {
 mod tests {
     use super::*;
 
+    /// Of a thousand objects more are counted than a comment can name.
+    #[test]
+    fn objects_that_have_no_name_in_a_comment_are_counted() {
+        let object = |n: usize| {
+            serde_json::json!({
+                "action": "added", "name": format!("ConfigMap/shop/{}-{n}", "x".repeat(60)),
+                "object": {"apiVersion": "v1", "kind": "ConfigMap", "namespace": "shop", "name": "x"},
+                "oldObject": null, "owner": null, "oldOwner": null, "noise": n.is_multiple_of(10),
+                "severity": if n == 1999 { "error" } else { "" }, "changes": [], "patch": null,
+                "diff": "+a\n",
+            })
+        };
+        let cluster = serde_json::json!({
+            "name": "prod", "presence": "both", "unchanged": 0, "unreached": 0, "unrendered": [],
+            "objects": (0..2000).map(object).collect::<Vec<_>>(),
+        });
+        let mut model = Model::default();
+        model
+            .clusters
+            .push(serde_json::from_value(cluster).unwrap());
+        let text = github(model).unwrap();
+        assert!(text.len() <= GITHUB_LIMIT_BYTES, "{}", text.len());
+        assert!(text.trim_end().ends_with("</sub>"), "{text}");
+        let lines = text.lines().filter(|line| line.starts_with("- ➕"));
+        let named = lines.count();
+        assert!((600..800).contains(&named), "{named}");
+        let left = format!(
+            "{} more objects differ than a comment has room to name",
+            1800 - named
+        );
+        assert!(text.contains(&left), "{named}");
+        assert!(text.contains("x-1999`"), "what matters most goes last");
+    }
+
     /// Whatever there is to say, a comment ends what it begins.
     #[test]
     fn a_comment_has_room_for_the_worst() {
@@ -317,16 +247,5 @@ mod tests {
             assert!(rows > 50, "{rows}");
             assert!(text.trim_end().ends_with("</sub>"), "{text}");
         }
-    }
-
-    #[test]
-    fn nothing_ends_a_block_but_its_end() {
-        assert_eq!(fence("a\n", "diff"), "```diff\na\n```");
-        assert_eq!(fence("a ```` b", ""), "`````\na ```` b\n`````");
-        assert_eq!(code("a`b"), "`` a`b ``");
-        assert_eq!(
-            plain("<b> `a_b` @team *x* | [y](z)"),
-            "&lt;b&gt; `a_b` @\u{200B}team \\*x\\* \\| \\[y\\](z)"
-        );
     }
 }
