@@ -423,3 +423,29 @@ fn a_comparison_that_was_made_is_kept() {
         second.stdout
     );
 }
+
+#[test]
+fn a_release_in_another_version_of_its_api_is_the_same_release() {
+    let fixture = Fixture::new();
+    chart(&fixture, "note", &note("of-web", "1"));
+    fixture.write("cluster/web.yaml", &release("web", "note", "a: 1"));
+    fixture.commit();
+    let other = release("web", "note", "a: 1").replace("/v2\n", "/v2beta2\n");
+    fixture.write("cluster/web.yaml", &other);
+    // What leads to Flux objects has all of its side rendered, and this side alone.
+    let source = "apiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\nmetadata: {name: \
+                  more, namespace: flux-system}\nspec: {interval: 1m, url: 'https://x.example'}\n";
+    chart(&fixture, "more", source);
+    fixture.write("cluster/more.yaml", &release("more", "more", "a: 1"));
+    let lines = |run: &Run| -> Vec<String> {
+        assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
+        let lines = run
+            .stdout
+            .lines()
+            .filter(|line| !line.starts_with("objects:"));
+        lines.map(str::to_owned).collect()
+    };
+    let reached = diff(&fixture, &[]);
+    assert_eq!(lines(&reached), lines(&diff(&fixture, &["--full"])));
+    assert!(!reached.stdout.contains("of-web"), "{}", reached.stdout);
+}

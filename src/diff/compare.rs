@@ -279,13 +279,19 @@ impl Part {
     }
 }
 
+/// Owners, whatever the API version of these, with what they have on both sides.
+type Unreached<'a> = BTreeMap<OwnerKey<'a>, Digest>;
+
+/// Group, kind, namespace and name.
+type OwnerKey<'a> = [&'a str; 4];
+
 /// What has the same content on both sides, and is not compared:
 /// each object in it is one of both sides.
-fn unreached<'a>(old: &'a Cluster, new: &'a Cluster) -> BTreeMap<&'a ResId, Digest> {
-    let contents = |side: &'a Cluster| -> BTreeMap<&'a ResId, Digest> {
+fn unreached<'a>(old: &'a Cluster, new: &'a Cluster) -> Unreached<'a> {
+    let contents = |side: &'a Cluster| -> Unreached<'a> {
         let units = side.units.iter();
         units
-            .filter_map(|unit| Some((&unit.owner.as_ref()?.id, unit.content?)))
+            .filter_map(|unit| Some((Owners::key(&unit.owner.as_ref()?.id), unit.content?)))
             .collect()
     };
     let before = contents(old);
@@ -299,7 +305,7 @@ fn unreached<'a>(old: &'a Cluster, new: &'a Cluster) -> BTreeMap<&'a ResId, Dige
 fn comparable<'a>(
     side: &'a Cluster,
     other: &Cluster,
-    unreached: &BTreeMap<&ResId, Digest>,
+    unreached: &Unreached<'_>,
     scopes: &Scopes,
 ) -> (Vec<Located<'a>>, LeftOut) {
     let mut objects = Vec::new();
@@ -308,7 +314,7 @@ fn comparable<'a>(
     for unit in &side.units {
         let Ok(own) = &unit.outcome else { continue };
         let id = unit.owner.as_ref().map(|owner| &owner.id);
-        if id.is_some_and(|id| unreached.contains_key(id)) {
+        if id.is_some_and(|id| unreached.contains_key(&Owners::key(id))) {
             continue;
         }
         let failed = match &other.failure {
@@ -345,7 +351,7 @@ fn failed_part(unit: &Unit, owners: &Owners<'_>, others: &Owners<'_>) -> Option<
 }
 
 /// The units of a side by their owners, whatever the API version of these.
-struct Owners<'a>(BTreeMap<[&'a str; 4], &'a Unit>);
+struct Owners<'a>(BTreeMap<OwnerKey<'a>, &'a Unit>);
 
 impl<'a> Owners<'a> {
     fn of(side: &'a Cluster) -> Owners<'a> {
@@ -354,7 +360,7 @@ impl<'a> Owners<'a> {
         Owners(owned.collect())
     }
 
-    fn key(id: &ResId) -> [&str; 4] {
+    fn key(id: &ResId) -> OwnerKey<'_> {
         [&id.gvk.group, &id.gvk.kind, &id.namespace, &id.name]
     }
 
@@ -367,7 +373,7 @@ fn failures<'a>(
     side: &'a Cluster,
     which: Side,
     left_out: &'a LeftOut,
-    unreached: &'a BTreeMap<&ResId, Digest>,
+    unreached: &'a Unreached<'_>,
 ) -> impl Iterator<Item = Unrendered> + 'a {
     let count = |part: &Part| {
         let parts = left_out.iter().filter(|(other, _)| other.is(part));
@@ -383,7 +389,7 @@ fn failures<'a>(
         let failure = unit.outcome.as_ref().err()?;
         let id = &unit.owner.as_ref()?.id;
         // What fails as before is no difference.
-        if unreached.contains_key(id) {
+        if unreached.contains_key(&Owners::key(id)) {
             return None;
         }
         Some(Unrendered {
