@@ -5,6 +5,7 @@
 
 mod baseline;
 pub mod difference;
+mod escape;
 mod fingerprint;
 mod github;
 mod gitlab;

@@ -7,8 +7,9 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 
-use super::model::{ClusterModel, Model};
+use super::model::{ClusterModel, Model, ObjectModel};
 use crate::diag::{Error, Finding, Result, Severity};
+use crate::report::escape;
 
 const MARKDOWN: &str = include_str!("../templates/diff.md.jinja");
 const GITHUB: &str = include_str!("../templates/diff.github.jinja");
@@ -46,62 +47,12 @@ fn environment<'a>(fuel: u64) -> Environment<'a> {
             AutoEscape::None
         }
     });
-    environment.add_filter("fence", fence);
-    environment.add_filter("code", code);
-    environment.add_filter("plain", plain);
+    environment.add_filter("fence", |text: &str, language: &str| {
+        escape::fence(text, language)
+    });
+    environment.add_filter("code", |text: &str| escape::code(text));
+    environment.add_filter("plain", |text: &str| escape::plain(text));
     environment
-}
-
-/// Text as a fenced block that nothing in it can end.
-fn fence(text: &str, language: &str) -> String {
-    let longest = text
-        .split(|c| c != '`')
-        .map(str::len)
-        .max()
-        .unwrap_or_default();
-    let marks = "`".repeat(longest.max(2) + 1);
-    let end = if text.ends_with('\n') { "" } else { "\n" };
-    format!("{marks}{language}\n{text}{end}{marks}")
-}
-
-/// Text as code within a line.
-fn code(text: &str) -> String {
-    let text = text.replace(['\n', '\r'], " ");
-    if text.contains('`') {
-        format!("`` {text} ``")
-    } else {
-        format!("`{text}`")
-    }
-}
-
-/// A message, whose values are in backticks already, on one line and without
-/// anything that Markdown or HTML would take for more than text.
-fn plain(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut in_code = false;
-    for c in text.chars() {
-        match c {
-            '`' => {
-                in_code = !in_code;
-                out.push(c);
-            }
-            '\n' | '\r' => out.push(' '),
-            '<' if !in_code => out.push_str("&lt;"),
-            '>' if !in_code => out.push_str("&gt;"),
-            '|' => out.push_str("\\|"),
-            // Nobody is told of a comment because an object is named so.
-            '@' if !in_code => out.push_str("@\u{200B}"),
-            '*' | '_' | '[' | ']' | '#' if !in_code => {
-                out.push('\\');
-                out.push(c);
-            }
-            c => out.push(c),
-        }
-    }
-    if in_code {
-        out.push('`');
-    }
-    out
 }
 
 fn render(name: &str, source: &str, model: &Model, fuel: u64) -> Result<String> {
@@ -193,14 +144,8 @@ pub(super) fn github(mut model: Model) -> Result<String> {
     model.findings = by_clusters(model.findings);
     refer_to_first(&mut model.clusters);
     for cluster in &mut model.clusters {
-        cluster.objects.sort_by_key(|object| {
-            std::cmp::Reverse(match &*object.severity {
-                "error" => 3,
-                "warning" => 2,
-                "info" => 1,
-                _ => 0,
-            })
-        });
+        let worst_first = |object: &ObjectModel| std::cmp::Reverse(weight(&object.severity));
+        cluster.objects.sort_by_key(worst_first);
     }
     loop {
         let text = render("diff.github.md", GITHUB, &model, FUEL)?;
@@ -213,55 +158,112 @@ pub(super) fn github(mut model: Model) -> Result<String> {
 /// The most notes of a comment that is too long otherwise.
 const MOST_NOTES: usize = 50;
 
-/// Takes details out, those of the least matter first, as much as is too much.
+/// The most owners and parts that it then names.
+const MOST_NAMED: usize = 30;
+
+/// Takes out what matters least, as much as is too much: one thing at a time, so
+/// that what it saves is seen before the next is touched.
 fn shorten(model: &mut Model, length: usize) -> bool {
-    let mut excess = length.saturating_sub(GITHUB_LIMIT_BYTES);
-    let mut changed = false;
+    let excess = length.saturating_sub(GITHUB_LIMIT_BYTES);
     let notes = model.findings.iter().rev();
     let notes = notes.take_while(|f| f.severity == Severity::Info).count();
     if let Some(more @ 1..) = notes.checked_sub(MOST_NOTES) {
         leave_out(model, more);
         return true;
     }
+    keep(
+        &mut model.summary.owners,
+        MOST_NAMED,
+        &mut model.summary.owners_left_out,
+    ) || leave_out_objects(model, excess, |object| object.noise)
+        || leave_out_details(model, excess)
+        || leave_out_objects(model, excess, |object| object.severity.is_empty())
+        || leave_out_objects(model, excess, |object| object.severity == "info")
+        || model.clusters.iter_mut().any(|cluster| {
+            keep(
+                &mut cluster.unrendered,
+                MOST_NAMED,
+                &mut cluster.unrendered_left_out,
+            )
+        })
+        || leave_out_objects(model, excess, |_| true)
+        || leave_out_findings(model, excess, length)
+}
+
+/// Keeps the first of a list, and counts the others.
+fn keep<T>(list: &mut Vec<T>, most: usize, left_out: &mut Option<usize>) -> bool {
+    let more = list.len().saturating_sub(most);
+    list.truncate(most);
+    if more > 0 {
+        *left_out.get_or_insert_default() += more;
+    }
+    more > 0
+}
+
+/// Leaves the lines of objects out, those of the least severity first and from the
+/// end.
+fn leave_out_details(model: &mut Model, mut excess: usize) -> bool {
     let objects = model.clusters.iter_mut().flat_map(|c| &mut c.objects);
-    let mut objects: Vec<_> = objects.collect();
+    let mut objects: Vec<_> = objects.filter(|o| !o.diff.is_empty()).collect();
     objects.reverse();
-    objects.sort_by_key(|object| match &*object.severity {
-        "error" => 3,
-        "warning" => 2,
-        _ => 1,
-    });
-    for object in &mut objects {
-        if excess == 0 {
-            return changed;
-        }
-        if !object.diff.is_empty() {
-            excess = excess.saturating_sub(object.diff.len());
-            object.diff.clear();
-            changed = true;
-        }
-    }
-    if changed || excess == 0 {
-        return changed;
-    }
-    // Names alone are too many: the findings and numbers remain.
+    objects.sort_by_key(|object| weight(&object.severity));
+    let is_any = !objects.is_empty();
     for object in objects {
-        if object.shown {
-            excess = excess.saturating_sub(object.name.len() + 60);
-            object.shown = false;
-            changed = true;
-        }
         if excess == 0 {
             break;
         }
+        excess = excess.saturating_sub(object.diff.len());
+        object.diff.clear();
     }
-    if !changed && !model.findings.is_empty() {
-        // No more than takes what one of them takes on average; then again.
-        let each = length / model.findings.len();
-        leave_out(model, excess / each.max(1) + 1);
-        return true;
+    is_any
+}
+
+/// Leaves out such objects, from the end, even their names.
+fn leave_out_objects(
+    model: &mut Model,
+    mut excess: usize,
+    is_such: impl Fn(&ObjectModel) -> bool,
+) -> bool {
+    let mut is_any = false;
+    for cluster in model.clusters.iter_mut().rev() {
+        let mut kept = Vec::with_capacity(cluster.objects.len());
+        let mut gone = 0;
+        for object in cluster.objects.drain(..).rev() {
+            if excess > 0 && is_such(&object) {
+                excess = excess.saturating_sub(object.name.len() + object.diff.len() + 5);
+                gone += 1;
+            } else {
+                kept.push(object);
+            }
+        }
+        kept.reverse();
+        cluster.objects = kept;
+        if gone > 0 {
+            *cluster.objects_left_out.get_or_insert_default() += gone;
+            is_any = true;
+        }
     }
-    changed
+    is_any
+}
+
+fn leave_out_findings(model: &mut Model, excess: usize, length: usize) -> bool {
+    if model.findings.is_empty() {
+        return false;
+    }
+    // No more than takes what one of them takes on average; then again.
+    let each = length / model.findings.len();
+    leave_out(model, excess / each.max(1) + 1);
+    true
+}
+
+/// How much an object matters whose worst finding is so severe.
+fn weight(severity: &str) -> u8 {
+    match severity {
+        "error" => 3,
+        "warning" => 2,
+        "info" => 1,
+        _ => 0,
+    }
 }
 
 /// Leaves so many findings out, the last of which matter least.
@@ -317,16 +319,5 @@ mod tests {
             assert!(rows > 50, "{rows}");
             assert!(text.trim_end().ends_with("</sub>"), "{text}");
         }
-    }
-
-    #[test]
-    fn nothing_ends_a_block_but_its_end() {
-        assert_eq!(fence("a\n", "diff"), "```diff\na\n```");
-        assert_eq!(fence("a ```` b", ""), "`````\na ```` b\n`````");
-        assert_eq!(code("a`b"), "`` a`b ``");
-        assert_eq!(
-            plain("<b> `a_b` @team *x* | [y](z)"),
-            "&lt;b&gt; `a_b` @\u{200B}team \\*x\\* \\| \\[y\\](z)"
-        );
     }
 }
