@@ -56,6 +56,16 @@ impl<'a> Fates<'a> {
         self.fate_within(located, owner, &mut seen)
     }
 
+    /// That something is deleted, and when.
+    fn when(&self, owner: &Owner) -> String {
+        match self.owners.get(&key(&owner.id)) {
+            Some(now) if now.suspended => {
+                format!("it is deleted as soon as {} is resumed", owner_ref(owner))
+            }
+            _ => "it is deleted".to_owned(),
+        }
+    }
+
     fn fate_within(
         &self,
         located: Located<'a>,
@@ -209,22 +219,18 @@ fn removed<'a>(subject: &Subject<'a>, old: Located<'a>, fates: &Fates<'a>) -> Fi
     if let Fate::Stays(why) = fates.fate(old, owner) {
         return subject.finding("change/orphan", format!("it stays in the cluster: {why}"));
     }
-    match lost_with(subject, &old.object.node, fates) {
-        Some(lost) => subject
-            .finding(
-                "change/delete-data",
-                format!("it is deleted, and with it {lost}"),
-            )
-            .help(format!(
-                "if it is to stay, set the annotation `{}` in a change before this one; else see \
-                 that there is a backup",
-                keeping(owner)
-            )),
-        None => subject.finding(
-            "change/delete",
-            format!("it is deleted: {} no longer holds it", owner_ref(owner)),
-        ),
-    }
+    let when = fates.when(owner);
+    let Some(lost) = lost_with(subject, &old.object.node, fates) else {
+        let holds = format!("{} no longer holds it", owner_ref(owner));
+        return subject.finding("change/delete", format!("{when}: {holds}"));
+    };
+    subject
+        .finding("change/delete-data", format!("{when}, and with it {lost}"))
+        .help(format!(
+            "if it is to stay, set the annotation `{}` in a change before this one; else see that \
+             there is a backup",
+            keeping(owner)
+        ))
 }
 
 /// What is lost with an object besides itself.

@@ -78,7 +78,7 @@ pub struct Summary {
 }
 
 /// One cluster.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ClusterModel {
     /// Its name.

@@ -176,9 +176,6 @@ fn shorten(model: &mut Model, length: usize) -> bool {
         MOST_NAMED,
         &mut model.summary.owners_left_out,
     ) || leave_out_objects(model, excess, |object| object.noise)
-        || leave_out_details(model, excess)
-        || leave_out_objects(model, excess, |object| object.severity.is_empty())
-        || leave_out_objects(model, excess, |object| object.severity == "info")
         || model.clusters.iter_mut().any(|cluster| {
             keep(
                 &mut cluster.unrendered,
@@ -186,7 +183,10 @@ fn shorten(model: &mut Model, length: usize) -> bool {
                 &mut cluster.unrendered_left_out,
             )
         })
-        || leave_out_objects(model, excess, |_| true)
+        || (0..=weight("error")).any(|least| {
+            let is_such = |object: &ObjectModel| weight(&object.severity) == least;
+            leave_out_details(model, excess, is_such) || leave_out_objects(model, excess, is_such)
+        })
         || leave_out_findings(model, excess, length)
 }
 
@@ -200,23 +200,26 @@ fn keep<T>(list: &mut Vec<T>, most: usize, left_out: &mut Option<usize>) -> bool
     more > 0
 }
 
-/// Leaves the lines of objects out, those of the least severity first and from the
-/// end.
-fn leave_out_details(model: &mut Model, mut excess: usize) -> bool {
+/// Leaves the lines of such objects out, from the end.
+fn leave_out_details(
+    model: &mut Model,
+    mut excess: usize,
+    is_such: impl Fn(&ObjectModel) -> bool,
+) -> bool {
+    let mut is_any = false;
     let objects = model.clusters.iter_mut().flat_map(|c| &mut c.objects);
-    let mut objects: Vec<_> = objects.filter(|o| !o.diff.is_empty()).collect();
-    objects.reverse();
-    objects.sort_by_key(|object| weight(&object.severity));
-    let is_any = !objects.is_empty();
-    for object in objects {
-        if excess == 0 {
-            break;
+    for object in objects.rev() {
+        if excess > 0 && !object.diff.is_empty() && is_such(object) {
+            excess = excess.saturating_sub(object.diff.len());
+            object.diff.clear();
+            is_any = true;
         }
-        excess = excess.saturating_sub(object.diff.len());
-        object.diff.clear();
     }
     is_any
 }
+
+/// What a line takes besides the name in it.
+const LINE_BYTES: usize = 13;
 
 /// Leaves out such objects, from the end, even their names.
 fn leave_out_objects(
@@ -230,7 +233,7 @@ fn leave_out_objects(
         let mut gone = 0;
         for object in cluster.objects.drain(..).rev() {
             if excess > 0 && is_such(&object) {
-                excess = excess.saturating_sub(object.name.len() + object.diff.len() + 5);
+                excess = excess.saturating_sub(object.name.len() + object.diff.len() + LINE_BYTES);
                 gone += 1;
             } else {
                 kept.push(object);
@@ -318,6 +321,49 @@ mod tests {
             );
             assert!(rows > 50, "{rows}");
             assert!(text.trim_end().ends_with("</sub>"), "{text}");
+        }
+    }
+
+    /// Of thousands of objects those are named that something bad is said of.
+    #[test]
+    fn a_comment_of_many_objects_keeps_the_worst() {
+        let object = |severity: &str, n: usize| -> ObjectModel {
+            let object = serde_json::json!({
+                "action": "changed", "name": format!("Job/a-namespace/{severity}-job-{n:06}"),
+                "object": {"apiVersion": "", "kind": "", "namespace": "", "name": ""},
+                "noise": false, "severity": severity, "changes": [], "diff": "-a\n+b\n",
+            });
+            serde_json::from_value(object).unwrap()
+        };
+        for (errors, others) in [(5, 5000), (100, 3000), (1500, 5000)] {
+            let mut model = Model::default();
+            for n in 0..errors {
+                model.findings.push(Finding::new(
+                    "change/immutable",
+                    Severity::Error,
+                    format!("{n} is bad"),
+                ));
+            }
+            let objects = (0..others).map(|n| object("", n));
+            let objects = objects.chain((0..errors).map(|n| object("error", n)));
+            model.clusters.push(ClusterModel {
+                name: "blue".to_owned(),
+                objects: objects.collect(),
+                ..ClusterModel::default()
+            });
+            model.summary.owners = (0..2000).map(|n| format!("Kustomization/{n}")).collect();
+            let text = github(model).unwrap();
+            assert!(text.len() <= GITHUB_LIMIT_BYTES);
+            assert!(text.len() > GITHUB_LIMIT_BYTES * 3 / 4, "{}", text.len());
+            assert!(text.trim_end().ends_with("</sub>"), "{text}");
+            let count = |what: &str| text.matches(what).count();
+            assert_eq!(count("<details>"), count("</details>"));
+            assert!(count("is bad") >= errors.min(700), "{}", count("is bad"));
+            if errors <= 100 {
+                assert_eq!(count("<details><summary>✏️ <code>Job"), errors);
+            }
+            assert!(text.contains("Kustomizations and HelmReleases touched: 2000"));
+            assert!(text.contains("more objects differ"));
         }
     }
 }
