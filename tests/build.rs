@@ -140,3 +140,42 @@ fn a_kustomization_in_a_file_takes_the_place_of_the_repository_s() {
     let none = build(&["--kustomization-file", "testdata/fleet/README.md"]);
     assert_eq!(none.code, Some(2));
 }
+
+/// Of many objects that lack variables, the first is told: not that of the fastest
+/// thread.
+#[test]
+fn the_first_error_is_told_whichever_thread_is_faster() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    let kustomization = |name: &str, path: &str, more: &str| {
+        format!(
+            "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {{name: \
+             {name}, namespace: flux-system}}\nspec: {{path: {path}, prune: true, interval: 1m, \
+             sourceRef: {{kind: GitRepository, name: flux-system}}{more}}}\n"
+        )
+    };
+    write(
+        "cluster/flux-system/gotk-sync.yaml",
+        &kustomization("flux-system", "./cluster", ""),
+    );
+    write(
+        "cluster/apps.yaml",
+        &kustomization("apps", "./apps", ", postBuild: {substitute: {a: b}}"),
+    );
+    for n in 10..40 {
+        let object = format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: c{n}, namespace: n}}\ndata: {{a: \
+             '${{V{n}}}'}}\n"
+        );
+        write(&format!("apps/{n}.yaml"), &object);
+    }
+    let root = folder.path().to_str().unwrap();
+    for _ in 0..20 {
+        let run = run(&["build", root, "--no-cache", "--root", root], "");
+        assert!(run.stderr.contains("\"V10\""), "{}", run.stderr);
+    }
+}

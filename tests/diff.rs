@@ -277,6 +277,66 @@ fn a_shallow_clone_says_how_to_get_the_base() {
     }
 }
 
+/// The commit that a branch began at may be there, and those before it not.
+#[test]
+fn a_branch_in_a_shallow_clone_is_compared_with_where_it_began() {
+    let fixture = Fixture::new();
+    fixture.write("cluster/web.yaml", &WEB.replace("web:1.0", "web:1.1"));
+    fixture.commit();
+    let folder = tempfile::tempdir().unwrap();
+    let clone = folder.path().join("clone");
+    let (clone, url) = (
+        clone.to_str().unwrap(),
+        format!("file://{}", fixture.path().display()),
+    );
+    fixture.git(&["clone", "--quiet", "--depth", "1", &url, clone]);
+    fixture.git(&["-C", clone, "checkout", "--quiet", "-b", "more"]);
+    for replicas in ["3", "4"] {
+        let web = WEB.replace("replicas: 2", &format!("replicas: {replicas}"));
+        fs::write(Path::new(clone).join("cluster/web.yaml"), web).unwrap();
+        fixture.git(&["-C", clone, "commit", "--quiet", "--all", "--message", "x"]);
+    }
+    let run = run_with(&["diff", clone, "--output", "unified"], "", &[]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    for line in [
+        "-  replicas: 2",
+        "+  replicas: 4",
+        "-      - image: example.com/web:1.1",
+    ] {
+        assert!(run.stdout.contains(line), "{}", run.stdout);
+    }
+}
+
+/// A cluster whose bootstrap file cannot be read does not render: it is not gone.
+#[test]
+fn a_sync_that_cannot_be_read_is_no_cluster_that_is_gone() {
+    let fixture = Fixture::new();
+    let sync = "clusters/blue/flux-system/gotk-sync.yaml";
+    fixture.write(sync, &SYNC.replace("./cluster", "./clusters/blue"));
+    fixture.write("clusters/blue/web.yaml", WEB);
+    fixture.commit();
+    fixture.write(sync, "<<<<<<< HEAD\nspec: {\n");
+    let run = fixture.diff(&["--base", "HEAD", "--output", "brief"]);
+    assert_eq!(run.code, Some(2), "{}", run.stderr);
+    assert!(
+        run.stdout
+            .starts_with("! blue: the cluster does not render: "),
+        "{}",
+        run.stdout
+    );
+    assert!(!run.stdout.contains("\n- "), "{}", run.stdout);
+    // Nor is it new where it could not be read before.
+    fixture.commit();
+    fixture.write(sync, &SYNC.replace("./cluster", "./clusters/blue"));
+    let run = fixture.diff(&["--base", "HEAD", "--output", "brief"]);
+    assert_eq!(run.code, Some(2), "{}", run.stderr);
+    assert!(!run.stdout.contains("\n+ "), "{}", run.stdout);
+    let root = fixture.path().to_str().unwrap();
+    fixture.write(sync, "spec: {\n");
+    let built = run_with(&["build", root], "", &[]);
+    assert_eq!(built.code, Some(2), "{}", built.stderr);
+}
+
 #[test]
 fn manifests_and_a_build_are_two_things() {
     let fixture = Fixture::new();
@@ -502,6 +562,112 @@ fn two_folders_of_any_sort() {
     ~ Secret/shop/s
     objects: 2 changed, 1 added, 1 removed, 1 the same
     ");
+}
+
+/// Helm never deletes what lies in the `crds/` of a chart: a folder that was written
+/// and a bundle know of it, too.
+#[test]
+fn definitions_of_charts_stay_in_what_was_written() {
+    let fixture = Fixture::new();
+    fixture.write(
+        "cluster/cups.yaml",
+        "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: cups, \
+         namespace: flux-system}\nspec: {interval: 10m, chart: {spec: {chart: ./charts/cups, \
+         sourceRef: {kind: GitRepository, name: flux-system}}}}\n",
+    );
+    fixture.write(
+        "charts/cups/Chart.yaml",
+        "apiVersion: v2\nname: cups\nversion: 1.0.0\n",
+    );
+    let definition = |name: &str| {
+        format!(
+            "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: \
+             {{name: {name}.tea.example}}\nspec: {{group: tea.example, scope: Cluster, names: \
+             {{kind: {name}, plural: {name}}}}}\n"
+        )
+    };
+    for (folder, name) in [("crds", "cups"), ("templates", "pots")] {
+        fixture.write(
+            &format!("charts/cups/{folder}/{name}.yaml"),
+            &definition(name),
+        );
+    }
+    fixture.commit();
+    let root = fixture.path().to_str().unwrap().to_owned();
+    let outputs = tempfile::tempdir().unwrap();
+    let at = |name: &str| outputs.path().join(name).display().to_string();
+    let write = |name: &str| {
+        let (folder, bundle) = (at(name), at(&format!("{name}.tar")));
+        for args in [
+            ["build", &root, "--output-dir", &folder].as_slice(),
+            &["bundle", "create", &root, "--output", &bundle],
+        ] {
+            let run = run_with(args, "", &[]);
+            assert_eq!(run.code, Some(0), "{}", run.stderr);
+        }
+    };
+    write("old");
+    for (folder, name) in [("crds", "cups"), ("templates", "pots")] {
+        fs::remove_file(
+            fixture
+                .path()
+                .join(format!("charts/cups/{folder}/{name}.yaml")),
+        )
+        .unwrap();
+    }
+    write("new");
+    for (old, new) in [("old", "new"), ("old.tar", "new.tar")] {
+        let run = run_with(&["diff", &at(old), &at(new)], "", &[]);
+        assert_eq!(run.code, Some(1), "{}", run.stderr);
+        let told = |what: &str| assert!(run.stdout.contains(what), "{old}: {}", run.stdout);
+        told("error[change/delete-data] CustomResourceDefinition/pots.tea.example: it is deleted");
+        told(
+            "info[change/orphan] CustomResourceDefinition/cups.tea.example: it stays in the \
+             cluster: HelmRelease/flux-system/cups never deletes a definition",
+        );
+    }
+}
+
+/// Names and values that others wrote do nothing to whoever reads a report.
+#[test]
+fn what_others_wrote_does_not_act() {
+    let fixture = Fixture::new();
+    let note = |name: &str, value: &str, image: &str| {
+        format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, namespace: shop}}\ndata: \
+             {{a: {value}}}\n---\napiVersion: v1\nkind: Pod\nmetadata: {{name: pod, namespace: \
+             shop}}\nspec: {{containers: [{{name: a, image: {image}}}]}}\n"
+        )
+    };
+    fixture.write("cluster/note.yaml", &note("a", r#""\e[31m""#, r#""x```""#));
+    fixture.commit();
+    let name = r#""<b>`|@team\e]0;\u202e""#;
+    fixture.write(
+        "cluster/note.yaml",
+        &note(name, r#""\e[2J\u202e""#, r#""<img src=x> @team \\| <b>""#),
+    );
+    for form in ["human", "unified", "brief", "markdown", "github", "html"] {
+        let run = fixture.diff(&["--base", "HEAD", "--output", form]);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        let acts = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+        assert!(!run.stdout.contains(acts), "{form}: {}", run.stdout);
+        assert!(run.stdout.contains("pod"), "{form}: {}", run.stdout);
+        // Lines of blocks are text already.
+        let lines = run
+            .stdout
+            .lines()
+            .filter(|l| !l.starts_with(['+', '-', ' ']));
+        let text: Vec<&str> = lines.collect();
+        let text = text.join("\n");
+        let tags: &[&str] = match form {
+            "markdown" | "github" => &["<img", "<b>", " @team"],
+            "html" => &["<img", "<b>"],
+            _ => &[],
+        };
+        for tag in tags {
+            assert!(!text.contains(tag), "{form}: {text}");
+        }
+    }
 }
 
 #[test]

@@ -132,7 +132,13 @@ fn of_build(opened: &Opened) -> BTreeMap<String, String> {
             if found.contains_key(&what) {
                 what.push_str(&format!(" (object {})", number + 1));
             }
-            found.insert(what, format!("sha256:{}", text(object, "sha256")));
+            let stays = object.get("stays") == Some(&Value::Bool(true));
+            let stays = if stays {
+                ", which stays in the cluster"
+            } else {
+                ""
+            };
+            found.insert(what, format!("sha256:{}{stays}", text(object, "sha256")));
         }
         for (pointer, value) in leaves(&file) {
             let said_already = ["/objects/", "/path", "/sha256"];

@@ -43,50 +43,64 @@ pub(super) fn pairs(old: &[Node], new: &[Node], schema: Option<FieldSchema<'_>>)
         .unwrap_or_else(|| by_content(old, new))
 }
 
+/// What an item of a list is told by.
+struct Label {
+    /// The values of its keys, those that the API server fills in among them.
+    identity: Arc<str>,
+    /// Those that stand there, for people.
+    shown: Arc<str>,
+}
+
+impl Label {
+    fn of(item: &Node, keys: &[&str]) -> Option<Label> {
+        let mut identity = Vec::new();
+        let mut shown = Vec::new();
+        for key in keys {
+            let text = item.get(key).and_then(|value| value.target().text());
+            // Compat: Kubernetes' `SetDefaults_Container`, `SetDefaults_Service`.
+            let filled_in = (*key == "protocol").then_some("TCP");
+            identity.extend(text.or(filled_in).map(|text| format!("{key}={text}")));
+            shown.extend(text.map(|text| format!("{key}={text}")));
+        }
+        (!shown.is_empty()).then(|| Label {
+            identity: identity.join(",").into(),
+            shown: shown.join(",").into(),
+        })
+    }
+}
+
 /// Pairs by the values of keys; none where two items of a list have the same.
 fn by_keys(old: &[Node], new: &[Node], keys: &[&str]) -> Option<Vec<Pair>> {
-    let label = |item: &Node| -> Option<Arc<str>> {
-        let parts: Vec<String> = keys
-            .iter()
-            .filter_map(|key| Some(format!("{key}={}", item.get(key)?.target().text()?)))
-            .collect();
-        (!parts.is_empty()).then(|| parts.join(",").into())
-    };
-    let labels = |items: &[Node]| -> Option<Vec<Arc<str>>> {
-        let labels: Vec<Arc<str>> = items.iter().map(label).collect::<Option<_>>()?;
-        let distinct: BTreeSet<&Arc<str>> = labels.iter().collect();
+    let labels = |items: &[Node]| -> Option<Vec<Label>> {
+        let labels = items.iter().map(|item| Label::of(item, keys));
+        let labels: Vec<Label> = labels.collect::<Option<_>>()?;
+        let distinct: BTreeSet<&Arc<str>> = labels.iter().map(|l| &l.identity).collect();
         (distinct.len() == labels.len()).then_some(labels)
     };
     let (old_labels, new_labels) = (labels(old)?, labels(new)?);
-    let places: BTreeMap<&Arc<str>, usize> = old_labels.iter().zip(0..).collect();
-    let kept: BTreeSet<&Arc<str>> = new_labels.iter().collect();
+    let identities = old_labels.iter().map(|label| &label.identity);
+    let places: BTreeMap<&Arc<str>, usize> = identities.zip(0..).collect();
+    let kept: BTreeSet<&Arc<str>> = new_labels.iter().map(|l| &l.identity).collect();
+    let pair = |old, new, label: &Label| Pair {
+        old,
+        new,
+        label: Some(label.shown.clone()),
+    };
     let mut pairs = Vec::new();
     // What is gone is told where it stood: behind what it stood behind.
     let mut gone = old_labels
         .iter()
         .enumerate()
-        .filter(|(_, label)| !kept.contains(label))
+        .filter(|(_, label)| !kept.contains(&label.identity))
         .peekable();
     for (at, label) in new_labels.iter().enumerate() {
-        let place = places.get(label).copied();
+        let place = places.get(&label.identity).copied();
         while let Some((i, label)) = gone.next_if(|(i, _)| place.is_some_and(|p| *i < p)) {
-            pairs.push(Pair {
-                old: Some(i),
-                new: None,
-                label: Some(label.clone()),
-            });
+            pairs.push(pair(Some(i), None, label));
         }
-        pairs.push(Pair {
-            old: place,
-            new: Some(at),
-            label: Some(label.clone()),
-        });
+        pairs.push(pair(place, Some(at), label));
     }
-    pairs.extend(gone.map(|(i, label)| Pair {
-        old: Some(i),
-        new: None,
-        label: Some(label.clone()),
-    }));
+    pairs.extend(gone.map(|(i, label)| pair(Some(i), None, label)));
     Some(pairs)
 }
 
@@ -132,6 +146,13 @@ fn by_content(old: &[Node], new: &[Node]) -> Vec<Pair> {
 /// A text that equal values have in common.
 pub(super) fn canonical(node: &Node) -> String {
     crate::yaml::to_json(&value(node))
+}
+
+/// Whether two nodes are the same to the API server, which gets JSON: `1` and `1.0`
+/// are.
+pub(super) fn same(old: &Node, new: &Node) -> bool {
+    let (old, new) = (value(old), value(new));
+    old == new || crate::yaml::to_json(&old) == crate::yaml::to_json(&new)
 }
 
 /// What a node means to the API server: as kustomize reads it, or, where that

@@ -11,7 +11,7 @@ use super::noise::{self, Noise};
 use super::pairs::{self, Located, Pair};
 use super::rendering::{Cluster, Failure, Owner, Rendering, Side, Unit};
 use super::scopes::Scopes;
-use super::secret::Placeholders;
+use super::secret::{self, Placeholders};
 use super::{meaning, pairs::stem};
 use crate::artifact::Digest;
 use crate::diag::{Finding, ObjectRef, SourceMap};
@@ -441,6 +441,7 @@ fn compare_pair<'a>(pair: Pair<'a>, renamed: &BTreeMap<&str, &str>) -> Option<Co
     };
     let mut changes = fields::changes(&old.object.node, &new.object.node);
     for change in &mut changes {
+        secret::mark(change, &new.object.id.gvk);
         let from = change.old.as_ref().and_then(Node::text).unwrap_or_default();
         if let Some(to) = renamed.get(from)
             && noise::follows_name(change, from, to)

@@ -1,6 +1,8 @@
 //! Two objects, field by field.
 
-use super::align::{self, Pair, value};
+use std::sync::Arc;
+
+use super::align::{self, Pair};
 use super::noise::{self, Noise};
 use super::path::FieldPath;
 use crate::resource::Gvk;
@@ -33,6 +35,39 @@ pub struct Change {
     pub new: Option<Node>,
     /// Why it means nothing, where it does not.
     pub noise: Option<Noise>,
+}
+
+impl Change {
+    /// What it comes to at these keys below it; none where nothing is there, or the
+    /// same.
+    pub(super) fn part(&self, keys: &[&str]) -> Option<Change> {
+        let at = |node: &Option<Node>| node.as_ref()?.at_path(keys).map(|n| n.target().clone());
+        let (old, new) = (at(&self.old), at(&self.new));
+        let kind = match (&old, &new) {
+            (None, None) => return None,
+            (Some(_), None) => ChangeKind::Removed,
+            (None, Some(_)) => ChangeKind::Added,
+            (Some(old), Some(new)) if align::same(old, new) => return None,
+            (Some(_), Some(_)) => ChangeKind::Changed,
+        };
+        let keys = keys.iter().map(|key| Arc::from(*key));
+        Some(Change {
+            path: keys.fold(self.path.clone(), |path, key| path.key(&key)),
+            kind,
+            old,
+            new,
+            noise: self.noise,
+        })
+    }
+
+    /// Whether it only writes out, or leaves out, what the API server fills in.
+    pub(super) fn is_filled_in(&self, default: &str) -> bool {
+        let is_default = |node: &Option<Node>| {
+            node.as_ref()
+                .is_none_or(|node| node.text() == Some(default))
+        };
+        is_default(&self.old) && is_default(&self.new)
+    }
 }
 
 /// The fields in which two objects differ, in the order of the old object's
@@ -71,7 +106,7 @@ fn node(
         (Data::Sequence(a), Data::Sequence(b)) => sequence(a, b, schema, path, found),
         (Data::Scalar(a), Data::Scalar(b)) if a == b && old.tag() == new.tag() => {}
         _ => {
-            if value(old) != value(new) {
+            if !align::same(old, new) {
                 found.push(change(ChangeKind::Changed, path, Some(old), Some(new)));
             }
         }

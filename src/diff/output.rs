@@ -1,7 +1,7 @@
 //! Renderings that were written: the output folder of a build, which a bundle
 //! holds as well, and folders of manifests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
@@ -37,6 +37,16 @@ struct IndexFile {
     parent: Option<ObjectRef>,
     #[serde(default)]
     suspended: bool,
+    #[serde(default)]
+    objects: Vec<IndexObject>,
+}
+
+#[derive(Deserialize)]
+struct IndexObject {
+    #[serde(flatten)]
+    id: ObjectRef,
+    #[serde(default)]
+    stays: bool,
 }
 
 #[derive(Deserialize)]
@@ -105,9 +115,21 @@ fn of_index(files: &Files, index: &Index) -> Result<Rendering> {
         let mut by_id: BTreeMap<ResId, Node> = BTreeMap::new();
         for file in &entry.files {
             let documents = files.documents(&file.path)?;
+            let staying: BTreeSet<&ObjectRef> = file
+                .objects
+                .iter()
+                .filter(|object| object.stays)
+                .map(|object| &object.id)
+                .collect();
             let objects: Vec<Object> = documents
                 .iter()
-                .map(|document| Object::new(document.root.clone()))
+                .map(|document| {
+                    let object = Object::new(document.root.clone());
+                    Object {
+                        stays: staying.contains(&object.id.to_object_ref()),
+                        ..object
+                    }
+                })
                 .collect();
             by_id.extend(objects.iter().map(|o| (o.id.clone(), o.node.clone())));
             units.push((file, objects));

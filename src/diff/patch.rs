@@ -62,11 +62,10 @@ fn node(
         (Data::Mapping(_), Data::Mapping(_)) => mapping(old, new, schema, path, operations),
         (Data::Sequence(a), Data::Sequence(b)) => sequence(a, b, schema, path, operations),
         _ => {
-            let (old, new) = (value(old), value(new));
-            if old != new {
+            if !align::same(old, new) {
                 operations.push(Operation::Replace {
                     path: path.to_owned(),
-                    value: new,
+                    value: value(new),
                 });
             }
         }

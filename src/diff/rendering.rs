@@ -70,6 +70,8 @@ pub struct Owner {
     pub suspends: Option<Span>,
     /// Whether it deletes what it no longer renders.
     pub prunes: bool,
+    /// Whether it deletes what it has applied when it is deleted itself.
+    pub takes_along: bool,
     /// Whether it replaces what it cannot change.
     pub forces: bool,
     /// The namespace that objects end up in which name none, where it gives
@@ -227,6 +229,7 @@ fn owner(unit: &cluster::Unit) -> Owner {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Flags {
     prunes: bool,
+    pub(super) takes_along: bool,
     forces: bool,
     remote: Option<Arc<str>>,
     target: Option<Arc<str>>,
@@ -248,6 +251,7 @@ impl Owner {
             suspended: false,
             suspends: flags.suspends,
             prunes: flags.prunes,
+            takes_along: flags.takes_along,
             forces: flags.forces,
             remote: flags.remote,
         }
@@ -258,12 +262,28 @@ impl Owner {
 pub(super) fn flags_of(kind: UnitKind, object: Option<&Node>) -> Flags {
     let spec = object.and_then(|o| o.get("spec"));
     let flag = |key: &str| spec.and_then(|s| s.get(key)).and_then(Node::as_bool) == Some(true);
+    // Of one that is not at hand, the worse is thought.
+    let prune = flag("prune") || object.is_none();
     Flags {
         prunes: match kind {
-            UnitKind::Kustomization => flag("prune"),
+            UnitKind::Kustomization => prune,
             // Helm deletes what a new version of a release no longer has.
             UnitKind::HelmRelease => true,
         },
+        // Compat: `finalizerShouldDeleteResources` of kustomize-controller and
+        // `reconcileDelete` of helm-controller: what is suspended deletes nothing.
+        takes_along: !flag("suspend")
+            && match kind {
+                UnitKind::Kustomization => {
+                    let policy = spec.and_then(|s| s.get("deletionPolicy"));
+                    match policy.and_then(Node::text) {
+                        Some("Delete" | "WaitForTermination") => true,
+                        Some("Orphan") => false,
+                        _ => prune,
+                    }
+                }
+                UnitKind::HelmRelease => true,
+            },
         suspends: spec.and_then(|s| s.get("suspend")).map(Node::span),
         target: spec
             .and_then(|s| s.get("targetNamespace"))

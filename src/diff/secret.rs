@@ -1,11 +1,38 @@
 //! Placeholders for values that must not be shown.
 //!
-//! Secret are the values in a Secret and every scalar that was made from a
-//! decrypted one. Two values of one comparison have the same placeholder when
+//! Secret are the values in a Secret, also where kubectl noted them down in it, and
+//! every scalar that was made from a decrypted one. Two values of one comparison have the same placeholder when
 //! they are the same: that a value changed is seen, and nothing else of it.
 
-use crate::resource::ResId;
+use super::fields::Change;
+use crate::resource::{Gvk, ResId};
 use crate::yaml::{Node, Style};
+
+/// Where a Secret holds values.
+const PLACES: &[&[&str]] = &[
+    &["data"],
+    &["stringData"],
+    // The whole object, as `kubectl apply` was given it.
+    &[
+        "metadata",
+        "annotations",
+        "kubectl.kubernetes.io/last-applied-configuration",
+    ],
+];
+
+/// Marks what must not be shown of a change, for whoever speaks of it.
+pub(super) fn mark(change: &mut Change, gvk: &Gvk) {
+    if !is_secret(gvk) || !PLACES.iter().any(|place| change.path.starts_with(place)) {
+        return;
+    }
+    for node in [&mut change.old, &mut change.new].into_iter().flatten() {
+        node.mark_secret();
+    }
+}
+
+fn is_secret(gvk: &Gvk) -> bool {
+    &*gvk.kind == "Secret" && gvk.group.is_empty()
+}
 
 /// The placeholders of one comparison.
 #[derive(Debug, Default)]
@@ -16,12 +43,13 @@ pub(super) struct Placeholders {
 impl Placeholders {
     /// An object with placeholders for its secret values.
     pub(super) fn object(&mut self, object: &Node) -> Node {
-        let id = ResId::of(object);
-        let is_secret = &*id.gvk.kind == "Secret" && id.gvk.group.is_empty();
         let mut masked = object.clone();
-        if is_secret {
-            for key in ["data", "stringData"] {
-                if let Some(node) = masked.get_mut(key) {
+        if is_secret(&ResId::of(object).gvk) {
+            for place in PLACES {
+                let node = place
+                    .iter()
+                    .try_fold(&mut masked, |node, key| node.get_mut(key));
+                if let Some(node) = node {
                     self.hide(node, true);
                 }
             }
@@ -52,10 +80,6 @@ impl Placeholders {
 
     fn hide_scalar(&mut self, node: &mut Node) {
         let text = node.text().unwrap_or_default();
-        // What is a placeholder already has no other.
-        if text.starts_with("‹secret ") {
-            return;
-        }
         let known = self.values.iter().position(|v| v == text);
         let number = known.unwrap_or_else(|| {
             self.values.push(text.to_owned());

@@ -42,6 +42,10 @@ fn side(units: &[(&str, &str)], sources: &SourceMap) -> Rendering {
                 .find_map(|w| w.strip_prefix("namespace="))
                 .map(Into::into),
             prunes: !words.contains(&"keeps"),
+            takes_along: words.contains(&"takes-along")
+                || !["keeps", "leaves", "suspended"]
+                    .iter()
+                    .any(|word| words.contains(word)),
             forces: words.contains(&"forces"),
             ..Owner::new(kind, id(name), rendering::Flags::default())
         };
@@ -63,7 +67,7 @@ fn side(units: &[(&str, &str)], sources: &SourceMap) -> Rendering {
     rendering
 }
 
-fn compared(old: &[(&str, &str)], new: &[(&str, &str)]) -> ClusterDifference {
+pub(super) fn compared(old: &[(&str, &str)], new: &[(&str, &str)]) -> ClusterDifference {
     let sources = SourceMap::new();
     let (old, new) = (side(old, &sources), side(new, &sources));
     let mut difference = compare(&old, &new, &Comparison::default(), &sources);
@@ -71,7 +75,7 @@ fn compared(old: &[(&str, &str)], new: &[(&str, &str)]) -> ClusterDifference {
 }
 
 /// What is said: objects with their fields, then findings.
-fn told(old: &[(&str, &str)], new: &[(&str, &str)]) -> String {
+pub(super) fn told(old: &[(&str, &str)], new: &[(&str, &str)]) -> String {
     let difference = compared(old, new);
     let mut text = String::new();
     for part in &difference.unrendered {
@@ -205,6 +209,7 @@ fn generated_names_are_one_object() {
       data.A: "x" → "y"
     Changed Pod/shop/p
       spec.volumes[name=v].configMap.name: "settings-2h4kmt2h4k" → "settings-5f8ckmt7bd" generated name
+    error[change/immutable] Pod/shop/p: `spec.volumes[name=v].configMap.name` cannot be changed: it changes from `settings-2h4kmt2h4k` to `settings-5f8ckmt7bd`
     "#);
 }
 
@@ -275,7 +280,7 @@ fn deletions_say_what_is_lost() {
     Removed Service/shop/web
     info[change/orphan] Namespace/shop: it stays in the cluster: Kustomization/flux-system/apps does not prune
     info[change/orphan] PersistentVolumeClaim/shop/disk: it stays in the cluster: Kustomization/flux-system/apps does not prune
-    info[change/orphan] Service/shop/web: it stays in the cluster: Kustomization/flux-system/apps does not prune
+    info[change/orphan] Service/shop/web: it stays in the cluster: Kustomization/flux-system/apps is told to keep it
     ");
 }
 
@@ -437,8 +442,8 @@ fn owners_change_and_suspended_ones_wait() {
     Changed Namespace/shop
     Changed PersistentVolumeClaim/shop/disk
     Changed Service/shop/web
-    warning[change/owner] Namespace/shop: it moves from Kustomization/flux-system/apps to Kustomization/flux-system/shop
-    warning[change/owner] PersistentVolumeClaim/shop/disk: it moves from Kustomization/flux-system/apps to Kustomization/flux-system/shop
+    warning[change/owner] Namespace/shop: it moves from Kustomization/flux-system/apps to Kustomization/flux-system/shop: if it is deleted on the way, so is everything in it
+    warning[change/owner] PersistentVolumeClaim/shop/disk: it moves from Kustomization/flux-system/apps to Kustomization/flux-system/shop: if it is deleted on the way, so is the volume that it claims
     warning[change/suspended] Kustomization/flux-system/shop: 3 changes are not applied: Kustomization/flux-system/shop is suspended
     info[change/owner] Service/shop/web: it moves from Kustomization/flux-system/apps to Kustomization/flux-system/shop
     ");
@@ -529,7 +534,7 @@ subjects: [{kind: Group, name: ops}]
     insta::assert_snapshot!(findings.join("\n"), @"
     error[change/rbac-widened] ClusterRole/reader: who holds it may now create `pods`; create, get, list `pods/exec`; do anything with everything `x`
     error[change/rbac-widened] ClusterRoleBinding/admins: Group `ops` gets the rights of ClusterRole `cluster-admin` in the whole cluster
-    warning[change/rbac-widened] ClusterRoleBinding/readers: ServiceAccount `shop/bob` gets the rights of ClusterRole `reader` in the whole cluster
+    error[change/rbac-widened] ClusterRoleBinding/readers: ServiceAccount `shop/bob` gets the rights of ClusterRole `reader` in the whole cluster: create, get, list `pods`; create, get, list `pods/exec`; do anything with everything `x`; get `deployments.apps`
     info[change/rbac-narrowed] ClusterRole/reader: who holds it may no longer get, list `secrets`; get everything in `apps`
     info[change/rbac-narrowed] ClusterRoleBinding/readers: User `ada` loses the rights of ClusterRole `reader` in the whole cluster
     ");

@@ -165,6 +165,9 @@ impl Entry {
     }
 }
 
+/// The file in which `flux bootstrap` says what is synced.
+const SYNC_FILE: &str = "gotk-sync.yaml";
+
 /// A Flux object found in a file.
 struct Found {
     folder: String,
@@ -176,6 +179,8 @@ struct Found {
 struct Scan {
     kustomizations: Vec<Found>,
     instances: Vec<Found>,
+    /// Folders with a `gotk-sync.yaml` that is no YAML.
+    unreadable: Vec<String>,
     /// The kustomization files of kustomize.
     kustomization_files: Vec<String>,
 }
@@ -186,6 +191,7 @@ impl Scan {
         let mut scan = Scan {
             kustomizations: Vec::new(),
             instances: Vec::new(),
+            unreadable: Vec::new(),
             kustomization_files: Vec::new(),
         };
         scan.folder(files, folder)?;
@@ -224,10 +230,15 @@ impl Scan {
         let Ok(bytes) = files.bytes(at) else { return };
         let holds = |needle: &str| memchr::memmem::find(&bytes, needle.as_bytes()).is_some();
         let is_chart = holds(INSTANCE_CHART) && holds("HelmRelease");
-        if !holds("kustomize.toolkit.fluxcd.io/") && !holds("FluxInstance") && !is_chart {
+        let is_sync = name == SYNC_FILE;
+        let may_hold = holds("kustomize.toolkit.fluxcd.io/") || holds("FluxInstance") || is_chart;
+        if !may_hold && !is_sync {
             return;
         }
         let Ok(documents) = files.documents(at) else {
+            if is_sync {
+                self.unreadable.push(folder.to_owned());
+            }
             return;
         };
         for document in documents.iter() {
@@ -255,7 +266,7 @@ impl Scan {
     fn bootstrapped(&self, files: &Files) -> Vec<Entry> {
         let mut entries = Vec::new();
         for found in &self.kustomizations {
-            if found.file != "gotk-sync.yaml" {
+            if found.file != SYNC_FILE {
                 continue;
             }
             let (folder, artifact) = synced(files, found, &["spec", "path"]);
@@ -263,6 +274,15 @@ impl Scan {
                 artifact,
                 ..Entry::plain(folder, source_of(&found.object))
             });
+        }
+        // What it syncs cannot be read: where `flux bootstrap` puts it, that is the
+        // folder around it, which fails as a whole and is not gone.
+        for folder in &self.unreadable {
+            let folder = match path::name(folder) {
+                "flux-system" => path::parent(folder).unwrap_or_default(),
+                _ => folder,
+            };
+            entries.push(Entry::plain(folder.to_owned(), None));
         }
         for found in &self.instances {
             let Some(sync) = found.object.at_path(&["spec", "sync"]) else {

@@ -89,6 +89,10 @@ struct IndexObject {
     #[serde(flatten)]
     id: ObjectRef,
     sha256: Arc<str>,
+    /// Whether it stays in the cluster whatever becomes of its owner; said only
+    /// where it does.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    stays: bool,
 }
 
 #[derive(Serialize)]
@@ -228,6 +232,7 @@ fn file_of(unit: &Unit, prefix: &str) -> Result<Written> {
         listed.push(IndexObject {
             id: object.id.to_object_ref(),
             sha256: sha256(printed.as_bytes()),
+            stays: object.stays,
         });
     })?;
     Ok(Written {

@@ -442,14 +442,16 @@ fn substitute_all(
         (false, true) => Missing::Refused,
         (_, false) => Missing::Empty,
     };
-    let substituted: Vec<Substituted> = raw
+    // All of them first: the error is that of the first object, not of the fastest.
+    let substituted: Vec<Result<Substituted>> = raw
         .objects
         .par_iter()
         .map(|object| {
             substitute::substitute(object, &variables, missing)
                 .map_err(|e| e.object(ResId::of(object).to_object_ref()))
         })
-        .collect::<Result<_>>()?;
+        .collect();
+    let substituted: Vec<Substituted> = substituted.into_iter().collect::<Result<_>>()?;
     let value = if absent(false) {
         Value::Elsewhere
     } else if absent(true) {

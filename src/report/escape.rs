@@ -1,11 +1,54 @@
-//! Text within Markdown that nothing takes for more than text.
+//! Text that others wrote, as reports may show it: nothing in it acts.
 //!
-//! In: names and messages, which a change can choose. Out: Markdown, without
-//! links, images, mentions, or the end of the cell that they stand in. Messages
-//! have their values in backticks already.
+//! In: names, values and messages with what stands in a repository. Out: the same
+//! for a terminal, which obeys control characters, and for Markdown, in which HTML,
+//! links and mentions of people would come to life.
 
-/// Text as a fenced block that nothing in it can end.
-pub(super) fn fence(text: &str, language: &str) -> String {
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+/// Whether a character acts instead of being seen: control characters, those that
+/// turn the direction of text, line breaks that are no line feed, and what is no
+/// character at all.
+fn acts(c: char) -> bool {
+    (c.is_control() && c != '\n' && c != '\t')
+        || matches!(c,
+            '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{2028}' | '\u{2029}' | '\u{FEFF}'
+            | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FDD0}'..='\u{FDEF}')
+        || u32::from(c) & 0xFFFE == 0xFFFE
+}
+
+fn written(text: &str, is_written: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.contains(&is_written) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        match c {
+            _ if !is_written(c) => out.push(c),
+            // Pictures of the control characters follow in the same order.
+            '\0'..='\u{1F}' => out.extend(char::from_u32(0x2400 + u32::from(c))),
+            '\u{7F}' => out.push('\u{2421}'),
+            _ => {
+                let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
+            }
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// Text with pictures of the characters that would act.
+pub(crate) fn visible(text: &str) -> Cow<'_, str> {
+    written(text, acts)
+}
+
+/// The same within a line: line breaks and tabs are pictures, too.
+pub(crate) fn in_line(text: &str) -> Cow<'_, str> {
+    written(text, |c| acts(c) || c == '\n' || c == '\t')
+}
+
+/// Text as a fenced block of Markdown that nothing in it can end.
+pub(crate) fn fence(text: &str, language: &str) -> String {
     let longest = text
         .split(|c| c != '`')
         .map(str::len)
@@ -16,23 +59,32 @@ pub(super) fn fence(text: &str, language: &str) -> String {
     format!("{marks}{language}\n{text}{end}{marks}")
 }
 
-/// Text as code within a line.
-pub(super) fn code(text: &str) -> String {
-    if text.is_empty() || text.contains(['`', '|', '\\', '\n', '\r']) {
-        tag(text)
-    } else {
+/// Text as code within a line of Markdown, or a cell of a table.
+pub(crate) fn code(text: &str) -> String {
+    let text = text.replace(['\n', '\r'], " ");
+    if text.is_empty() {
+        return text;
+    }
+    let is_plain = !text.contains(['`', '|', '\\']) && text.trim() == text;
+    // Marks of Markdown's own cannot hold these everywhere.
+    if is_plain {
         format!("`{text}`")
+    } else {
+        tag(&text)
     }
 }
 
-/// The same as HTML, which also holds where there is no Markdown.
-pub(super) fn tag(text: &str) -> String {
+/// The same as HTML, which also holds where there is no Markdown: named characters
+/// mean nothing but themselves.
+pub(crate) fn tag(text: &str) -> String {
     let mut out = String::from("<code>");
     for c in text.chars() {
         match c {
             '\n' | '\r' => out.push(' '),
-            '/' | '-' | '.' | ':' | '=' | ' ' => out.push(c),
-            c if c.is_ascii_punctuation() => out.push_str(&format!("&#{};", u32::from(c))),
+            '/' | '-' | '.' | ':' | '=' => out.push(c),
+            c if c.is_ascii_punctuation() => {
+                let _ = write!(out, "&#{};", u32::from(c));
+            }
             c => out.push(c),
         }
     }
@@ -40,50 +92,61 @@ pub(super) fn tag(text: &str) -> String {
     out
 }
 
-/// A message on one line.
-pub(super) fn plain(text: &str) -> String {
+/// A message, whose values are in backticks already, on one line of Markdown and
+/// without anything that it, or HTML, would take for more than text.
+///
+/// Where code begins and ends is what Markdown makes of it: a run of backticks ends
+/// at the next one of the same length, and is text where there is none.
+pub(crate) fn plain(text: &str) -> String {
+    let text = text.replace(['\n', '\r'], " ");
     let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(c) = rest.chars().next() {
-        if let Some((value, after)) = value(rest) {
-            out.push_str(&code(value));
+    let mut rest = text.as_str();
+    while let Some((before, from)) = rest.find('`').map(|at| rest.split_at(at)) {
+        escape(before, &mut out);
+        let inside = from.trim_start_matches('`');
+        let run = from.len() - inside.len();
+        if let Some((content, after)) = until_run(inside, run) {
+            let bare = content.strip_prefix(' ').and_then(|c| c.strip_suffix(' '));
+            out.push_str(&code(bare.filter(|c| !c.is_empty()).unwrap_or(content)));
             rest = after;
-            continue;
+        } else {
+            out.push_str(&"&#96;".repeat(run));
+            rest = inside;
         }
+    }
+    escape(rest, &mut out);
+    out
+}
+
+/// What stands before the next run of exactly so many backticks, and behind it.
+fn until_run(text: &str, length: usize) -> Option<(&str, &str)> {
+    let mut at = 0;
+    while let Some(found) = text.get(at..)?.find('`') {
+        let (content, from) = text.split_at(at + found);
+        let after = from.trim_start_matches('`');
+        if from.len() - after.len() == length {
+            return Some((content, after));
+        }
+        at = text.len() - after.len();
+    }
+    None
+}
+
+fn escape(text: &str, out: &mut String) {
+    for c in text.chars() {
         match c {
-            '\n' | '\r' => out.push(' '),
-            '&' if is_entity(rest) => out.push_str("&amp;"),
+            '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             // Nobody is told of a comment because an object is named so.
             '@' => out.push_str("@\u{200B}"),
-            '\\' | '`' | '*' | '_' | '[' | ']' | '#' | '|' | '~' => {
+            '*' | '_' | '[' | ']' | '#' | '|' | '\\' | '~' => {
                 out.push('\\');
                 out.push(c);
             }
             c => out.push(c),
         }
-        rest = rest.get(c.len_utf8()..).unwrap_or_default();
     }
-    out
-}
-
-/// The value in backticks that a text begins with, and what follows. Backticks
-/// within a value are found out by what stands around them: a value ends where
-/// one stands alone.
-fn value(text: &str) -> Option<(&str, &str)> {
-    let inner = text.strip_prefix('`')?;
-    let (value, after) = inner.split_once('`')?;
-    let is_value = !value.is_empty() && !after.starts_with('`');
-    is_value.then_some((value, after))
-}
-
-/// Whether a text begins with what HTML takes for another character, `&#64;`.
-fn is_entity(text: &str) -> bool {
-    let name = text.strip_prefix('&').and_then(|t| t.split_once(';'));
-    name.is_some_and(|(name, _)| {
-        !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'#')
-    })
 }
 
 #[cfg(test)]
@@ -94,32 +157,46 @@ mod tests {
     fn nothing_ends_a_block_but_its_end() {
         assert_eq!(fence("a\n", "diff"), "```diff\na\n```");
         assert_eq!(fence("a ```` b", ""), "`````\na ```` b\n`````");
-    }
-
-    #[test]
-    fn code_stays_code() {
-        assert_eq!(code("Deployment/shop/web"), "`Deployment/shop/web`");
+        assert_eq!(code("a b"), "`a b`");
+        assert_eq!(code(""), "");
         assert_eq!(code("a`b"), "<code>a&#96;b</code>");
-        assert_eq!(code("a|b"), "<code>a&#124;b</code>");
+        assert_eq!(code("``|"), "<code>&#96;&#96;&#124;</code>");
         // Two line breaks would end the HTML around it.
         assert_eq!(tag("a\n\n@org/team"), "<code>a  &#64;org/team</code>");
         assert_eq!(tag("</code><b>"), "<code>&#60;/code&#62;&#60;b&#62;</code>");
+        assert_eq!(
+            plain("<b> `a_b` @team *x* | [y](z) \\"),
+            "&lt;b&gt; `a_b` @\u{200B}team \\*x\\* \\| \\[y\\](z) \\\\"
+        );
+    }
+
+    /// A value with backticks does not turn the rest of a message into something
+    /// else.
+    #[test]
+    fn values_with_backticks_stay_values() {
+        for (text, expected) in [
+            (
+                "from `x``` to `<img>`",
+                "from <code>x&#96;&#96;&#96; to </code>&lt;img&gt;&#96;",
+            ),
+            ("`a``b <i>`", "<code>a&#96;&#96;b &#60;i&#62;</code>"),
+            ("`\\|<i>|`", "<code>&#92;&#124;&#60;i&#62;&#124;</code>"),
+            ("`` a`b ``", "<code>a&#96;b</code>"),
+            ("`a", "&#96;a"),
+            ("``", "&#96;&#96;"),
+            ("``` @team", "&#96;&#96;&#96; @\u{200B}team"),
+        ] {
+            assert_eq!(plain(text), expected, "{text}");
+        }
     }
 
     #[test]
-    fn messages_are_text() {
+    fn what_acts_is_shown() {
+        assert_eq!(visible("a\nb\tc"), "a\nb\tc");
         assert_eq!(
-            plain("<b> `a_b` @team *x* | [y](z) &#64;team & so"),
-            "&lt;b&gt; `a_b` @\u{200B}team \\*x\\* \\| \\[y\\](z) &amp;\\#64;team & so"
+            visible("\u{1b}[31m\r\u{7f}\u{9b}\u{202e}"),
+            "␛[31m␍␡\\u{9b}\\u{202e}"
         );
-        // Where there is no code, there is no mention.
-        assert_eq!(
-            plain("from ```` @org/team` to `b`"),
-            "from \\`\\`\\`` @org/team` to `b`"
-        );
-        assert_eq!(plain("`a\\|b`"), "<code>a&#92;&#124;b</code>");
-        assert_eq!(plain("a\\|b\nc"), "a\\\\\\|b c");
-        assert_eq!(plain("one ` @alone"), "one \\` @\u{200B}alone");
-        assert_eq!(plain("`` @two"), "\\`\\` @\u{200B}two");
+        assert_eq!(in_line("a\nb\tc\u{2028}"), "a␊b␉c\\u{2028}");
     }
 }

@@ -61,7 +61,7 @@ fn markdown_keeps_its_table_whole() {
 
     | rule | object | place | what |
     | --- | --- | --- | --- |
-    | `file/unreadable` |  |  | 100% "odd" & so |
+    | `file/unreadable` |  |  | 100% "odd" &amp; so |
 
     <details><summary>1 note</summary>
 

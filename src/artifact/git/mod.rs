@@ -13,7 +13,7 @@ mod bundle;
 mod objects;
 mod tree;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::artifact::{DiskTree, Tree as _};
@@ -434,19 +434,50 @@ impl GitRepository {
     /// `ref/missing` where there is none, or where a shallow clone does not
     /// reach back to it.
     pub fn merge_base(&self, a: ObjectId, b: ObjectId) -> Result<ObjectId> {
-        self.repository
-            .merge_base(a.0, b.0)
-            .map(ObjectId)
-            .map_err(|_| {
-                Error::new(
-                    "ref/missing",
-                    format!("commits {a} and {b} have no history in common"),
-                )
-                .help(
-                    "is the clone shallow? fetch the whole history: `git fetch --unshallow`, or \
-                     `fetch-depth: 0` in CI",
-                )
-            })
+        let found = self.repository.merge_base(a.0, b.0).map(ObjectId).ok();
+        // libgit2 wants the parents of all commits, which a shallow clone lacks.
+        let found = found.or_else(|| self.shallow_merge_base(a, b));
+        found.ok_or_else(|| {
+            Error::new(
+                "ref/missing",
+                format!("commits {a} and {b} have no history in common"),
+            )
+            .help(
+                "is the clone shallow? fetch the whole history: `git fetch --unshallow`, or \
+                 `fetch-depth: 0` in CI",
+            )
+        })
+    }
+
+    /// The newest commit of those that both have in a shallow clone.
+    fn shallow_merge_base(&self, a: ObjectId, b: ObjectId) -> Option<ObjectId> {
+        if !self.repository.is_shallow() {
+            return None;
+        }
+        let (mut common, b) = (self.known_ancestors(a.0), self.known_ancestors(b.0));
+        common.retain(|id, _| b.contains_key(id));
+        let before = common.values().flat_map(|(_, parents)| parents);
+        let before: BTreeSet<&git2::Oid> = before.collect();
+        let latest = common.iter().filter(|(id, _)| !before.contains(id));
+        let newest = latest.max_by_key(|(id, (time, _))| (*time, **id));
+        newest.map(|(id, _)| ObjectId(*id))
+    }
+
+    /// A commit and those before it that are there, with their times and parents.
+    fn known_ancestors(&self, commit: git2::Oid) -> BTreeMap<git2::Oid, (i64, Vec<git2::Oid>)> {
+        let mut found = BTreeMap::new();
+        let mut open = vec![commit];
+        while let Some(id) = open.pop() {
+            if found.contains_key(&id) {
+                continue;
+            }
+            if let Ok(commit) = self.repository.find_commit(id) {
+                let parents: Vec<git2::Oid> = commit.parent_ids().collect();
+                open.extend(&parents);
+                found.insert(id, (commit.time().seconds(), parents));
+            }
+        }
+        found
     }
 
     /// The name that a file of this content has.

@@ -8,8 +8,11 @@ mod flux;
 mod immutable;
 mod radius;
 mod rbac;
+#[cfg(test)]
+mod tests;
 mod workload;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::compare::{ClusterDifference, Compared, Unrendered};
@@ -54,14 +57,22 @@ impl<'a> Subject<'a> {
         Some((&self.old?.object.node, &self.new?.object.node))
     }
 
-    /// The change at exactly these keys, or around or below them.
-    fn changes_at(&self, keys: &'a [&'a str]) -> impl Iterator<Item = &'a Change> {
-        self.changes.iter().filter(move |change| {
-            change.path.starts_with(keys)
-                || keys.len() > change.path.0.len()
-                    && keys
-                        .get(..change.path.0.len())
-                        .is_some_and(|above| change.path.starts_with(above))
+    /// The changes at these keys and below them; of one around them, what it comes to
+    /// there.
+    fn changes_at<'k>(&self, keys: &'k [&'k str]) -> impl Iterator<Item = Cow<'a, Change>> + 'k
+    where
+        'a: 'k,
+    {
+        self.changes.iter().filter_map(move |change| {
+            if change.path.starts_with(keys) {
+                return Some(Cow::Borrowed(change));
+            }
+            let (above, below) = keys.split_at_checked(change.path.0.len())?;
+            let is_around = !below.is_empty() && change.path.starts_with(above);
+            is_around
+                .then(|| change.part(below))
+                .flatten()
+                .map(Cow::Owned)
         })
     }
 
@@ -101,6 +112,7 @@ pub(super) fn of(
     sources: &SourceMap,
 ) -> Vec<Finding> {
     let mut findings: Vec<Finding> = unrendered.iter().map(of_unrendered).collect();
+    let fates = deletion::Fates::of(compared, new);
     for Compared { pair, changes } in compared {
         let subject = Subject {
             old: pair.old,
@@ -108,10 +120,10 @@ pub(super) fn of(
             changes,
             sources,
         };
-        deletion::look(&subject, compared, new, &mut findings);
+        deletion::look(&subject, &fates, &mut findings);
         immutable::look(&subject, &mut findings);
         workload::look(&subject, &mut findings);
-        rbac::look(&subject, &mut findings);
+        rbac::look(&subject, compared, new, &mut findings);
         flux::look(&subject, &mut findings);
     }
     suspended(compared, new, sources, &mut findings);

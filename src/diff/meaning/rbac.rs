@@ -2,16 +2,28 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::compare::Compared;
+use super::super::pairs::Located;
+use super::super::rendering::Cluster;
 use super::{Subject, text_at};
 use crate::diag::{Finding, Severity};
+use crate::pipeline::cluster::UnitKind;
+use crate::resource::ResId;
 use crate::yaml::Node;
 
 const GROUP: &str = "rbac.authorization.k8s.io";
 
-pub(super) fn look(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn look(
+    subject: &Subject<'_>,
+    compared: &[Compared<'_>],
+    new: &Cluster,
+    findings: &mut Vec<Finding>,
+) {
     match subject.group_kind() {
         (GROUP, "Role" | "ClusterRole") => role(subject, findings),
-        (GROUP, "RoleBinding" | "ClusterRoleBinding") => binding(subject, findings),
+        (GROUP, "RoleBinding" | "ClusterRoleBinding") => {
+            binding(subject, |role| rights_of(role, compared, new), findings);
+        }
         _ => {}
     }
 }
@@ -20,7 +32,9 @@ pub(super) fn look(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Right {
     group: String,
+    /// A resource, or a path of the API server.
     resource: String,
+    is_path: bool,
     /// The one object that it is about; empty for all.
     name: String,
     verb: String,
@@ -30,31 +44,36 @@ impl Right {
     /// Whether whoever has this has the other.
     fn covers(&self, other: &Right) -> bool {
         let any = |own: &str, other: &str| own == "*" || own == other;
-        let resource = any(&self.resource, &other.resource)
-            || self.resource.strip_prefix("*/").is_some_and(|sub| {
-                other
-                    .resource
-                    .split_once('/')
-                    .is_some_and(|(_, other)| other == sub)
-            })
-            // A path of the API server that ends with an asterisk.
-            || self.resource.strip_suffix('*').is_some_and(|prefix| {
-                prefix.starts_with('/') && other.resource.starts_with(prefix)
-            });
-        any(&self.group, &other.group)
-            && resource
+        let on = if self.is_path {
+            any(&self.resource, &other.resource)
+                || (self.resource.strip_suffix('*'))
+                    .is_some_and(|prefix| other.resource.starts_with(prefix))
+        } else {
+            any(&self.resource, &other.resource)
+                || self.resource.strip_prefix("*/").is_some_and(|sub| {
+                    let other = other.resource.split_once('/');
+                    other.is_some_and(|(_, other)| other == sub)
+                })
+        };
+        self.is_path == other.is_path
+            && on
+            && any(&self.group, &other.group)
             && (self.name.is_empty() || self.name == other.name)
             && any(&self.verb, &other.verb)
     }
 
     /// Whether it leads to all other rights.
     fn is_everything(&self) -> bool {
-        let escalates = matches!(
-            (self.resource.as_str(), self.verb.as_str()),
-            ("roles" | "clusterroles", "escalate" | "bind")
-                | ("users" | "groups" | "serviceaccounts", "impersonate")
-        );
-        escalates || self.resource == "*" && self.verb == "*"
+        let is = |own: &str, others: &[&str]| own == "*" || others.contains(&own);
+        let roles = is(&self.group, &[GROUP])
+            && is(&self.resource, &["roles", "clusterroles"])
+            && is(&self.verb, &["escalate", "bind"]);
+        let people = is(&self.group, &[""])
+            && is(&self.resource, &["users", "groups", "serviceaccounts"])
+            && self.verb == "impersonate";
+        // In the core group are the accounts, and what they log in with.
+        let all = is(&self.group, &[""]) && self.resource == "*" && self.verb == "*";
+        !self.is_path && (roles || people || all)
     }
 }
 
@@ -78,19 +97,13 @@ fn rights(role: Option<&Node>) -> BTreeSet<Right> {
             names if names.is_empty() => vec![String::new()],
             names => names,
         };
-        let on_resources = texts("apiGroups")
-            .into_iter()
-            .flat_map(|group| {
-                texts("resources")
-                    .into_iter()
-                    .map(move |resource| (group.clone(), resource))
-            })
-            .chain(
-                texts("nonResourceURLs")
-                    .into_iter()
-                    .map(|url| (String::new(), url)),
-            );
-        for (group, resource) in on_resources {
+        let on_resources = texts("apiGroups").into_iter().flat_map(|group| {
+            let resources = texts("resources").into_iter();
+            resources.map(move |resource| (group.clone(), resource, false))
+        });
+        let paths = texts("nonResourceURLs").into_iter();
+        let on_paths = paths.map(|path| (String::new(), path, true));
+        for (group, resource, is_path) in on_resources.chain(on_paths) {
             for name in &names {
                 for verb in &verbs {
                     if rights.len() >= MAX_RIGHTS {
@@ -99,6 +112,7 @@ fn rights(role: Option<&Node>) -> BTreeSet<Right> {
                     rights.insert(Right {
                         group: group.clone(),
                         resource: resource.clone(),
+                        is_path,
                         name: name.clone(),
                         verb: verb.clone(),
                     });
@@ -117,37 +131,48 @@ fn beyond<'a>(rights: &'a BTreeSet<Right>, others: &BTreeSet<Right>) -> Vec<&'a 
         .collect()
 }
 
-/// `create, delete` on `pods`; one phrase for each resource.
-fn in_words(rights: &[&Right]) -> String {
-    let mut by_resource: BTreeMap<(&str, &str, &str), Vec<&str>> = BTreeMap::new();
+/// `create, delete` on `pods`; one phrase for each resource. `others` are the rights
+/// that stay: those over single objects are told.
+fn in_words<'a>(rights: impl IntoIterator<Item = &'a Right>, others: &BTreeSet<Right>) -> String {
+    let mut by_resource: BTreeMap<(&str, &str, bool, &str), Vec<&str>> = BTreeMap::new();
     for right in rights {
         by_resource
-            .entry((&right.group, &right.resource, &right.name))
+            .entry((&right.group, &right.resource, right.is_path, &right.name))
             .or_default()
             .push(&right.verb);
     }
     let mut phrases: Vec<String> = by_resource
         .iter()
-        .map(|((group, resource, name), verbs)| {
+        .map(|((group, resource, is_path, name), verbs)| {
             let verbs = if verbs.contains(&"*") {
                 "do anything with".to_owned()
             } else {
                 verbs.join(", ")
             };
             let what = match (*group, *resource) {
+                (_, "*") if *is_path => "every path of the API server".to_owned(),
+                (_, path) if *is_path => format!("the path `{path}`"),
                 ("*", "*") => "everything".to_owned(),
                 ("", "*") => "everything in the core API".to_owned(),
                 (group, "*") => format!("everything in `{group}`"),
                 ("" | "*", resource) => format!("`{resource}`"),
                 (group, resource) => format!("`{resource}.{group}`"),
             };
-            match *name {
-                "" => format!("{verbs} {what}"),
-                name => format!("{verbs} {what} `{name}`"),
+            if !name.is_empty() {
+                return format!("{verbs} {what} `{name}`");
             }
+            let named = others.iter().filter(|other| {
+                (&*other.group, &*other.resource, other.is_path) == (*group, *resource, *is_path)
+                    && !other.name.is_empty()
+            });
+            let named: BTreeSet<String> = named.map(|o| format!("`{}`", o.name)).collect();
+            if named.is_empty() {
+                return format!("{verbs} {what}");
+            }
+            let named: Vec<String> = named.into_iter().take(SHOWN).collect();
+            format!("{verbs} {what} other than {}", named.join(", "))
         })
         .collect();
-    const SHOWN: usize = 6;
     if phrases.len() > SHOWN {
         let more = phrases.len() - SHOWN;
         phrases.truncate(SHOWN);
@@ -156,23 +181,30 @@ fn in_words(rights: &[&Right]) -> String {
     phrases.join("; ")
 }
 
+/// How many phrases are said.
+const SHOWN: usize = 6;
+
 fn role(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    let node = |located: Option<super::Located<'_>>| rights(located.map(|l| &l.object.node));
+    let node = |located: Option<Located<'_>>| rights(located.map(|l| &l.object.node));
     let (old, new) = (node(subject.old), node(subject.new));
-    aggregated(subject, &new, findings);
+    aggregated(subject, (&old, &new), findings);
     let (given, taken) = (beyond(&new, &old), beyond(&old, &new));
+    let stays: Vec<&str> = aggregates(subject.old)
+        .intersection(&aggregates(subject.new))
+        .copied()
+        .collect();
+    let who = match stays[..] {
+        [] => "who holds it".to_owned(),
+        _ => format!("who holds it, or {}", clusterroles(&stays)),
+    };
     // A role that is new gives nothing to anybody before it is bound.
     if !given.is_empty() && subject.old.is_some() {
         let finding = subject.finding(
             "change/rbac-widened",
-            format!("who holds it may now {}", in_words(&given)),
+            format!("{who} may now {}", in_words(given.iter().copied(), &old)),
         );
         findings.push(if given.iter().any(|r| r.is_everything()) {
-            Finding {
-                severity: Severity::Error,
-                ..finding
-            }
-            .help("that is as good as every right: name the resources and verbs that are needed")
+            everything(finding)
         } else {
             finding
         });
@@ -180,9 +212,30 @@ fn role(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     if !taken.is_empty() {
         findings.push(subject.finding(
             "change/rbac-narrowed",
-            format!("who holds it may no longer {}", in_words(&taken)),
+            format!(
+                "{who} may no longer {}",
+                in_words(taken.iter().copied(), &new)
+            ),
         ));
     }
+    if subject.both().is_some()
+        && let Some(change) = subject.changes_at(&["aggregationRule"]).next()
+    {
+        findings.push(subject.finding_at(
+            "change/rbac-widened",
+            &change,
+            "the roles whose rights it gathers are chosen otherwise",
+        ));
+    }
+}
+
+/// A finding that gives as much as there is.
+fn everything(finding: Finding) -> Finding {
+    Finding {
+        severity: Severity::Error,
+        ..finding
+    }
+    .help("that is as good as every right: name the resources and verbs that are needed")
 }
 
 /// What a label begins with by which a ClusterRole is added to another.
@@ -190,7 +243,7 @@ const AGGREGATES: &str = "rbac.authorization.k8s.io/aggregate-to-";
 
 /// The roles that a ClusterRole is added to: the controller of the cluster does
 /// that for those of Kubernetes' own that its labels name.
-fn aggregates(located: Option<super::Located<'_>>) -> BTreeSet<&str> {
+fn aggregates(located: Option<Located<'_>>) -> BTreeSet<&str> {
     let labels = located.and_then(|l| l.object.node.at_path(&["metadata", "labels"]));
     let entries = labels.map(Node::entries).unwrap_or_default().iter();
     entries
@@ -199,26 +252,104 @@ fn aggregates(located: Option<super::Located<'_>>) -> BTreeSet<&str> {
         .collect()
 }
 
-/// Rights that others get since the role is added to theirs.
-fn aggregated(subject: &Subject<'_>, rights: &BTreeSet<Right>, findings: &mut Vec<Finding>) {
-    let before = aggregates(subject.old);
-    let now = aggregates(subject.new);
-    let more: Vec<String> = now
-        .difference(&before)
-        .map(|role| format!("`{role}`"))
-        .collect();
-    let all: Vec<&Right> = rights.iter().collect();
-    if subject.group_kind().1 != "ClusterRole" || more.is_empty() || all.is_empty() {
+fn clusterroles(names: &[&str]) -> String {
+    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    format!("ClusterRole {}, which it is added to,", names.join(" or "))
+}
+
+/// Rights that others get since the role is added to theirs, or lose.
+fn aggregated(
+    subject: &Subject<'_>,
+    (old, new): (&BTreeSet<Right>, &BTreeSet<Right>),
+    findings: &mut Vec<Finding>,
+) {
+    if subject.group_kind().1 != "ClusterRole" {
         return;
     }
-    findings.push(subject.finding(
-        "change/rbac-widened",
-        format!(
-            "who holds ClusterRole {}, which it is added to, may now {}",
-            more.join(" or "),
-            in_words(&all)
-        ),
-    ));
+    let (before, now) = (aggregates(subject.old), aggregates(subject.new));
+    let more: Vec<&str> = now.difference(&before).copied().collect();
+    let less: Vec<&str> = before.difference(&now).copied().collect();
+    if !more.is_empty() && !new.is_empty() {
+        let words = in_words(new, &BTreeSet::new());
+        let who = clusterroles(&more);
+        let finding = subject.finding(
+            "change/rbac-widened",
+            format!("who holds {who} may now {words}"),
+        );
+        findings.push(if new.iter().any(Right::is_everything) {
+            everything(finding)
+        } else {
+            finding
+        });
+    }
+    if !less.is_empty() && !old.is_empty() {
+        let words = in_words(old, &BTreeSet::new());
+        let who = clusterroles(&less).replace("which it is added to", "which it was added to");
+        findings.push(subject.finding(
+            "change/rbac-narrowed",
+            format!("who holds {who} may no longer {words}"),
+        ));
+    }
+}
+
+/// What a binding refers to.
+#[derive(PartialEq)]
+struct RoleRef<'a> {
+    kind: &'a str,
+    name: &'a str,
+    /// Where a Role is.
+    namespace: &'a str,
+}
+
+impl<'a> RoleRef<'a> {
+    fn of(located: Located<'a>) -> RoleRef<'a> {
+        let text = |key| text_at(&located.object.node, &["roleRef", key]).map_or("", |t| t);
+        let kind = text("kind");
+        RoleRef {
+            kind,
+            name: text("name"),
+            namespace: if kind == "Role" {
+                located.namespace
+            } else {
+                ""
+            },
+        }
+    }
+}
+
+impl std::fmt::Display for RoleRef<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let kind = if self.kind.is_empty() {
+            "role"
+        } else {
+            self.kind
+        };
+        write!(f, "{kind} `{}`", self.name)
+    }
+}
+
+/// The rights of a role of the repository, as far as that is known without
+/// rendering what the change does not reach: where a Kustomization applies it, or
+/// the change makes it.
+fn rights_of(role: &RoleRef<'_>, compared: &[Compared<'_>], new: &Cluster) -> BTreeSet<Right> {
+    let is_it = |id: &ResId, namespace: &str| {
+        (&*id.gvk.group, &*id.gvk.kind, &*id.name, namespace)
+            == (GROUP, role.kind, role.name, role.namespace)
+    };
+    let changed = compared.iter().filter_map(|c| c.pair.new);
+    let mut changed = changed.filter(|l| is_it(&l.object.id, l.namespace));
+    if let Some(located) = changed.next() {
+        return rights(Some(&located.object.node));
+    }
+    let units = new.units.iter().filter(|unit| {
+        let kind = unit.owner.as_ref().map(|owner| owner.kind);
+        kind != Some(UnitKind::HelmRelease)
+    });
+    let objects = units
+        .filter_map(|unit| unit.outcome.as_ref().ok())
+        .flatten();
+    let mut found = objects.filter(|o| is_it(&o.id, &o.id.namespace));
+    rights(found.next().map(|object| &object.node))
 }
 
 fn subjects(binding: Option<&Node>) -> BTreeSet<String> {
@@ -228,63 +359,84 @@ fn subjects(binding: Option<&Node>) -> BTreeSet<String> {
         .iter()
         .map(|subject| {
             let text = |key| subject.get(key).and_then(Node::text).unwrap_or_default();
-            match text("namespace") {
+            let name = match text("namespace") {
                 "" => format!("{} `{}`", text("kind"), text("name")),
                 namespace => format!("{} `{namespace}/{}`", text("kind"), text("name")),
+            };
+            match (text("kind"), text("name")) {
+                ("Group", "system:authenticated") => format!("{name} (all who can log in)"),
+                ("Group", "system:unauthenticated") | ("User", "system:anonymous") => {
+                    format!("{name} {EVERYBODY}")
+                }
+                _ => name,
             }
         })
         .collect()
 }
 
-fn binding(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    let node = |located: Option<super::Located<'_>>| subjects(located.map(|l| &l.object.node));
-    let (old, new) = (node(subject.old), node(subject.new));
-    let Some(located) = subject.located() else {
-        return;
-    };
-    let object = &located.object.node;
-    let role = text_at(object, &["roleRef", "name"]).map_or("", |t| t);
-    let kind = text_at(object, &["roleRef", "kind"]).map_or("role", |t| t);
+/// Put behind who is nobody in particular.
+const EVERYBODY: &str = "(everybody, without a login)";
+
+/// What somebody gets or loses, and where.
+fn bound(who: &[&String], verb: [&str; 2], role: &RoleRef<'_>, located: Located<'_>) -> String {
     let place = match &**located.namespace {
         "" => "in the whole cluster".to_owned(),
         namespace => format!("in `{namespace}`"),
     };
-    let joined = |set: Vec<&String>| {
-        let texts: Vec<&str> = set.into_iter().map(String::as_str).collect();
-        texts.join(", ")
-    };
+    let names: Vec<&str> = who.iter().map(|name| name.as_str()).collect();
+    let verb = if who.len() == 1 { verb[0] } else { verb[1] };
+    format!("{} {verb} the rights of {role} {place}", names.join(", "))
+}
+
+fn binding(
+    subject: &Subject<'_>,
+    rights_of: impl Fn(&RoleRef<'_>) -> BTreeSet<Right>,
+    findings: &mut Vec<Finding>,
+) {
+    let node = |located: Option<Located<'_>>| subjects(located.map(|l| &l.object.node));
+    let (old, new) = (node(subject.old), node(subject.new));
+    let (was, is) = (subject.old.map(RoleRef::of), subject.new.map(RoleRef::of));
     // Another role is given to all who are bound, in place of the old one.
-    let other_role = subject.changes_at(&["roleRef"]).next().is_some();
-    let given: Vec<&String> = new
-        .iter()
-        .filter(|s| other_role || !old.contains(*s))
-        .collect();
-    if !given.is_empty() {
-        let finding = subject.finding(
-            "change/rbac-widened",
-            format!(
-                "{} gets the rights of {kind} `{role}` {place}",
-                joined(given)
-            ),
-        );
-        findings.push(if role == "cluster-admin" {
+    let other_role = was.is_some() && is.is_some() && was != is;
+    let beyond = |own: &'_ BTreeSet<String>, others: &BTreeSet<String>| -> Vec<String> {
+        let own = own.iter().filter(|s| other_role || !others.contains(*s));
+        own.cloned().collect()
+    };
+    let (given, taken) = (beyond(&new, &old), beyond(&old, &new));
+    if let (Some(located), Some(role)) = (subject.new, &is)
+        && !given.is_empty()
+    {
+        let who: Vec<&String> = given.iter().collect();
+        let mut message = bound(&who, ["gets", "get"], role, located);
+        let rights = rights_of(role);
+        if !rights.is_empty() {
+            let words = in_words(&rights, &BTreeSet::new());
+            message.push_str(&format!(": {words}"));
+        }
+        let finding = subject.finding("change/rbac-widened", message);
+        let is_everything = role.name == "cluster-admin" || rights.iter().any(Right::is_everything);
+        let is_everybody = given.iter().any(|who| who.ends_with(EVERYBODY));
+        findings.push(if is_everything || is_everybody {
             Finding {
                 severity: Severity::Error,
                 ..finding
             }
-            .help("bind a role that has what is needed and nothing else")
+            .help(if is_everything {
+                "bind a role that has what is needed and nothing else"
+            } else {
+                "name the accounts that need it"
+            })
         } else {
             finding
         });
     }
-    let taken: Vec<&String> = old.difference(&new).collect();
-    if !taken.is_empty() {
+    if let (Some(located), Some(role)) = (subject.old, &was)
+        && !taken.is_empty()
+    {
+        let who: Vec<&String> = taken.iter().collect();
         findings.push(subject.finding(
             "change/rbac-narrowed",
-            format!(
-                "{} loses the rights of {kind} `{role}` {place}",
-                joined(taken)
-            ),
+            bound(&who, ["loses", "lose"], role, located),
         ));
     }
 }

@@ -1,6 +1,7 @@
 //! Pods: what they run, how many there are, and when they are replaced.
 
 use super::super::fields::Change;
+use super::super::path::FieldPath;
 use super::{Subject, counted, from_to, shown, text_at};
 use crate::diag::{Finding, Severity};
 use crate::yaml::Node;
@@ -8,9 +9,10 @@ use crate::yaml::Node;
 /// Where the pod's spec lies in a kind that has one.
 fn pod_spec(group: &str, kind: &str) -> Option<&'static [&'static str]> {
     Some(match (group, kind) {
-        ("apps", "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet") | ("batch", "Job") => {
-            &["spec", "template", "spec"]
-        }
+        ("apps", "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet")
+        | ("batch", "Job")
+        | ("", "ReplicationController") => &["spec", "template", "spec"],
+        ("", "PodTemplate") => &["template", "spec"],
         ("batch", "CronJob") => &["spec", "jobTemplate", "spec", "template", "spec"],
         ("", "Pod") => &["spec"],
         _ => return None,
@@ -36,14 +38,15 @@ pub(super) fn look(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     match (group, kind) {
         ("apps", "Deployment" | "StatefulSet" | "ReplicaSet") => {
             for change in subject.changes_at(&["spec", "replicas"]) {
-                findings.push(replicas(subject, change));
+                findings.push(replicas(subject, &change));
+                findings.extend(volumes(subject, &change));
             }
         }
         ("autoscaling", "HorizontalPodAutoscaler") => {
             for field in [&["spec", "minReplicas"], &["spec", "maxReplicas"]] {
                 for change in subject.changes_at(field) {
-                    let message = format!("`{}` {}", change.path, from_to(change));
-                    findings.push(subject.finding_at("change/replicas", change, message));
+                    let message = format!("`{}` {}", change.path, from_to(&change));
+                    findings.push(subject.finding_at("change/replicas", &change, message));
                 }
             }
         }
@@ -68,8 +71,65 @@ fn replicas(subject: &Subject<'_>, change: &Change) -> Finding {
     finding
 }
 
+/// Volumes that go with the pods of a StatefulSet that shrinks.
+fn volumes(subject: &Subject<'_>, change: &Change) -> Option<Finding> {
+    let (_, new) = subject.both()?;
+    let path = ["spec", "persistentVolumeClaimRetentionPolicy", "whenScaled"];
+    if subject.group_kind().1 != "StatefulSet"
+        || text_at(new, &path).is_none_or(|policy| &**policy != "Delete")
+    {
+        return None;
+    }
+    let number = |node: &Option<Node>| match node {
+        Some(node) => node.text()?.parse::<u32>().ok(),
+        None => Some(1),
+    };
+    let (was, is) = (number(&change.old)?, number(&change.new)?);
+    let gone = was.checked_sub(is).filter(|gone| *gone > 0)?;
+    Some(
+        subject
+            .finding_at(
+                "change/delete-data",
+                change,
+                format!(
+                    "{} volumes",
+                    counted(
+                        gone as usize,
+                        "pod is deleted, and with it its",
+                        "pods are deleted, and with them their"
+                    )
+                ),
+            )
+            .help("`spec.persistentVolumeClaimRetentionPolicy.whenScaled: Retain` keeps them"),
+    )
+}
+
+/// What the API server fills in below the template of a pod.
+const FILLED_IN: &[(&[&str], &str)] = &[
+    (
+        &["spec", "containers", "*", "ports", "*", "protocol"],
+        "TCP",
+    ),
+    (
+        &["spec", "initContainers", "*", "ports", "*", "protocol"],
+        "TCP",
+    ),
+    (&["spec", "dnsPolicy"], "ClusterFirst"),
+    (&["spec", "enableServiceLinks"], "true"),
+    (&["spec", "restartPolicy"], "Always"),
+    (&["spec", "schedulerName"], "default-scheduler"),
+    (&["spec", "terminationGracePeriodSeconds"], "30"),
+];
+
 fn restart(subject: &Subject<'_>, new: &Node, findings: &mut Vec<Finding>) {
-    let changes: Vec<&Change> = subject.changes_at(&["spec", "template"]).collect();
+    let is_nothing = |change: &Change| {
+        FILLED_IN.iter().any(|(keys, default)| {
+            let below = change.path.0.get(2..).unwrap_or_default();
+            FieldPath(below.to_vec()).starts_with(keys) && change.is_filled_in(default)
+        })
+    };
+    let changes = subject.changes_at(&["spec", "template"]);
+    let changes: Vec<_> = changes.filter(|change| !is_nothing(change)).collect();
     let Some(first) = changes.first() else { return };
     let count = changes.len();
     let only_noise = changes.iter().all(|c| c.noise.is_some());
@@ -80,6 +140,7 @@ fn restart(subject: &Subject<'_>, new: &Node, findings: &mut Vec<Finding>) {
         Some("1") | None => "its pods are".to_owned(),
         Some(n) => format!("its {n} pods are"),
     };
+    let is_paused = new.at_path(&["spec", "paused"]).and_then(Node::as_bool) == Some(true);
     let why = if count == 1 {
         format!("`{}` changes", first.path)
     } else {
@@ -88,7 +149,9 @@ fn restart(subject: &Subject<'_>, new: &Node, findings: &mut Vec<Finding>) {
             counted(count, "change", "changes")
         )
     };
-    let how = if on_delete {
+    let how = if is_paused {
+        "replaced when the Deployment is no longer paused"
+    } else if on_delete {
         "replaced when somebody deletes them"
     } else {
         "replaced"
@@ -116,19 +179,33 @@ fn containers(spec: Option<&Node>) -> Vec<(&str, &Node)> {
         .collect()
 }
 
+/// The volumes of a pod that are images, by name.
+fn volume_images(spec: Option<&Node>) -> Vec<(&str, &Node)> {
+    let volumes = spec.and_then(|s| s.get("volumes")).map(Node::items);
+    let volumes = volumes.unwrap_or_default().iter();
+    volumes
+        .filter_map(|v| Some((v.get("name")?.text()?, v.at_path(&["image", "reference"])?)))
+        .collect()
+}
+
 fn images(
     subject: &Subject<'_>,
     old: Option<&Node>,
     new: Option<&Node>,
     findings: &mut Vec<Finding>,
 ) {
-    let before = containers(old);
-    for (name, image) in containers(new) {
-        let Some((_, was)) = before.iter().find(|(n, _)| *n == name) else {
-            continue;
-        };
-        let finding = subject.finding("change/image", format!("container `{name}`"));
-        findings.extend(moved(finding.at(image.span(), subject.sources), was, image));
+    for (what, of) in [
+        ("container", containers as fn(_) -> _),
+        ("the image of volume", volume_images),
+    ] {
+        let before: Vec<(&str, &Node)> = of(old);
+        for (name, image) in of(new) {
+            let Some((_, was)) = before.iter().find(|(n, _)| *n == name) else {
+                continue;
+            };
+            let finding = subject.finding("change/image", format!("{what} `{name}`"));
+            findings.extend(moved(finding.at(image.span(), subject.sources), was, image));
+        }
     }
 }
 

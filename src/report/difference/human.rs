@@ -9,6 +9,7 @@ use super::model::{Model, ObjectModel};
 use crate::diag::{Finding, Severity};
 use crate::diff::text::{self, LineKind};
 use crate::diff::{Action, Change, ChangeKind, ClusterDifference, Difference, ObjectDifference};
+use crate::report::escape;
 use crate::yaml::Node;
 
 /// How wide a terminal must be for two columns.
@@ -21,11 +22,13 @@ struct Palette {
 }
 
 impl Palette {
+    /// Text of others in a style: its own control characters do nothing.
     fn paint(self, style: Style, text: &str) -> String {
+        let text = escape::visible(text);
         if self.color {
             format!("{style}{text}{style:#}")
         } else {
-            text.to_owned()
+            text.into_owned()
         }
     }
 
@@ -74,7 +77,8 @@ pub(super) fn render(
             let _ = writeln!(out, "{}\n", palette.title(&format!("# {}", cluster.name)));
         }
         for part in &cluster.unrendered {
-            let _ = writeln!(out, "{} {part}\n", palette.red("!"));
+            let what = part.to_string();
+            let _ = writeln!(out, "{} {}\n", palette.red("!"), escape::visible(&what));
         }
         for object in &cluster.objects {
             if object.is_noise() && !titles.show_noise {
@@ -84,7 +88,8 @@ pub(super) fn render(
         }
         findings(cluster, palette, &mut out);
     }
-    let _ = writeln!(out, "{}", Model::new(difference, titles).summary.sentence);
+    let sentence = Model::new(difference, titles).summary.sentence;
+    let _ = writeln!(out, "{}", escape::in_line(&sentence));
     out
 }
 
@@ -98,16 +103,15 @@ fn findings(cluster: &ClusterDifference, palette: Palette, out: &mut String) {
 }
 
 fn finding_lines(finding: &Finding, palette: Palette, out: &mut String) {
-    let object = finding
-        .object
-        .as_ref()
-        .map_or_else(String::new, |o| format!("{o}: "));
+    let object = finding.object.as_ref().map_or_else(String::new, |o| {
+        format!("{}: ", escape::in_line(&o.to_string()))
+    });
     let _ = writeln!(
         out,
         "{}[{}] {object}{}",
         palette.severity(finding.severity),
         finding.rule,
-        finding.message
+        escape::in_line(&finding.message)
     );
     if let Some(location) = &finding.location {
         let place = format!("  --> {}:{}", location.file, location.line);
@@ -132,8 +136,9 @@ fn one(object: &ObjectDifference, palette: Palette, width: usize, out: &mut Stri
     if let Some(old) = &object.old_id {
         who.push_str(&format!(", named {} before", old.name));
     }
-    let title = palette.title(&object.id.to_string());
-    let _ = writeln!(out, "{sign} {title} {what} {}", palette.quiet(&who));
+    let title = palette.title(&escape::in_line(&object.id.to_string()));
+    let who = palette.quiet(&escape::in_line(&who));
+    let _ = writeln!(out, "{sign} {title} {what} {who}");
     for change in &object.changes {
         field(change, palette, width, out);
     }
@@ -153,6 +158,7 @@ fn field(change: &Change, palette: Palette, width: usize, out: &mut String) {
         .noise
         .map_or_else(String::new, |n| palette.quiet(&format!(" ({})", n.name())));
     let path = change.path.to_string();
+    let path = escape::in_line(&path);
     let short = |node: &Option<Node>| {
         let text = node.as_ref()?.text()?;
         (!text.contains('\n')).then(|| written(text))

@@ -76,6 +76,10 @@ pub fn difference(difference: &Difference, titles: &Titles, form: Form) -> Resul
 ///
 /// As [`difference`].
 pub fn of_model(model: Model, form: Form) -> Result<String> {
+    let model = match form {
+        Form::Json => model,
+        _ => model.for_people(),
+    };
     match form {
         Form::Human { color, .. } | Form::Unified { color } => Ok(human::unified(&model, color)),
         Form::Json => {

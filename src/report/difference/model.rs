@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,7 @@ use crate::diff::{
     Action, Change, ChangeKind, ClusterDifference, Difference, ObjectDifference, Presence, Side,
     Unrendered,
 };
+use crate::report::escape;
 use crate::yaml::{Node, Value};
 
 /// What the format calls itself, with its version.
@@ -66,6 +68,9 @@ pub struct Summary {
     pub clusters: Vec<String>,
     /// The Kustomizations and HelmReleases that it reaches.
     pub owners: Vec<String>,
+    /// How many of them a comment has no room for.
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    pub(super) owners_left_out: Option<usize>,
     /// Findings at severity error.
     pub errors: usize,
     /// Findings at severity warning.
@@ -73,7 +78,7 @@ pub struct Summary {
 }
 
 /// One cluster.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ClusterModel {
     /// Its name.
@@ -88,6 +93,12 @@ pub struct ClusterModel {
     pub unrendered: Vec<UnrenderedModel>,
     /// The objects that differ.
     pub objects: Vec<ObjectModel>,
+    /// How many parts that do not render a comment has no room for.
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    pub(super) unrendered_left_out: Option<usize>,
+    /// How many objects a comment has no room for.
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    pub(super) objects_left_out: Option<usize>,
 }
 
 /// A part that does not render.
@@ -138,9 +149,6 @@ pub struct ObjectModel {
     pub patch: Option<serde_json::Value>,
     /// The lines of YAML that differ, as `diff -u` shows them.
     pub diff: String,
-    /// Whether a comment has no room even for its name.
-    #[serde(skip_deserializing, skip_serializing_if = "std::ops::Not::not")]
-    pub(super) unnamed: bool,
     /// The cluster that has the same object with the same lines, in a comment.
     #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
     pub(super) same_as: Option<String>,
@@ -207,6 +215,68 @@ impl Model {
     }
 }
 
+impl Model {
+    /// The same for people: nothing in it acts, and what is not to be shown is
+    /// noise.
+    pub(super) fn for_people(mut self) -> Model {
+        let line = |text: &mut String| {
+            if let Cow::Owned(other) = escape::in_line(text) {
+                *text = other;
+            }
+        };
+        let optional = |text: &mut Option<String>| text.iter_mut().for_each(line);
+        let shared = |text: &mut Arc<str>| {
+            if let Cow::Owned(other) = escape::in_line(text) {
+                *text = other.into();
+            }
+        };
+        let id = |id: &mut ObjectRef| {
+            for text in [
+                &mut id.api_version,
+                &mut id.kind,
+                &mut id.namespace,
+                &mut id.name,
+            ] {
+                shared(text);
+            }
+        };
+        for text in [&mut self.old, &mut self.new, &mut self.summary.sentence] {
+            line(text);
+        }
+        let lists = [&mut self.summary.clusters, &mut self.summary.owners];
+        lists.into_iter().flatten().for_each(line);
+        for finding in &mut self.findings {
+            line(&mut finding.message);
+            optional(&mut finding.help);
+            finding.object.iter_mut().for_each(id);
+            finding.cluster.iter_mut().for_each(shared);
+            if let Some(location) = &mut finding.location {
+                shared(&mut location.file);
+            }
+        }
+        for cluster in &mut self.clusters {
+            line(&mut cluster.name);
+            for part in &mut cluster.unrendered {
+                line(&mut part.what);
+            }
+            for object in &mut cluster.objects {
+                line(&mut object.name);
+                let ids = [
+                    &mut object.old_object,
+                    &mut object.owner,
+                    &mut object.old_owner,
+                ];
+                ids.into_iter().flatten().for_each(id);
+                if let Cow::Owned(other) = escape::visible(&object.diff) {
+                    object.diff = other;
+                }
+                object.noise = !object.shown;
+            }
+        }
+        self
+    }
+}
+
 fn cluster(difference: &ClusterDifference, titles: &Titles) -> ClusterModel {
     let mut worst: BTreeMap<&ObjectRef, Severity> = BTreeMap::new();
     for finding in &difference.findings {
@@ -231,6 +301,8 @@ fn cluster(difference: &ClusterDifference, titles: &Titles) -> ClusterModel {
         objects: objects
             .map(|o| object(o, worst.get(&o.id).copied(), titles))
             .collect(),
+        unrendered_left_out: None,
+        objects_left_out: None,
     }
 }
 
@@ -281,7 +353,6 @@ fn object(
             _ => None,
         },
         diff: unified(&print(&difference.old), &print(&difference.new)),
-        unnamed: false,
         same_as: None,
     }
 }

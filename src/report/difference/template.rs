@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::model::{ClusterModel, Model};
+use super::model::{ClusterModel, Model, ObjectModel};
 use crate::diag::{Finding, Result, Severity};
 use crate::report::template::{FUEL, FUEL_OF_USERS, render};
 
@@ -88,14 +88,8 @@ pub(super) fn github(mut model: Model) -> Result<String> {
     model.findings = by_clusters(model.findings);
     refer_to_first(&mut model.clusters);
     for cluster in &mut model.clusters {
-        cluster.objects.sort_by_key(|object| {
-            std::cmp::Reverse(match &*object.severity {
-                "error" => 3,
-                "warning" => 2,
-                "info" => 1,
-                _ => 0,
-            })
-        });
+        let worst_first = |object: &ObjectModel| std::cmp::Reverse(weight(&object.severity));
+        cluster.objects.sort_by_key(worst_first);
     }
     loop {
         let text = render("diff.github.md", GITHUB, &model, FUEL)?;
@@ -108,56 +102,115 @@ pub(super) fn github(mut model: Model) -> Result<String> {
 /// The most notes of a comment that is too long otherwise.
 const MOST_NOTES: usize = 50;
 
-/// Takes details out, those of the least matter first, as much as is too much.
+/// The most owners and parts that it then names.
+const MOST_NAMED: usize = 30;
+
+/// Takes out what matters least, as much as is too much: one thing at a time, so
+/// that what it saves is seen before the next is touched.
 fn shorten(model: &mut Model, length: usize) -> bool {
-    let mut excess = length.saturating_sub(GITHUB_LIMIT_BYTES);
-    let mut changed = false;
+    let excess = length.saturating_sub(GITHUB_LIMIT_BYTES);
     let notes = model.findings.iter().rev();
     let notes = notes.take_while(|f| f.severity == Severity::Info).count();
     if let Some(more @ 1..) = notes.checked_sub(MOST_NOTES) {
         leave_out(model, more);
         return true;
     }
+    keep(
+        &mut model.summary.owners,
+        MOST_NAMED,
+        &mut model.summary.owners_left_out,
+    ) || leave_out_objects(model, excess, |object| object.noise)
+        || model.clusters.iter_mut().any(|cluster| {
+            keep(
+                &mut cluster.unrendered,
+                MOST_NAMED,
+                &mut cluster.unrendered_left_out,
+            )
+        })
+        || (0..=weight("error")).any(|least| {
+            let is_such = |object: &ObjectModel| weight(&object.severity) == least;
+            leave_out_details(model, excess, is_such) || leave_out_objects(model, excess, is_such)
+        })
+        || leave_out_findings(model, excess, length)
+}
+
+/// Keeps the first of a list, and counts the others.
+fn keep<T>(list: &mut Vec<T>, most: usize, left_out: &mut Option<usize>) -> bool {
+    let more = list.len().saturating_sub(most);
+    list.truncate(most);
+    if more > 0 {
+        *left_out.get_or_insert_default() += more;
+    }
+    more > 0
+}
+
+/// Leaves the lines of such objects out, from the end.
+fn leave_out_details(
+    model: &mut Model,
+    mut excess: usize,
+    is_such: impl Fn(&ObjectModel) -> bool,
+) -> bool {
+    let mut is_any = false;
     let objects = model.clusters.iter_mut().flat_map(|c| &mut c.objects);
-    let mut objects: Vec<_> = objects.collect();
-    objects.reverse();
-    objects.sort_by_key(|object| match &*object.severity {
-        _ if object.noise => 0,
-        "error" => 3,
-        "warning" => 2,
-        _ => 1,
-    });
-    for object in &mut objects {
-        if excess == 0 {
-            return changed;
-        }
-        if !object.diff.is_empty() {
+    for object in objects.rev() {
+        if excess > 0 && !object.diff.is_empty() && is_such(object) {
             excess = excess.saturating_sub(object.diff.len());
             object.diff.clear();
-            changed = true;
+            is_any = true;
         }
     }
-    if changed || excess == 0 {
-        return changed;
-    }
-    // Names alone are too many: the findings and numbers remain.
-    for object in objects {
-        if !object.unnamed {
-            excess = excess.saturating_sub(object.name.len() + "- ➕ ``\n".len());
-            object.unnamed = true;
-            changed = true;
+    is_any
+}
+
+/// What a line takes besides the name in it.
+const LINE_BYTES: usize = 13;
+
+/// Leaves out such objects, from the end, even their names.
+fn leave_out_objects(
+    model: &mut Model,
+    mut excess: usize,
+    is_such: impl Fn(&ObjectModel) -> bool,
+) -> bool {
+    let mut is_any = false;
+    for cluster in model.clusters.iter_mut().rev() {
+        let mut kept = Vec::with_capacity(cluster.objects.len());
+        let mut gone = 0;
+        for object in cluster.objects.drain(..).rev() {
+            if excess > 0 && is_such(&object) {
+                excess = excess.saturating_sub(object.name.len() + object.diff.len() + LINE_BYTES);
+                gone += 1;
+            } else {
+                kept.push(object);
+            }
         }
-        if excess == 0 {
-            break;
+        kept.reverse();
+        cluster.objects = kept;
+        if gone > 0 {
+            *cluster.objects_left_out.get_or_insert_default() += gone;
+            is_any = true;
         }
     }
-    if !changed && !model.findings.is_empty() {
-        // No more than takes what one of them takes on average; then again.
-        let each = length / model.findings.len();
-        leave_out(model, excess / each.max(1) + 1);
-        return true;
+    is_any
+}
+
+fn leave_out_findings(model: &mut Model, excess: usize, length: usize) -> bool {
+    if model.findings.is_empty() {
+        return false;
     }
-    changed
+    // No more than takes what one of them takes on average; then again.
+    let each = length / model.findings.len();
+    leave_out(model, excess / each.max(1) + 1);
+    true
+}
+
+/// How much an object matters whose worst finding is so severe.
+fn weight(severity: &str) -> u8 {
+    match severity {
+        "error" => 3,
+        "warning" => 2,
+        "info" => 1,
+        _ => 0,
+    }
 }
 
 /// Leaves so many findings out, the last of which matter least.
@@ -187,40 +240,6 @@ fn cut(mut text: String) -> String {
 mod tests {
     use super::*;
 
-    /// Of a thousand objects more are counted than a comment can name.
-    #[test]
-    fn objects_that_have_no_name_in_a_comment_are_counted() {
-        let object = |n: usize| {
-            serde_json::json!({
-                "action": "added", "name": format!("ConfigMap/shop/{}-{n}", "x".repeat(60)),
-                "object": {"apiVersion": "v1", "kind": "ConfigMap", "namespace": "shop", "name": "x"},
-                "oldObject": null, "owner": null, "oldOwner": null, "noise": n.is_multiple_of(10),
-                "severity": if n == 1999 { "error" } else { "" }, "changes": [], "patch": null,
-                "diff": "+a\n",
-            })
-        };
-        let cluster = serde_json::json!({
-            "name": "prod", "presence": "both", "unchanged": 0, "unreached": 0, "unrendered": [],
-            "objects": (0..2000).map(object).collect::<Vec<_>>(),
-        });
-        let mut model = Model::default();
-        model
-            .clusters
-            .push(serde_json::from_value(cluster).unwrap());
-        let text = github(model).unwrap();
-        assert!(text.len() <= GITHUB_LIMIT_BYTES, "{}", text.len());
-        assert!(text.trim_end().ends_with("</sub>"), "{text}");
-        let lines = text.lines().filter(|line| line.starts_with("- ➕"));
-        let named = lines.count();
-        assert!((600..800).contains(&named), "{named}");
-        let left = format!(
-            "{} more objects differ than a comment has room to name",
-            1800 - named
-        );
-        assert!(text.contains(&left), "{named}");
-        assert!(text.contains("x-1999`"), "what matters most goes last");
-    }
-
     /// Whatever there is to say, a comment ends what it begins.
     #[test]
     fn a_comment_has_room_for_the_worst() {
@@ -246,6 +265,49 @@ mod tests {
             );
             assert!(rows > 50, "{rows}");
             assert!(text.trim_end().ends_with("</sub>"), "{text}");
+        }
+    }
+
+    /// Of thousands of objects those are named that something bad is said of.
+    #[test]
+    fn a_comment_of_many_objects_keeps_the_worst() {
+        let object = |severity: &str, n: usize| -> ObjectModel {
+            let object = serde_json::json!({
+                "action": "changed", "name": format!("Job/a-namespace/{severity}-job-{n:06}"),
+                "object": {"apiVersion": "", "kind": "", "namespace": "", "name": ""},
+                "noise": false, "severity": severity, "changes": [], "diff": "-a\n+b\n",
+            });
+            serde_json::from_value(object).unwrap()
+        };
+        for (errors, others) in [(5, 5000), (100, 3000), (1500, 5000)] {
+            let mut model = Model::default();
+            for n in 0..errors {
+                model.findings.push(Finding::new(
+                    "change/immutable",
+                    Severity::Error,
+                    format!("{n} is bad"),
+                ));
+            }
+            let objects = (0..others).map(|n| object("", n));
+            let objects = objects.chain((0..errors).map(|n| object("error", n)));
+            model.clusters.push(ClusterModel {
+                name: "blue".to_owned(),
+                objects: objects.collect(),
+                ..ClusterModel::default()
+            });
+            model.summary.owners = (0..2000).map(|n| format!("Kustomization/{n}")).collect();
+            let text = github(model).unwrap();
+            assert!(text.len() <= GITHUB_LIMIT_BYTES);
+            assert!(text.len() > GITHUB_LIMIT_BYTES * 3 / 4, "{}", text.len());
+            assert!(text.trim_end().ends_with("</sub>"), "{text}");
+            let count = |what: &str| text.matches(what).count();
+            assert_eq!(count("<details>"), count("</details>"));
+            assert!(count("is bad") >= errors.min(700), "{}", count("is bad"));
+            if errors <= 100 {
+                assert_eq!(count("<details><summary>✏️ <code>Job"), errors);
+            }
+            assert!(text.contains("Kustomizations and HelmReleases touched: 2000"));
+            assert!(text.contains("more objects differ"));
         }
     }
 }
