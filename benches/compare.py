@@ -52,12 +52,13 @@ def run(command, folder):
     return clock, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
 
 
-def block(rows, folder, runs=RUNS):
+def block(rows, folder, runs=RUNS, before=lambda turn: None):
     """Prints rows of (name, commands): run in turns, so that what else the
-    machine does falls on all of them; what is named with None was not given.
-    The commands of a row run one after the other."""
+    machine does falls on all of them. The commands of a row run one after the
+    other; `before` is called with the number of each turn."""
     best = {name: (float("inf"), float("inf"), 0) for name, _ in rows}
     for turn in range(runs):
+        before(turn)
         for name, commands in rows:
             # References are slow: twice is enough.
             if turn >= 2 and "fluxwright" not in name:
@@ -169,6 +170,47 @@ def copies(arguments):
             block(rows, target, max(1, RUNS // 2))
 
 
+def changes(arguments):
+    """What changes of the repository do, beside a build of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        target = pathlib.Path(folder) / "repository"
+        ignored = shutil.ignore_patterns(".git")
+        shutil.copytree(arguments.repository, target, symlinks=True, ignore=ignored)
+        for step in (["init", "--quiet"], ["add", "--all", "--force"], ["commit", "--quiet", "--message", "base"]):
+            who = ["-c", "user.name=bench", "-c", "user.email=bench@fleet.example"]
+            subprocess.run(["git", *who, *step], cwd=target, check=True)
+        os.environ["FLUXWRIGHT_STORE"] = str(pathlib.Path(folder) / "store")
+        releases = {}
+        for file in sorted(target.rglob("*.yaml")):
+            text = file.read_text(errors="replace")
+            if re.search(r"(?m)^kind: HelmRelease", text):
+                file.chmod(0o644)
+                releases[file] = text
+        build = [PROGRAM, "build", "--no-cache", *arguments.entry, *arguments.further]
+        diff = [PROGRAM, "diff", "--base", "HEAD", *arguments.entry, *arguments.further]
+        tag = r"(?m)^( +tag: *[\"']?)(?=\w)"
+        tagged = [file for file, text in releases.items() if re.search(tag, text)]
+        if tagged:
+            file, text = tagged[0], releases[tagged[0]]
+            rows = [
+                ("fluxwright build --no-cache", [build]),
+                ("  fluxwright diff --no-cache, another image in one release", [[*diff, "--no-cache"]]),
+                ("  fluxwright diff, the base in the cache", [diff]),
+                ("  fluxwright diff, the same again", [diff]),
+            ]
+            other = lambda turn: file.write_text(re.sub(tag, rf"\g<1>{turn}", text, count=1))
+            block(rows, target, before=other)
+            file.write_text(text)
+        for file, text in releases.items():
+            label = "spec:\n  commonMetadata: {labels: {bench: changed}}"
+            file.write_text(re.sub(r"(?m)^spec:$", label, text))
+        rows = [
+            ("fluxwright build --no-cache", [build]),
+            ("  fluxwright diff --no-cache, another label in all releases", [[*diff, "--no-cache"]]),
+        ]
+        block(rows, target)
+
+
 def objects(_, count=4000):
     """One kustomization of many objects, with what touches each of them."""
     with tempfile.TemporaryDirectory() as folder:
@@ -265,7 +307,7 @@ def prints_keys(command):
         return any(key in line for line in printed for key in KEYS)
 
 
-PARTS = {part.__name__: part for part in (overlays, cluster, copies, objects, large, charts)}
+PARTS = {part.__name__: part for part in (overlays, cluster, changes, copies, objects, large, charts)}
 
 
 def main():

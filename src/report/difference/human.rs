@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
+use rayon::prelude::*;
 
 use super::Titles;
-use super::model::{Model, ObjectModel};
+use super::model::{Detail, Model, ObjectModel};
 use crate::diag::{Finding, Severity};
 use crate::diff::text::{self, LineKind};
 use crate::diff::{Action, Change, ChangeKind, ClusterDifference, Difference, ObjectDifference};
@@ -80,15 +81,15 @@ pub(super) fn render(
             let what = part.to_string();
             let _ = writeln!(out, "{} {}\n", palette.red("!"), escape::visible(&what));
         }
-        for object in &cluster.objects {
-            if object.is_noise() && !titles.show_noise {
-                continue;
-            }
-            one(object, palette, width, &mut out);
-        }
+        let objects = cluster.objects.par_iter();
+        let shown = objects.filter(|object| titles.show_noise || !object.is_noise());
+        let texts: Vec<String> = shown.map(|object| one(object, palette, width)).collect();
+        out.extend(texts);
         findings(cluster, palette, &mut out);
     }
-    let sentence = Model::new(difference, titles).summary.sentence;
+    let sentence = Model::with(difference, titles, Detail::Names)
+        .summary
+        .sentence;
     let _ = writeln!(out, "{}", escape::in_line(&sentence));
     out
 }
@@ -122,7 +123,8 @@ fn finding_lines(finding: &Finding, palette: Palette, out: &mut String) {
     }
 }
 
-fn one(object: &ObjectDifference, palette: Palette, width: usize, out: &mut String) {
+fn one(object: &ObjectDifference, palette: Palette, width: usize) -> String {
+    let mut out = String::new();
     let (sign, what) = match object.action {
         Action::Added => (palette.green("+"), "added"),
         Action::Removed => (palette.red("-"), "removed"),
@@ -140,7 +142,7 @@ fn one(object: &ObjectDifference, palette: Palette, width: usize, out: &mut Stri
     let who = palette.quiet(&escape::in_line(&who));
     let _ = writeln!(out, "{sign} {title} {what} {who}");
     for change in &object.changes {
-        field(change, palette, width, out);
+        field(change, palette, width, &mut out);
     }
     let whole = match object.action {
         Action::Added => object.new.as_ref().map(|n| (n, true)),
@@ -148,9 +150,10 @@ fn one(object: &ObjectDifference, palette: Palette, width: usize, out: &mut Stri
         Action::Changed => None,
     };
     if let Some((node, is_new)) = whole {
-        block(&text::print(node), is_new, palette, out);
+        block(&text::print(node), is_new, palette, &mut out);
     }
     out.push('\n');
+    out
 }
 
 fn field(change: &Change, palette: Palette, width: usize, out: &mut String) {

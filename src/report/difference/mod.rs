@@ -14,6 +14,7 @@ use std::fmt::Write as _;
 use crate::diag::Result;
 use crate::diff::Difference;
 
+use model::Detail;
 pub use model::Model;
 pub use template::GITHUB_LIMIT_BYTES;
 
@@ -65,7 +66,9 @@ pub struct Titles {
 pub fn difference(difference: &Difference, titles: &Titles, form: Form) -> Result<String> {
     match form {
         Form::Human { color, width } => Ok(human::render(difference, titles, color, width)),
-        form => of_model(Model::new(difference, titles), form),
+        Form::Json => of_model(Model::new(difference, titles), form),
+        Form::Brief => of_model(Model::with(difference, titles, Detail::Names), form),
+        form => of_model(Model::with(difference, titles, Detail::Lines), form),
     }
 }
 

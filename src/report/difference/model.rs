@@ -172,11 +172,28 @@ pub struct ChangeModel {
     pub noise: Option<Word>,
 }
 
+/// How much of the objects that differ a report shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Detail {
+    /// What they are.
+    Names,
+    /// The lines that differ as well.
+    Lines,
+    /// Fields and patches as well.
+    All,
+}
+
 impl Model {
     /// The model of a difference.
     pub fn new(difference: &Difference, titles: &Titles) -> Model {
+        Model::with(difference, titles, Detail::All)
+    }
+
+    /// The same as far as a report shows it.
+    pub(super) fn with(difference: &Difference, titles: &Titles, detail: Detail) -> Model {
         let clusters = difference.clusters.par_iter();
-        let clusters: Vec<ClusterModel> = clusters.map(|c| cluster(c, titles)).collect();
+        let clusters = clusters.map(|c| cluster(c, titles, detail));
+        let clusters: Vec<ClusterModel> = clusters.collect();
         let mut findings: Vec<Finding> = difference.findings().cloned().collect();
         findings.sort_by_key(|f| std::cmp::Reverse(f.severity));
         let summary = summary(&clusters, &findings);
@@ -277,7 +294,7 @@ impl Model {
     }
 }
 
-fn cluster(difference: &ClusterDifference, titles: &Titles) -> ClusterModel {
+fn cluster(difference: &ClusterDifference, titles: &Titles, detail: Detail) -> ClusterModel {
     let mut worst: BTreeMap<&ObjectRef, Severity> = BTreeMap::new();
     for finding in &difference.findings {
         let Some(object) = &finding.object else {
@@ -299,7 +316,7 @@ fn cluster(difference: &ClusterDifference, titles: &Titles) -> ClusterModel {
         unreached: difference.unreached,
         unrendered: difference.unrendered.iter().map(unrendered).collect(),
         objects: objects
-            .map(|o| object(o, worst.get(&o.id).copied(), titles))
+            .map(|o| object(o, worst.get(&o.id).copied(), titles, detail))
             .collect(),
         unrendered_left_out: None,
         objects_left_out: None,
@@ -326,8 +343,11 @@ fn object(
     difference: &ObjectDifference,
     severity: Option<Severity>,
     titles: &Titles,
+    detail: Detail,
 ) -> ObjectModel {
     let print = |node: &Option<Node>| node.as_ref().map(text::print).unwrap_or_default();
+    let is_all = detail == Detail::All;
+    let changes = difference.changes.iter().filter(|_| is_all);
     let noise = difference.is_noise();
     ObjectModel {
         action: match difference.action {
@@ -344,15 +364,18 @@ fn object(
         noise,
         shown: !noise || titles.show_noise,
         severity: severity.map_or("", Severity::name).into(),
-        changes: difference.changes.iter().map(change).collect(),
+        changes: changes.map(change).collect(),
         patch: match (&difference.old, &difference.new) {
-            (Some(old), Some(new)) => {
+            (Some(old), Some(new)) if is_all => {
                 let operations = patch::patch(old, new);
                 Some(operations.iter().map(operation).collect())
             }
             _ => None,
         },
-        diff: unified(&print(&difference.old), &print(&difference.new)),
+        diff: match detail {
+            Detail::Names => String::new(),
+            _ => unified(&print(&difference.old), &print(&difference.new)),
+        },
         same_as: None,
     }
 }
