@@ -120,7 +120,8 @@ pub(super) fn images_of<'o>(objects: impl Iterator<Item = &'o Object>) -> Vec<Im
 /// What a provenance statement says.
 #[derive(Debug)]
 pub(super) struct Provenance<'a> {
-    /// The parts of the bundle that it is of, with their content.
+    /// The parts of the bundle that it is of, with their content: the archive,
+    /// and the index of the build.
     pub(super) subjects: [(&'a str, &'a [u8]); 2],
     /// The versions of Flux and Kubernetes that were taken for granted.
     pub(super) versions: [&'a str; 2],
@@ -159,6 +160,11 @@ impl Provenance<'_> {
             })
         }));
         let [flux, kubernetes] = self.versions;
+        let [_, (_, index)] = self.subjects;
+        let index: Value = serde_json::from_slice(index).unwrap_or_default();
+        let entries = index.get("entries").and_then(Value::as_array);
+        let entries = entries.into_iter().flatten();
+        let entries: Vec<&Value> = entries.filter_map(|entry| entry.get("path")).collect();
         json!({
             "_type": "https://in-toto.io/Statement/v1",
             "subject": subjects,
@@ -167,6 +173,7 @@ impl Provenance<'_> {
                 "buildDefinition": {
                     "buildType": "urn:fluxwright:bundle:v1",
                     "externalParameters": {
+                        "entries": entries,
                         "fluxVersion": flux,
                         "kubernetesVersion": kubernetes,
                     },

@@ -256,6 +256,16 @@ pub fn is_layout(tree: &dyn Tree) -> bool {
     matches!(tree.kind(LAYOUT_NAME), Ok(Some(Kind::File)))
 }
 
+/// Whether an index is one that does not say that it is ours.
+fn is_foreign(index: &[u8]) -> bool {
+    let Ok(index) = serde_json::from_slice::<Value>(index) else {
+        return false;
+    };
+    let annotations = index.get("annotations");
+    index.get("manifests").is_some_and(Value::is_array)
+        && annotations.is_none_or(|a| a.get("fluxwright.format").is_none())
+}
+
 fn index_of(tree: &dyn Tree) -> Result<(Index, layout::Descriptor)> {
     if tree.kind(LAYOUT_NAME)? != Some(Kind::File) {
         return Err(Error::new(
@@ -267,10 +277,15 @@ fn index_of(tree: &dyn Tree) -> Result<(Index, layout::Descriptor)> {
         )
         .help("make one with `fluxwright bundle create --output DIR`"));
     }
+    let bytes = tree.read(INDEX_NAME)?;
+    if is_foreign(&bytes) {
+        return Err(invalid("another program wrote its index")
+            .help("copy it to a registry, and get it from there with `fluxwright bundle pull`"));
+    }
     if &*tree.read(LAYOUT_NAME)? != LAYOUT.as_bytes() {
         return Err(damaged(&format!("`{LAYOUT_NAME}` is not as it was made")));
     }
-    let index: Index = canonical(&tree.read(INDEX_NAME)?, "its index")?;
+    let index: Index = canonical(&bytes, "its index")?;
     let is_ours = index
         .annotations
         .get("fluxwright.format")

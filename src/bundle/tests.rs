@@ -101,7 +101,7 @@ fn index(files: &OutputFiles) -> Vec<u8> {
         "format": "fluxwright.index/v1",
         "fluxVersion": "2.9",
         "kubernetesVersion": "1.37.0",
-        "entries": [{"files": listed}],
+        "entries": [{"name": "prod", "path": "clusters/prod", "files": listed}],
         "digest": format!("sha256:{}", sha256(digests.as_bytes())),
     });
     format!("{}\n", serde_json::to_string_pretty(&index).unwrap()).into_bytes()
@@ -180,6 +180,8 @@ fn what_goes_in_comes_out() {
     }
     let statement: serde_json::Value = serde_json::from_slice(&opened.provenance).unwrap();
     assert_eq!(statement["predicateType"], "https://slsa.dev/provenance/v1");
+    let asked = &statement["predicate"]["buildDefinition"]["externalParameters"];
+    assert_eq!(asked["entries"][0], "clusters/prod");
     let sources = &statement["predicate"]["buildDefinition"]["resolvedDependencies"];
     assert_eq!(sources[1]["name"], "OCIRepository/apps/web");
     assert_eq!(

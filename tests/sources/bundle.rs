@@ -273,6 +273,15 @@ fn skopeo_takes_the_layout_and_the_registry() {
         &format!("{address}/fleet:v1.2.0"),
         &format!("oci:{copy}:v1.2.0"),
     ]);
+    // As a layout it is in skopeo's words, which is told.
+    let run = made.run(&["inspect", &copy]);
+    assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
+    assert!(
+        run.stderr.contains("another program wrote"),
+        "{}",
+        run.stderr
+    );
+    assert!(run.stderr.contains("bundle pull"), "{}", run.stderr);
     for (path, content) in files(&Path::new(&copy).join("blobs")) {
         let ours = Path::new(&made.at("bundle")).join("blobs").join(&path);
         assert_eq!(std::fs::read(ours).unwrap(), content, "{}", path.display());
