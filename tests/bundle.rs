@@ -499,6 +499,77 @@ fn keys_that_anybody_can_make_again_are_not_released() {
 }
 
 #[test]
+fn a_seed_that_is_committed_is_no_secret() {
+    let fixture = releasable();
+    chart(&fixture, "{{ randAlphaNum 9 }}");
+    fixture.write("seed", "what everybody has");
+    fixture.commit();
+    let seed = fixture.path().join("seed");
+    refused(
+        &fixture,
+        &["--seed-file", text(&seed)],
+        "is in the repository",
+    );
+}
+
+#[test]
+fn what_an_earlier_run_left_is_no_change() {
+    let fixture = releasable();
+    let root = text(fixture.path());
+    let pulled = fixture.path().join("pulled");
+    let run = bundle(&["create", root, "--output", text(&pulled)]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let run = release(&fixture, &[]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    fs::remove_dir_all(fixture.path().join(".out")).unwrap();
+    // What is no part of a layout is.
+    fixture.write("pulled/more.json", "{}");
+    refused(
+        &fixture,
+        &[],
+        "`pulled/more.json` is not as it was committed",
+    );
+}
+
+#[test]
+fn secrets_that_only_say_they_are_encrypted_are_not_released() {
+    let fixture = releasable();
+    fixture.write(
+        ".fluxwright.yaml",
+        "ignore:\n- rule: secret/plaintext\n  reason: a test\n",
+    );
+    let secret = |value: &str| {
+        format!(
+            "apiVersion: v1\nkind: Secret\nmetadata: {{name: a, namespace: shop}}\nstringData: {{a: \
+             '{value}'}}\nsops: {{version: 3.9.0, mac: 'ENC[x]'}}\n"
+        )
+    };
+    fixture.write("cluster/secret.yaml", &secret("hunter2"));
+    fixture.commit();
+    refused(&fixture, &[], "holds a secret in clear");
+    let encrypted = "ENC[AES256_GCM,data:AAAA,iv:AAAA,tag:AAAA,type:str]";
+    fixture.write("cluster/secret.yaml", &secret(encrypted));
+    fixture.commit();
+    let run = release(&fixture, &[]);
+    assert!(!run.stderr.contains("in clear"), "{}", run.stderr);
+}
+
+#[test]
+fn a_folder_that_nobody_listed_is_noticed() {
+    let fixture = Fixture::new();
+    let out = fixture.path().join(".out");
+    bundle(&["create", text(fixture.path()), "--output", text(&out)]);
+    fs::create_dir(out.join("more")).unwrap();
+    let run = bundle(&["inspect", text(&out)]);
+    assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
+    assert!(
+        run.stderr.contains("`more` is listed nowhere"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
 fn openpgp_signatures_are_confirmed_by_gpg() {
     let gpg = Path::new("/usr/bin/gpg");
     assert!(gpg.exists(), "gpg is not installed");

@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::diag::{Finding, ObjectRef};
-use crate::pipeline::cluster::{Cluster, SourceOrigin, sha256};
+use crate::pipeline::cluster::{Cluster, Object, SourceOrigin, sha256};
 use crate::pipeline::index::{OutputFiles, Versions};
 use crate::yaml::Node;
+
+/// What a provenance calls the lockfile.
+const LOCKFILE: &str = "fluxwright.lock";
 
 /// All that goes into a bundle.
 #[derive(Debug)]
@@ -83,8 +86,14 @@ pub fn dependencies(clusters: &[Cluster]) -> Vec<Dependency> {
 
 /// The images of all pods and of whatever else has containers, sorted.
 pub fn images(clusters: &[Cluster]) -> Vec<Image> {
+    let objects = clusters.iter().flat_map(Cluster::objects);
+    images_of(objects.map(|(_, object)| object))
+}
+
+/// The images of objects, sorted.
+pub(super) fn images_of<'o>(objects: impl Iterator<Item = &'o Object>) -> Vec<Image> {
     let mut found: BTreeMap<String, BTreeSet<ObjectRef>> = BTreeMap::new();
-    for (_, object) in clusters.iter().flat_map(Cluster::objects) {
+    for object in objects {
         object.node.walk(&mut |node| {
             for list in ["containers", "initContainers", "ephemeralContainers"] {
                 let containers = node.get(list).map(Node::items).unwrap_or_default();
@@ -108,21 +117,40 @@ pub fn images(clusters: &[Cluster]) -> Vec<Image> {
         .collect()
 }
 
-impl Contents<'_> {
-    /// The provenance statement: in-toto, with SLSA's predicate.
-    pub(super) fn provenance(&self, subjects: &[(&str, &[u8])]) -> serde_json::Value {
+/// What a provenance statement says.
+#[derive(Debug)]
+pub(super) struct Provenance<'a> {
+    /// The parts of the bundle that it is of, with their content: the archive,
+    /// and the index of the build.
+    pub(super) subjects: [(&'a str, &'a [u8]); 2],
+    /// The versions of Flux and Kubernetes that were taken for granted.
+    pub(super) versions: [&'a str; 2],
+    /// The repository and its revision.
+    pub(super) repository: [Option<&'a str>; 2],
+    /// The digest of the lockfile.
+    pub(super) lock_sha256: Option<&'a str>,
+    /// The sources.
+    pub(super) dependencies: &'a [Dependency],
+    /// The version of the program that made the bundle.
+    pub(super) program: &'a str,
+}
+
+impl Provenance<'_> {
+    /// The statement: in-toto, with SLSA's predicate.
+    pub(super) fn statement(&self) -> Value {
+        let subjects = self.subjects.iter();
         let subjects: Vec<_> = subjects
-            .iter()
             .map(|(name, content)| json!({"name": name, "digest": {"sha256": &*sha256(content)}}))
             .collect();
         let mut dependencies = Vec::new();
-        if let Some(revision) = &self.origin.revision {
+        let [source, revision] = self.repository;
+        if let Some(revision) = revision {
             let commit = revision.rsplit(':').next().unwrap_or(revision);
-            let uri = self.origin.source.as_deref().unwrap_or("git+repository");
+            let uri = source.unwrap_or("git+repository");
             dependencies.push(json!({"uri": uri, "digest": {"gitCommit": commit}}));
         }
-        if let Some(digest) = &self.origin.lock_sha256 {
-            dependencies.push(json!({"uri": "fluxwright.lock", "digest": {"sha256": digest}}));
+        if let Some(digest) = self.lock_sha256 {
+            dependencies.push(json!({"uri": LOCKFILE, "digest": {"sha256": digest}}));
         }
         dependencies.extend(self.dependencies.iter().map(|source| {
             json!({
@@ -131,6 +159,12 @@ impl Contents<'_> {
                 "annotations": {"revision": source.revision},
             })
         }));
+        let [flux, kubernetes] = self.versions;
+        let [_, (_, index)] = self.subjects;
+        let index: Value = serde_json::from_slice(index).unwrap_or_default();
+        let entries = index.get("entries").and_then(Value::as_array);
+        let entries = entries.into_iter().flatten();
+        let entries: Vec<&Value> = entries.filter_map(|entry| entry.get("path")).collect();
         json!({
             "_type": "https://in-toto.io/Statement/v1",
             "subject": subjects,
@@ -139,18 +173,47 @@ impl Contents<'_> {
                 "buildDefinition": {
                     "buildType": "urn:fluxwright:bundle:v1",
                     "externalParameters": {
-                        "fluxVersion": self.versions.flux,
-                        "kubernetesVersion": self.versions.kubernetes,
+                        "entries": entries,
+                        "fluxVersion": flux,
+                        "kubernetesVersion": kubernetes,
                     },
                     "resolvedDependencies": dependencies,
                 },
                 "runDetails": {
                     "builder": {
                         "id": "urn:fluxwright",
-                        "version": {"fluxwright": env!("CARGO_PKG_VERSION")},
+                        "version": {"fluxwright": self.program},
                     },
                 },
             },
         })
     }
+}
+
+/// The digest of the lockfile, and the sources, that a provenance names.
+pub(super) fn inputs(statement: &Value) -> (Option<String>, Vec<Dependency>) {
+    let list = statement.pointer("/predicate/buildDefinition/resolvedDependencies");
+    let list = list.and_then(Value::as_array).cloned().unwrap_or_default();
+    let text = |value: &Value, pointer: &str| {
+        let found = value.pointer(pointer).and_then(Value::as_str);
+        found.map(str::to_owned)
+    };
+    let mut lock = None;
+    let mut sources = Vec::new();
+    for dependency in &list {
+        let digest = text(dependency, "/digest/sha256");
+        let revision = text(dependency, "/annotations/revision");
+        match (text(dependency, "/name"), revision, digest) {
+            (Some(name), Some(revision), Some(sha256)) => sources.push(Dependency {
+                name,
+                revision,
+                sha256,
+            }),
+            (None, None, Some(sha256)) if text(dependency, "/uri").as_deref() == Some(LOCKFILE) => {
+                lock = Some(sha256);
+            }
+            _ => {}
+        }
+    }
+    (lock, sources)
 }

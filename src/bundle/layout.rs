@@ -7,12 +7,13 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::contents::Contents;
+use super::contents::{Contents, Provenance};
 use super::{FORMAT, media_type};
 use crate::diag::{Error, Result};
 use crate::gostd::moment::Moment;
 use crate::pipeline::cluster::sha256;
 use crate::pipeline::index::{INDEX_NAME, OutputFiles};
+use crate::source::signature_config;
 
 /// The file that says that a folder is a layout.
 pub(super) const LAYOUT_NAME: &str = "oci-layout";
@@ -25,7 +26,16 @@ pub(super) const REF_NAME: &str = "org.opencontainers.image.ref.name";
 pub(super) const VERSION: &str = "org.opencontainers.image.version";
 /// What the provenance calls the archive of manifests.
 pub(super) const ARCHIVE_NAME: &str = "manifests.tar.gz";
-const TITLE: &str = "org.opencontainers.image.title";
+pub(super) const TITLE: &str = "org.opencontainers.image.title";
+
+/// The layers of a bundle, by media type, each with its title.
+pub(super) const LAYERS: [(&str, Option<&str>); 5] = [
+    (media_type::FLUX_CONTENT, None),
+    (media_type::BUILD_INDEX, Some(INDEX_NAME)),
+    (media_type::IMAGES, Some("images.json")),
+    (media_type::FINDINGS, Some("findings.json")),
+    (media_type::PROVENANCE, Some("provenance.json")),
+];
 
 /// What lies beside a bundle, by the ending of its tag, `sha256-DIGEST.ENDING`:
 /// in this order in the index.
@@ -89,10 +99,32 @@ pub struct Bundle {
 }
 
 impl Bundle {
+    /// Lists a manifest that refers to the bundle, which is among its files.
+    pub(super) fn put_referrer(&mut self, manifest: Arc<[u8]>) -> Result<()> {
+        let descriptor = add_blob(&mut self.files, media_type::MANIFEST, manifest);
+        let mut manifests = self.listed()?;
+        manifests.push(descriptor);
+        self.list(manifests);
+        Ok(())
+    }
+
+    fn listed(&self) -> Result<Vec<Descriptor>> {
+        let index = self.files.get(INDEX_NAME).cloned().unwrap_or_default();
+        let index: Index = serde_json::from_slice(&index)
+            .map_err(|e| Error::new("bundle/invalid", format!("its index cannot be read: {e}")))?;
+        Ok(index.manifests)
+    }
+
+    fn list(&mut self, manifests: Vec<Descriptor>) {
+        let bytes = to_json(&index(manifests));
+        self.files.insert(INDEX_NAME.to_owned(), bytes.into());
+    }
+
     /// Puts a manifest of these layers beside the bundle, in place of one of
     /// its kind.
     pub(super) fn put_beside(&mut self, kind: Beside, layers: Vec<Descriptor>) -> Result<()> {
-        let config = add_blob(&mut self.files, media_type::CONFIG, b"{}".to_vec());
+        let config = signature_config::of_layers(layers.iter().map(|layer| &*layer.digest));
+        let config = add_blob(&mut self.files, media_type::CONFIG, config);
         let manifest = Manifest {
             schema_version: 2,
             media_type: media_type::MANIFEST.to_owned(),
@@ -103,10 +135,7 @@ impl Bundle {
         let manifest = add_blob(&mut self.files, media_type::MANIFEST, to_json(&manifest));
         let tag = kind.tag(&self.digest);
         let manifest = annotated(manifest, REF_NAME, &tag);
-        let before = self.files.get(INDEX_NAME).cloned().unwrap_or_default();
-        let before: Index = serde_json::from_slice(&before)
-            .map_err(|e| Error::new("bundle/invalid", format!("its index cannot be read: {e}")))?;
-        let mut manifests = before.manifests;
+        let mut manifests = self.listed()?;
         let place = |d: &Descriptor| {
             let tag = d.annotations.get(REF_NAME).map(String::as_str);
             tag.and_then(|tag| Beside::of_tag(tag, &self.digest))
@@ -114,8 +143,7 @@ impl Bundle {
         manifests.retain(|d| place(d) != Some(kind));
         manifests.push(manifest);
         manifests.sort_by_key(place);
-        let bytes = to_json(&index(manifests));
-        self.files.insert(INDEX_NAME.to_owned(), bytes.into());
+        self.list(manifests);
         Ok(())
     }
 }
@@ -194,33 +222,33 @@ pub fn create(contents: &Contents<'_>) -> Result<Bundle> {
     let archive = archive(contents.files)?;
     let packed = gzip(&archive)?;
     let build_index = contents.files.get(INDEX_NAME).cloned().unwrap_or_default();
-    let subjects: [(&str, &[u8]); 2] = [(ARCHIVE_NAME, &packed), (INDEX_NAME, &build_index)];
-    let provenance = contents.provenance(&subjects);
-    let created = Moment::from_unix(contents.origin.created).to_string();
-    let config = json!({
-        "architecture": "unknown",
-        "config": {},
-        "created": created,
-        "os": "unknown",
-        "rootfs": {"diff_ids": [format!("sha256:{}", sha256(&archive))], "type": "layers"},
-    });
-    let config = add_blob(&mut files, media_type::FLUX_CONFIG, to_json(&config));
-    let mut layers = vec![add_blob(&mut files, media_type::FLUX_CONTENT, packed)];
-    for (kind, title, content) in [
-        (media_type::BUILD_INDEX, INDEX_NAME, build_index.to_vec()),
-        (media_type::IMAGES, "images.json", to_json(&contents.images)),
-        (
-            media_type::FINDINGS,
-            "findings.json",
-            to_json(&contents.findings),
-        ),
-        (
-            media_type::PROVENANCE,
-            "provenance.json",
-            to_json(&provenance),
-        ),
-    ] {
-        layers.push(annotated(add_blob(&mut files, kind, content), TITLE, title));
+    let origin = &contents.origin;
+    let provenance = Provenance {
+        subjects: [(ARCHIVE_NAME, &packed), (INDEX_NAME, &build_index)],
+        versions: [&contents.versions.flux, &contents.versions.kubernetes],
+        repository: [origin.source.as_deref(), origin.revision.as_deref()],
+        lock_sha256: origin.lock_sha256.as_deref(),
+        dependencies: &contents.dependencies,
+        program: env!("CARGO_PKG_VERSION"),
+    };
+    let provenance = to_json(&provenance.statement());
+    let created = Moment::from_unix(origin.created).to_string();
+    let parts: [Arc<[u8]>; 5] = [
+        packed.into(),
+        build_index,
+        to_json(&contents.images).into(),
+        to_json(&contents.findings).into(),
+        provenance.into(),
+    ];
+    let config = config(&created, &archive, &parts);
+    let config = add_blob(&mut files, media_type::FLUX_CONFIG, config);
+    let mut layers = Vec::new();
+    for ((kind, title), content) in LAYERS.into_iter().zip(parts) {
+        let mut layer = add_blob(&mut files, kind, content);
+        if let Some(title) = title {
+            layer = annotated(layer, TITLE, title);
+        }
+        layers.push(layer);
     }
     let mut annotations: BTreeMap<String, String> = BTreeMap::new();
     let mut annotate = |name: &str, value: &str| {
@@ -228,13 +256,13 @@ pub fn create(contents: &Contents<'_>) -> Result<Bundle> {
     };
     // As `flux push artifact` sets them.
     annotate("created", &created);
-    if let Some(source) = &contents.origin.source {
+    if let Some(source) = &origin.source {
         annotate("source", source);
     }
-    if let Some(revision) = &contents.origin.revision {
+    if let Some(revision) = &origin.revision {
         annotate("revision", revision);
     }
-    annotate("version", &contents.origin.tag);
+    annotate("version", &origin.tag);
     let manifest = Manifest {
         schema_version: 2,
         media_type: media_type::MANIFEST.to_owned(),
@@ -248,6 +276,23 @@ pub fn create(contents: &Contents<'_>) -> Result<Bundle> {
     let main = annotated(main, REF_NAME, &contents.origin.tag);
     files.insert(INDEX_NAME.to_owned(), to_json(&index(vec![main])).into());
     Ok(Bundle { digest, files })
+}
+
+/// The configuration, as `flux push artifact` writes it: when the content was
+/// made, and the digests of the layers, unpacked.
+pub(super) fn config(created: &str, archive: &[u8], layers: &[Arc<[u8]>]) -> Vec<u8> {
+    let others = layers.iter().skip(1).map(|layer| &**layer);
+    let unpacked = std::iter::once(archive).chain(others);
+    let digests: Vec<String> = unpacked
+        .map(|content| format!("sha256:{}", sha256(content)))
+        .collect();
+    to_json(&json!({
+        "architecture": "unknown",
+        "config": {},
+        "created": created,
+        "os": "unknown",
+        "rootfs": {"diff_ids": digests, "type": "layers"},
+    }))
 }
 
 /// The index of a layout that lists these manifests.
@@ -289,6 +334,10 @@ fn packed<'f>(files: impl Iterator<Item = (&'f String, &'f Arc<[u8]>)>) -> Resul
 pub fn in_one_file(files: &OutputFiles) -> Result<Vec<u8>> {
     packed(files.iter())
 }
+
+/// What a packed archive begins with: no name, no time, no flags, a machine that
+/// is unknown.
+pub(super) const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 
 fn gzip(content: &[u8]) -> Result<Vec<u8>> {
     let failed = |e: std::io::Error| Error::new("output/failed", format!("cannot pack: {e}"));

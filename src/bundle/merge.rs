@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::contents::{Contents, Dependency, Image, Origin};
+use super::contents::{Contents, Dependency, Image, Origin, inputs};
 use super::layout::{Bundle, VERSION, create};
 use super::read::Opened;
 use crate::artifact::Tree as _;
@@ -93,34 +93,4 @@ fn read<T: serde::de::DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T> {
         )
         .help("make the parts again, with one version of the program")
     })
-}
-
-/// The digest of the lockfile, and the sources, that a provenance names.
-fn inputs(statement: &Value) -> (Option<String>, Vec<Dependency>) {
-    let list = statement.pointer("/predicate/buildDefinition/resolvedDependencies");
-    let list = list.and_then(Value::as_array).cloned().unwrap_or_default();
-    let text = |value: &Value, pointer: &str| {
-        let found = value.pointer(pointer).and_then(Value::as_str);
-        found.map(str::to_owned)
-    };
-    let mut lock = None;
-    let mut sources = Vec::new();
-    for dependency in &list {
-        let digest = text(dependency, "/digest/sha256");
-        let revision = text(dependency, "/annotations/revision");
-        match (text(dependency, "/name"), revision, digest) {
-            (Some(name), Some(revision), Some(sha256)) => sources.push(Dependency {
-                name,
-                revision,
-                sha256,
-            }),
-            (None, None, Some(sha256))
-                if text(dependency, "/uri").as_deref() == Some("fluxwright.lock") =>
-            {
-                lock = Some(sha256);
-            }
-            _ => {}
-        }
-    }
-    (lock, sources)
 }

@@ -10,11 +10,13 @@
 //! - `layout` makes the files,
 //! - `contents` is what goes into them,
 //! - `read` takes them apart again and finds every byte that is not as it was,
+//!   `claims` what the bundle says of itself that is not so,
 //! - `sign` adds signatures and an attestation, `prove` says who made them,
 //! - `merge` joins the parts that a sharded run made,
 //! - `rebuild` says what is other in two bundles that should be the same,
 //! - `transfer` takes a layout apart for a registry, and puts it together again.
 
+mod claims;
 mod contents;
 mod layout;
 mod merge;
@@ -67,6 +69,8 @@ pub mod media_type {
     pub const PGP_SIGNATURE: &str = "application/pgp-signature";
     /// What cosign signs.
     pub const SIMPLE_SIGNING: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
+    /// What the type of a Sigstore bundle begins with, which cosign 3 makes.
+    pub const SIGSTORE_BUNDLE: &str = "application/vnd.dev.sigstore.bundle";
     /// The configuration of an image.
     pub const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::layout::Beside;
 use super::read::{Opened, blob};
-use super::sign::{Envelope, PAYLOAD_TYPE, signed_text, subject_of};
+use super::sign::{Envelope, PAYLOAD_TYPE, signed_text};
 use crate::artifact::Tree;
 use crate::diag::{Error, Result};
 use crate::gostd::moment::Moment;
@@ -42,7 +42,7 @@ pub fn prove(tree: &Arc<dyn Tree>, opened: &Opened, signers: &Signers) -> Result
     let mut proofs = Vec::new();
     if let Some(trust) = &signers.cosign {
         let layout = Layout::open(tree.clone())?;
-        proofs.extend(cosign::verify(
+        proofs.extend(cosign::verify_any(
             &layout,
             &Digest::parse(&opened.digest)?,
             trust,
@@ -61,6 +61,22 @@ pub fn prove(tree: &Arc<dyn Tree>, opened: &Opened, signers: &Signers) -> Result
         proofs.extend(openpgp(&**tree, opened, trust, signers.now)?);
     }
     Ok(proofs)
+}
+
+/// The DSSE envelopes beside a bundle: those that `cosign attest` tags, and those
+/// in Sigstore bundles.
+fn envelopes(tree: &dyn Tree, opened: &Opened) -> Result<Vec<Envelope>> {
+    let mut found = Vec::new();
+    for content in layers(tree, opened, Beside::Attestation)? {
+        found.extend(serde_json::from_slice(&content));
+    }
+    for part in opened.referrers.iter().flat_map(|r| &r.parts) {
+        let content = blob(tree, &part.digest, part.size)?;
+        let bundle: Value = serde_json::from_slice(&content).unwrap_or_default();
+        let envelope = bundle.get("dsseEnvelope").cloned().unwrap_or_default();
+        found.extend(serde_json::from_value(envelope));
+    }
+    Ok(found)
 }
 
 fn layers(tree: &dyn Tree, opened: &Opened, kind: Beside) -> Result<Vec<Arc<[u8]>>> {
@@ -103,10 +119,7 @@ fn openpgp(
 /// The attestations by those who are trusted, each of which must be right.
 fn attestations(tree: &dyn Tree, opened: &Opened, trust: &Trust) -> Result<Vec<Proof>> {
     let mut proofs = Vec::new();
-    for content in layers(tree, opened, Beside::Attestation)? {
-        let Ok(envelope) = serde_json::from_slice::<Envelope>(&content) else {
-            continue;
-        };
+    for envelope in envelopes(tree, opened)? {
         let Ok(payload) = STANDARD.decode(&envelope.payload) else {
             continue;
         };
@@ -116,17 +129,19 @@ fn attestations(tree: &dyn Tree, opened: &Opened, trust: &Trust) -> Result<Vec<P
             trust.signer_of(&signed, &signature).ok()
         });
         let Some(signer) = signer else { continue };
-        check(&envelope.payload_type, &payload, opened)?;
-        proofs.push(Proof {
-            subject: format!("provenance of {}", opened.digest),
-            signer,
-        });
+        if check(&envelope.payload_type, &payload, opened)? {
+            proofs.push(Proof {
+                subject: format!("provenance of {}", opened.digest),
+                signer,
+            });
+        }
     }
     Ok(proofs)
 }
 
-/// That a statement says of the bundle what it says of itself.
-fn check(payload_type: &str, payload: &[u8], opened: &Opened) -> Result<()> {
+/// Whether a statement is one of provenance, which says of the bundle what it
+/// says of itself. Others, of scans and the like, are about the bundle, too.
+fn check(payload_type: &str, payload: &[u8], opened: &Opened) -> Result<bool> {
     let refused = |why: &str| {
         Error::new(
             "trust/attestation",
@@ -139,13 +154,35 @@ fn check(payload_type: &str, payload: &[u8], opened: &Opened) -> Result<()> {
         .filter(|_| payload_type == PAYLOAD_TYPE)
         .ok_or_else(|| refused("is no in-toto statement"))?;
     let own: Value = serde_json::from_slice(&opened.provenance).unwrap_or_default();
-    if statement.get("subject") != Some(&subject_of(&opened.digest)) {
+    // What it is called is left to whoever attests: cosign names the repository.
+    let hex = opened.digest.strip_prefix("sha256:");
+    let subjects = statement.get("subject").and_then(Value::as_array);
+    let is_its = subjects.into_iter().flatten().any(|subject| {
+        let digest = subject.pointer("/digest/sha256").and_then(Value::as_str);
+        digest.is_some() && digest == hex
+    });
+    if !is_its {
         return Err(refused("is one of another bundle"));
     }
-    for key in ["predicateType", "predicate"] {
-        if statement.get(key) != own.get(key) {
-            return Err(refused("says otherwise than its provenance"));
-        }
+    let key = "predicateType";
+    if statement.get(key) != own.get(key) {
+        return Ok(false);
     }
-    Ok(())
+    if claimed(&statement) != claimed(&own) {
+        return Err(refused("says otherwise than its provenance"));
+    }
+    Ok(true)
+}
+
+/// What a provenance statement claims; when and in which run that was attested
+/// is not of the bundle.
+fn claimed(statement: &Value) -> Option<Value> {
+    let mut predicate = statement.get("predicate")?.clone();
+    if let Some(run) = predicate
+        .get_mut("runDetails")
+        .and_then(Value::as_object_mut)
+    {
+        run.remove("metadata");
+    }
+    Some(predicate)
 }

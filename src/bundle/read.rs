@@ -6,14 +6,14 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::layout::{
-    self, ARCHIVE_NAME, Beside, Index, LAYOUT, LAYOUT_NAME, Manifest, REF_NAME, VERSION, path_of,
-    to_json,
+    self, Beside, Index, LAYERS, LAYOUT, LAYOUT_NAME, Manifest, REF_NAME, VERSION, path_of, to_json,
 };
-use super::{FORMAT, media_type};
+use super::{FORMAT, claims, media_type};
 use crate::artifact::{Kind, MemoryTree, Tree, archive, path};
 use crate::diag::{Error, Result};
 use crate::pipeline::cluster::sha256;
 use crate::pipeline::index::{INDEX_NAME, OutputFiles};
+use crate::source::signature_config;
 
 /// A bundle that is whole: every byte of it is accounted for by its digest.
 #[derive(Debug)]
@@ -40,6 +40,16 @@ pub struct Opened {
     pub(super) manifest: Arc<[u8]>,
     /// What lies beside it.
     pub(super) beside: Vec<(Beside, Manifest)>,
+    /// The Sigstore bundles that refer to it.
+    pub(super) referrers: Vec<Referrer>,
+}
+
+/// The manifest of a Sigstore bundle that refers to a bundle, in the words of
+/// whoever made it.
+#[derive(Debug)]
+pub(super) struct Referrer {
+    pub(super) manifest: Arc<[u8]>,
+    pub(super) parts: Vec<layout::Descriptor>,
 }
 
 impl Opened {
@@ -77,7 +87,8 @@ impl Opened {
 
 /// Opens a bundle and proves that it is as it was made: every blob has its
 /// digest, the index says what the manifests say, nothing lies there that is
-/// not listed, and the archive is as this program packs it.
+/// not listed, the archive is as this program packs it, and all that the bundle
+/// says of itself is so.
 ///
 /// # Errors
 ///
@@ -97,13 +108,7 @@ pub fn open(tree: &dyn Tree) -> Result<Opened> {
     if main.annotations.get(REF_NAME) != Some(&tag) {
         return Err(damaged("the tag in its index is not that of its manifest"));
     }
-    let expected = [
-        media_type::FLUX_CONTENT,
-        media_type::BUILD_INDEX,
-        media_type::IMAGES,
-        media_type::FINDINGS,
-        media_type::PROVENANCE,
-    ];
+    let expected = LAYERS.map(|(kind, _)| kind);
     let kinds: Vec<&str> = manifest.layers.iter().map(|l| &*l.media_type).collect();
     if kinds != expected || manifest.config.media_type != media_type::FLUX_CONFIG {
         return Err(invalid("its layers are not those of a bundle"));
@@ -114,7 +119,29 @@ pub fn open(tree: &dyn Tree) -> Result<Opened> {
         contents.push(blob(tree, &descriptor.digest, descriptor.size)?);
     }
     let mut lying_beside: Vec<(Beside, Manifest)> = Vec::new();
+    let mut referrers: Vec<Referrer> = Vec::new();
+    let mut last_referrer = "";
     for descriptor in index.manifests.iter().skip(1) {
+        if descriptor.annotations.is_empty() {
+            if *descriptor.digest <= *last_referrer {
+                return Err(damaged("its index lists what refers to it out of order"));
+            }
+            last_referrer = &descriptor.digest;
+            known.insert(path_of(&descriptor.digest));
+            let bytes = blob(tree, &descriptor.digest, descriptor.size)?;
+            let found = referrer(&bytes, &main.digest)
+                .filter(|_| descriptor.media_type == media_type::MANIFEST)
+                .ok_or_else(|| damaged("its index lists a signature of another bundle"))?;
+            for part in &found.parts {
+                known.insert(path_of(&part.digest));
+                blob(tree, &part.digest, part.size)?;
+            }
+            referrers.push(found);
+            continue;
+        }
+        if !referrers.is_empty() {
+            return Err(damaged("its index lists what is beside it out of order"));
+        }
         let found = beside(tree, descriptor, &main.digest, &mut known)?;
         if lying_beside
             .last()
@@ -128,18 +155,23 @@ pub fn open(tree: &dyn Tree) -> Result<Opened> {
         let kinds = lying_beside.iter().filter(|(kind, _)| wanted(*kind));
         kinds.map(|(_, manifest)| manifest.layers.len()).sum()
     };
-    let signatures = count(&|kind| kind != Beside::Attestation);
+    let signatures = count(&|kind| kind != Beside::Attestation) + referrers.len();
     let attestations = count(&|kind| kind == Beside::Attestation);
     nothing_else(tree, "", &known)?;
-    let Ok([_, packed, build_index, images, findings, provenance]) =
-        <[Arc<[u8]>; 6]>::try_from(contents)
-    else {
+    let config = contents.remove(0);
+    let Ok(layers) = <[Arc<[u8]>; 5]>::try_from(contents) else {
         return Err(invalid("its layers are not those of a bundle"));
     };
-    check_provenance(&provenance, &packed, &build_index)?;
-    let mut build = unpacked(&packed)?;
+    let [packed, build_index, images, findings, provenance] = layers.clone();
+    let (mut build, archive) = unpacked(&packed)?;
     build.insert(INDEX_NAME, build_index);
-    check_build(&build)?;
+    claims::check(&claims::Parts {
+        manifest: &manifest,
+        config: &config,
+        layers: &layers,
+        archive: &archive,
+        build: &build,
+    })?;
     Ok(Opened {
         digest: main.digest.clone(),
         tag,
@@ -152,6 +184,36 @@ pub fn open(tree: &dyn Tree) -> Result<Opened> {
         attestations,
         manifest: manifest_bytes,
         beside: lying_beside,
+        referrers,
+    })
+}
+
+/// What a manifest says that is one of a Sigstore bundle and refers to the bundle
+/// with this digest; none for any other.
+pub(super) fn referrer(manifest: &Arc<[u8]>, digest: &str) -> Option<Referrer> {
+    let value: Value = serde_json::from_slice(manifest).ok()?;
+    let text = |value: &Value, key: &str| value.get(key)?.as_str().map(str::to_owned);
+    let layers = value.get("layers")?.as_array()?;
+    let mut kinds: Vec<String> = layers.iter().filter_map(|l| text(l, "mediaType")).collect();
+    kinds.extend(text(&value, "artifactType"));
+    let is_bundle = kinds
+        .iter()
+        .any(|kind| kind.starts_with(media_type::SIGSTORE_BUNDLE));
+    let is_its = text(value.get("subject")?, "digest")? == digest;
+    let parts = value.get("config").into_iter().chain(layers);
+    let parts: Option<Vec<_>> = parts
+        .map(|part| {
+            Some(layout::Descriptor {
+                media_type: text(part, "mediaType")?,
+                digest: text(part, "digest")?,
+                size: part.get("size")?.as_u64()?,
+                annotations: std::collections::BTreeMap::new(),
+            })
+        })
+        .collect();
+    Some(Referrer {
+        manifest: manifest.clone(),
+        parts: parts.filter(|_| is_bundle && is_its)?,
     })
 }
 
@@ -194,6 +256,16 @@ pub fn is_layout(tree: &dyn Tree) -> bool {
     matches!(tree.kind(LAYOUT_NAME), Ok(Some(Kind::File)))
 }
 
+/// Whether an index is one that does not say that it is ours.
+fn is_foreign(index: &[u8]) -> bool {
+    let Ok(index) = serde_json::from_slice::<Value>(index) else {
+        return false;
+    };
+    let annotations = index.get("annotations");
+    index.get("manifests").is_some_and(Value::is_array)
+        && annotations.is_none_or(|a| a.get("fluxwright.format").is_none())
+}
+
 fn index_of(tree: &dyn Tree) -> Result<(Index, layout::Descriptor)> {
     if tree.kind(LAYOUT_NAME)? != Some(Kind::File) {
         return Err(Error::new(
@@ -205,10 +277,15 @@ fn index_of(tree: &dyn Tree) -> Result<(Index, layout::Descriptor)> {
         )
         .help("make one with `fluxwright bundle create --output DIR`"));
     }
+    let bytes = tree.read(INDEX_NAME)?;
+    if is_foreign(&bytes) {
+        return Err(invalid("another program wrote its index")
+            .help("copy it to a registry, and get it from there with `fluxwright bundle pull`"));
+    }
     if &*tree.read(LAYOUT_NAME)? != LAYOUT.as_bytes() {
         return Err(damaged(&format!("`{LAYOUT_NAME}` is not as it was made")));
     }
-    let index: Index = canonical(&tree.read(INDEX_NAME)?, "its index")?;
+    let index: Index = canonical(&bytes, "its index")?;
     let is_ours = index
         .annotations
         .get("fluxwright.format")
@@ -246,6 +323,12 @@ fn beside(
         known.insert(path_of(&part.digest));
         blob(tree, &part.digest, part.size)?;
     }
+    let config = blob(tree, &manifest.config.digest, manifest.config.size)?;
+    if *config != signature_config::of_layers(manifest.layers.iter().map(|l| &*l.digest)) {
+        return Err(damaged(
+            "a signature's configuration is not that of its layers",
+        ));
+    }
     let mut layers = manifest.layers.iter();
     if let Some(other) = layers.find(|layer| layer.media_type != kind.media_type()) {
         return Err(damaged(&format!(
@@ -254,21 +337,6 @@ fn beside(
         )));
     }
     Ok((kind, manifest))
-}
-
-/// That the provenance is of this content.
-fn check_provenance(provenance: &[u8], packed: &[u8], build_index: &[u8]) -> Result<()> {
-    let statement: serde_json::Value = serde_json::from_slice(provenance)
-        .map_err(|e| damaged(&format!("its provenance cannot be read: {e}")))?;
-    let expected = serde_json::json!([
-        {"name": ARCHIVE_NAME, "digest": {"sha256": &*sha256(packed)}},
-        {"name": INDEX_NAME, "digest": {"sha256": &*sha256(build_index)}},
-    ]);
-    if statement.get("subject") == Some(&expected) {
-        Ok(())
-    } else {
-        Err(damaged("its provenance is that of another content"))
-    }
 }
 
 pub(super) fn blob(tree: &dyn Tree, digest: &str, size: u64) -> Result<Arc<[u8]>> {
@@ -308,8 +376,13 @@ fn nothing_else(tree: &dyn Tree, folder: &str, known: &BTreeSet<String>) -> Resu
         } else {
             format!("{folder}/{}", entry.name)
         };
+        let inside = format!("{path}/");
         match entry.kind {
-            Kind::Directory if !entry.is_symlink => nothing_else(tree, &path, known)?,
+            Kind::Directory
+                if !entry.is_symlink && known.iter().any(|file| file.starts_with(&inside)) =>
+            {
+                nothing_else(tree, &path, known)?;
+            }
             Kind::File if known.contains(&path) => {}
             _ => {
                 return Err(damaged(&format!("`{path}` is listed nowhere")));
@@ -319,8 +392,18 @@ fn nothing_else(tree: &dyn Tree, folder: &str, known: &BTreeSet<String>) -> Resu
     Ok(())
 }
 
-/// The files of an archive that is packed as this program packs.
-fn unpacked(packed: &[u8]) -> Result<MemoryTree> {
+/// The files of an archive that is packed as this program packs, and the archive.
+fn unpacked(packed: &[u8]) -> Result<(MemoryTree, Vec<u8>)> {
+    // Else it could hold more than is read, or say where it was made.
+    let mut rest = packed;
+    let mut plain = Vec::new();
+    let mut decoder = flate2::bufread::GzDecoder::new(&mut rest);
+    std::io::Read::read_to_end(&mut decoder, &mut plain)
+        .map_err(|e| damaged(&format!("its archive cannot be read: {e}")))?;
+    let not_ours = || damaged("its archive is not packed as it was made");
+    if !rest.is_empty() || !packed.starts_with(&layout::GZIP_HEADER) {
+        return Err(not_ours());
+    }
     let mut tree = MemoryTree::new("bundle");
     archive::unpack(packed, &mut tree)?;
     let mut files = OutputFiles::new();
@@ -329,49 +412,10 @@ fn unpacked(packed: &[u8]) -> Result<MemoryTree> {
         let content = tree.read(&path)?;
         files.insert(path, content);
     }
-    let mut plain = Vec::new();
-    std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(packed), &mut plain)
-        .map_err(|e| damaged(&format!("its archive cannot be read: {e}")))?;
     if layout::archive(&files)? != plain {
-        return Err(damaged("its archive is not packed as it was made"));
+        return Err(not_ours());
     }
-    Ok(tree)
-}
-
-/// That the files are those which the index of the build lists.
-fn check_build(build: &MemoryTree) -> Result<()> {
-    let index: serde_json::Value = serde_json::from_slice(&build.read(INDEX_NAME)?)
-        .map_err(|e| damaged(&format!("the index of its build cannot be read: {e}")))?;
-    let list = |value: &serde_json::Value, key: &str| {
-        value
-            .get(key)
-            .and_then(serde_json::Value::as_array)
-            .cloned()
-            .unwrap_or_default()
-    };
-    let mut listed: BTreeSet<String> = BTreeSet::from([INDEX_NAME.to_owned()]);
-    for file in list(&index, "entries")
-        .iter()
-        .flat_map(|e| list(e, "files"))
-    {
-        let text = |key: &str| file.get(key).and_then(serde_json::Value::as_str);
-        let (Some(path), Some(digest)) = (text("path"), text("sha256")) else {
-            return Err(damaged("the index of its build lists a file without name"));
-        };
-        let content = build
-            .read(path)
-            .map_err(|_| damaged(&format!("`{path}` is listed and missing")))?;
-        if *sha256(&content) != *digest {
-            return Err(damaged(&format!("`{path}` has another digest than listed")));
-        }
-        listed.insert(path.to_owned());
-    }
-    match build.paths().find(|path| !listed.contains(*path)) {
-        Some(path) => Err(damaged(&format!(
-            "`{path}` is in its archive and not listed"
-        ))),
-        None => Ok(()),
-    }
+    Ok((tree, plain))
 }
 
 pub(super) fn damaged(why: &str) -> Error {

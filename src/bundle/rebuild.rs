@@ -52,14 +52,14 @@ pub fn deviations(bundle: &Opened, rebuilt: &Opened) -> Vec<Deviation> {
             .collect()
     };
     compare(&annotations(bundle), &annotations(rebuilt), &mut found);
-    compare(&of_build(bundle), &of_build(rebuilt), &mut found);
+    compare_builds(bundle, rebuilt, &mut found);
     for (what, one, other) in [
         ("the bill of images", &bundle.images, &rebuilt.images),
         ("the findings", &bundle.findings, &rebuilt.findings),
         ("the provenance", &bundle.provenance, &rebuilt.provenance),
     ] {
         let values = [one, other].map(|bytes| serde_json::from_slice(bytes).unwrap_or_default());
-        let [one, other] = values.map(|value| leaves(&value));
+        let [one, other] = values.map(|value| leaves(&by_name(value)));
         let mut inner = Vec::new();
         compare(&one, &other, &mut inner);
         // The digests of what deviates are said above.
@@ -92,6 +92,49 @@ fn compare(
                 what: name.clone(),
                 bundle: bundle.cloned(),
                 rebuilt: rebuilt.cloned(),
+            });
+        }
+    }
+}
+
+/// A provenance with its sources by their names, so that one more or less does
+/// not make all others deviate.
+fn by_name(mut value: Value) -> Value {
+    let list = value.pointer_mut("/predicate/buildDefinition/resolvedDependencies");
+    if let Some(list) = list
+        && let Some(sources) = list.as_array()
+    {
+        let name = |source: &Value| {
+            let name = source.get("name").or_else(|| source.get("uri"))?.as_str();
+            name.map(str::to_owned)
+        };
+        let sources = sources.iter();
+        let sources = sources.map(|source| (name(source).unwrap_or_default(), source.clone()));
+        *list = Value::Object(sources.collect());
+    }
+    value
+}
+
+/// What deviates in two builds. A file that is in one alone is told as that, with
+/// its objects.
+fn compare_builds(bundle: &Opened, rebuilt: &Opened, found: &mut Vec<Deviation>) {
+    let is_file = |opened: &Opened, path: &str| opened.build.read(path).is_ok();
+    let mut inner = Vec::new();
+    compare(&of_build(bundle), &of_build(rebuilt), &mut inner);
+    inner.retain(|deviation| {
+        let field = deviation.what.strip_prefix('`');
+        let path = field.and_then(|field| field.split_once("`, `/"));
+        path.is_none_or(|(path, _)| is_file(bundle, path) == is_file(rebuilt, path))
+    });
+    found.extend(inner);
+    let paths: BTreeSet<&str> = bundle.build.paths().chain(rebuilt.build.paths()).collect();
+    for path in paths {
+        let there = |opened: &Opened| is_file(opened, path).then(String::new);
+        if is_file(bundle, path) != is_file(rebuilt, path) {
+            found.push(Deviation {
+                what: format!("the file `{path}`"),
+                bundle: there(bundle),
+                rebuilt: there(rebuilt),
             });
         }
     }

@@ -133,7 +133,7 @@ pub fn sign(bundle: &mut Bundle, keys: &Keys) -> Result<()> {
 }
 
 /// The subject of an attestation of the bundle with this digest.
-pub(super) fn subject_of(digest: &str) -> Value {
+fn subject_of(digest: &str) -> Value {
     let hex = digest.strip_prefix("sha256:").unwrap_or(digest);
     json!([{"name": "bundle", "digest": {"sha256": hex}}])
 }

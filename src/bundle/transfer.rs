@@ -2,7 +2,7 @@
 //!
 //! A registry may hold signatures of others beside a bundle, with manifests
 //! that are written otherwise: their layers are kept, and their manifests are
-//! written anew.
+//! written anew. Sigstore bundles refer to it by manifests that stay as they are.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::layout::{
     annotated, index, path_of, to_json,
 };
 use super::media_type;
-use super::read::{canonical, invalid, open};
+use super::read::{canonical, invalid, open, referrer};
 use crate::artifact::{Digest, MemoryTree, Tree};
 use crate::diag::{Error, Result};
 use crate::pipeline::index::{INDEX_NAME, OutputFiles};
@@ -26,6 +26,8 @@ pub struct Parts {
     pub manifest: Arc<[u8]>,
     /// The manifests of what lies beside it.
     pub beside: BTreeMap<Beside, Arc<[u8]>>,
+    /// The manifests of the Sigstore bundles that refer to it.
+    pub referrers: BTreeMap<Digest, Arc<[u8]>>,
     /// What these name.
     pub blobs: BTreeMap<Digest, Arc<[u8]>>,
 }
@@ -56,15 +58,22 @@ pub fn apart(tree: &dyn Tree) -> Result<(Parts, String)> {
     let mut parts = Parts {
         manifest: opened.manifest.clone(),
         beside: BTreeMap::new(),
+        referrers: BTreeMap::new(),
         blobs: BTreeMap::new(),
     };
     let main: Manifest = canonical(&opened.manifest, "its manifest")?;
     let manifests = std::iter::once(&main).chain(opened.beside.iter().map(|(_, m)| m));
-    for descriptor in manifests.flat_map(|m| std::iter::once(&m.config).chain(&m.layers)) {
+    let named = manifests.flat_map(|m| std::iter::once(&m.config).chain(&m.layers));
+    for descriptor in named.chain(opened.referrers.iter().flat_map(|r| &r.parts)) {
         let content = tree.read(&path_of(&descriptor.digest))?;
         parts.blobs.insert(Digest::of(&content), content);
     }
-    for descriptor in listed.manifests.iter().skip(1) {
+    for referrer in &opened.referrers {
+        let digest = Digest::of(&referrer.manifest);
+        parts.referrers.insert(digest, referrer.manifest.clone());
+    }
+    let tagged = listed.manifests.iter().skip(1);
+    for descriptor in tagged.filter(|d| !d.annotations.is_empty()) {
         let tag = descriptor.annotations.get(REF_NAME);
         let kind = tag.and_then(|tag| Beside::of_tag(tag, &opened.digest));
         let kind = kind.ok_or_else(|| invalid("its index is not that of a bundle"))?;
@@ -134,6 +143,17 @@ pub fn together(parts: &Parts) -> Result<Bundle> {
             beside.push((*kind, layers));
         }
     }
+    let digest = parts.digest().to_string();
+    let mut referring = Vec::new();
+    for manifest in parts.referrers.values() {
+        // What else refers to it is no signature.
+        if let Some(found) = referrer(manifest, &digest) {
+            for part in &found.parts {
+                put(part)?;
+            }
+            referring.push(found.manifest);
+        }
+    }
     let main = add_blob(&mut files, media_type::MANIFEST, parts.manifest.clone());
     files.insert(LAYOUT_NAME.to_owned(), LAYOUT.as_bytes().into());
     let digest = main.digest.clone();
@@ -142,6 +162,9 @@ pub fn together(parts: &Parts) -> Result<Bundle> {
     let mut bundle = Bundle { digest, files };
     for (kind, layers) in beside {
         bundle.put_beside(kind, layers)?;
+    }
+    for manifest in referring {
+        bundle.put_referrer(manifest)?;
     }
     let mut tree = MemoryTree::new("bundle");
     for (path, content) in &bundle.files {

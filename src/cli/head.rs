@@ -71,6 +71,15 @@ pub(super) fn first_change(
             let is_read = [".yaml", ".yml", ".json", ".env"]
                 .iter()
                 .any(|ending| entry.name.ends_with(ending));
+            // A bundle that an earlier run made or pulled is no manifest.
+            let is_layout = || {
+                let marker = path.strip_suffix(&entry.name).unwrap_or_default();
+                matches!(
+                    disk.kind(&format!("{marker}oci-layout")),
+                    Ok(Some(Kind::File))
+                )
+            };
+            let is_read = is_read && !(entry.name == "index.json" && is_layout());
             match entry.kind {
                 Kind::Directory => {
                     if let Some(found) = untracked(disk, &path, output, known)? {
@@ -125,6 +134,28 @@ pub(super) fn first_change(
     untracked(&disk, "", output.as_deref(), &known)
 }
 
+/// Whether a file is one of the commit that is checked out.
+///
+/// # Errors
+///
+/// `ref/missing` outside of Git.
+#[cfg(feature = "git")]
+pub(super) fn is_committed(root: &Path, file: &Path) -> Result<bool> {
+    use crate::artifact::git::{GitRepository, GitTree};
+
+    let top = root.ancestors().find(|f| f.join(".git").exists());
+    let (Some(top), Ok(file)) = (top, file.canonicalize()) else {
+        return Ok(false);
+    };
+    let Some(path) = file.strip_prefix(top).ok().and_then(Path::to_str) else {
+        return Ok(false);
+    };
+    let repository = GitRepository::open(top)?;
+    let commit = repository.revision("HEAD")?;
+    let tree = GitTree::open(repository, commit, "", "HEAD")?;
+    Ok(tree.files().any(|(committed, _)| committed == path))
+}
+
 /// None: this build knows no Git.
 #[cfg(not(feature = "git"))]
 pub(super) fn of(_root: &Path) -> Option<Head> {
@@ -143,4 +174,10 @@ pub(super) fn first_change(
         "this build of fluxwright lacks the feature `git`",
     )
     .help("take a released build, or build with the default features"))
+}
+
+/// Nothing is: this build knows no Git.
+#[cfg(not(feature = "git"))]
+pub(super) fn is_committed(_root: &Path, _file: &Path) -> Result<bool> {
+    Ok(false)
 }

@@ -361,6 +361,11 @@ impl RepositoryArgs {
         self.world.has_seed()
     }
 
+    /// The file that makes random values secret.
+    pub(super) fn seed_file(&self) -> Option<&Path> {
+        self.world.seed_file()
+    }
+
     /// The store, where there is a place for one.
     pub(super) fn store(&self) -> Option<Store> {
         self.store.open().ok()

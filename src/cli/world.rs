@@ -67,6 +67,11 @@ impl WorldArgs {
         self.seed_file.is_some()
     }
 
+    /// The file with the secret.
+    pub(super) fn seed_file(&self) -> Option<&Path> {
+        self.seed_file.as_deref()
+    }
+
     /// Whether any of it is read from files.
     pub(super) fn reads_files(&self) -> bool {
         let is_word = |path: &PathBuf| path.as_os_str() == REPOSITORY;

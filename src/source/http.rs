@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 use reqwest::blocking::{Client, RequestBuilder, Response};
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 
 use super::credentials::Credentials;
 use crate::artifact::Digest;
@@ -250,11 +250,7 @@ impl Http {
                  `spec.passCredentials: true` sends it along",
             );
         }
-        failure.pause = response
-            .headers()
-            .get(RETRY_AFTER)
-            .and_then(|v| v.to_str().ok()?.trim().parse().ok())
-            .map(Duration::from_secs);
+        failure.pause = asked_to_wait(response.headers());
         Err(failure)
     }
 
@@ -269,12 +265,26 @@ impl Http {
     }
 }
 
+/// How long a server asks to wait: seconds, or a time by its own clock.
+fn asked_to_wait(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name| headers.get(name)?.to_str().ok().map(str::trim);
+    let asked = text(RETRY_AFTER)?;
+    if let Ok(seconds) = asked.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let time = |text| jiff::fmt::rfc2822::parse(text).ok();
+    let seconds = time(asked)?.timestamp().as_second() - time(text(DATE)?)?.timestamp().as_second();
+    Some(Duration::from_secs(seconds.try_into().unwrap_or_default()))
+}
+
 /// Why an attempt failed, and whether another one may not.
 pub(super) struct Failure {
     error: Error,
     is_passing: bool,
     /// How long the server asks to wait.
     pause: Option<Duration>,
+    /// By how much longer than usual are the pauses before further attempts.
+    factor: u32,
 }
 
 impl Failure {
@@ -283,7 +293,19 @@ impl Failure {
             error,
             is_passing: false,
             pause: None,
+            factor: 1,
         }
+    }
+
+    /// The same, for a server whose word on how long to wait is not at hand:
+    /// where it takes no more requests, the pauses are longer.
+    pub(super) fn patient(self) -> Failure {
+        let factor = if self.error.rule() == "source/busy" {
+            4
+        } else {
+            1
+        };
+        Failure { factor, ..self }
     }
 
     pub(super) fn later(error: Error) -> Failure {
@@ -432,7 +454,8 @@ pub(super) fn retrying<T>(
             Ok(done) => return Ok(done),
             Err(failure) if !failure.is_passing => return Err(failure.error),
             Err(failure) => {
-                std::thread::sleep(failure.pause.unwrap_or(pause).min(LONGEST_PAUSE));
+                let wait = failure.pause.unwrap_or(pause * failure.factor);
+                std::thread::sleep(wait.min(LONGEST_PAUSE));
                 pause *= 2;
             }
         }
@@ -473,6 +496,10 @@ pub(super) fn refused(url: &str, status: StatusCode, has_credentials: bool) -> E
         StatusCode::TOO_MANY_REQUESTS => {
             Error::new("source/busy", format!("`{host}` takes no more requests ({status})"))
                 .help("wait a while, log in for a higher limit, or name a mirror under `mirrors` in .fluxwright.yaml")
+        }
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            Error::new("source/failed", format!("`{host}` answered {status}"))
+                .help("it is more than the server, or a proxy before it, takes at once: raise its limit")
         }
         status => Error::new("source/failed", format!("`{host}` answered {status}"))
             .help("the server could not do it: try again later"),
@@ -575,6 +602,29 @@ mod tests {
         assert_eq!(shown("https://u:p@h/x?token=s#y"), "https://u@h/x");
         assert_eq!(shown("https://token@h/x"), "https://h/x");
         assert_eq!(shown("https://h/x"), "https://h/x");
+    }
+
+    #[test]
+    fn servers_say_how_long_to_wait() {
+        let wait = |headers: &[(reqwest::header::HeaderName, &str)]| {
+            let headers = headers.iter();
+            let headers = headers.map(|(name, value)| (name.clone(), value.parse().unwrap()));
+            asked_to_wait(&headers.collect())
+        };
+        let now = (DATE, "Mon, 30 Nov 2026 19:00:00 GMT");
+        assert_eq!(wait(&[(RETRY_AFTER, "7")]), Some(Duration::from_secs(7)));
+        let at = |time| wait(&[now.clone(), (RETRY_AFTER, time)]);
+        assert_eq!(
+            at("Mon, 30 Nov 2026 19:00:20 GMT"),
+            Some(Duration::from_secs(20))
+        );
+        assert_eq!(at("Mon, 30 Nov 2026 18:00:00 GMT"), Some(Duration::ZERO));
+        assert_eq!(at("soon"), None);
+        assert_eq!(wait(&[now]), None);
+        assert_eq!(
+            wait(&[(RETRY_AFTER, "Mon, 30 Nov 2026 19:00:20 GMT")]),
+            None
+        );
     }
 
     #[test]

@@ -14,6 +14,7 @@
 pub mod locked;
 mod oci_manifest;
 mod settings;
+pub mod signature_config;
 mod signed;
 pub mod trust;
 pub mod vendor;
@@ -33,6 +34,8 @@ mod helm;
 mod http;
 #[cfg(feature = "network")]
 mod oci;
+#[cfg(feature = "network")]
+mod progress;
 pub mod tag;
 #[cfg(feature = "network")]
 pub mod transfer;

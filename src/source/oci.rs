@@ -10,11 +10,13 @@ use std::time::Duration;
 
 use oci_client::client::{Certificate, CertificateEncoding, ClientConfig, ClientProtocol};
 use oci_client::errors::{OciDistributionError, OciErrorCode};
+use oci_client::manifest::OciImageIndex;
 use oci_client::secrets::RegistryAuth;
 use oci_client::{Client, Reference};
 
 use super::http::{self, Failure, retrying};
 use super::oci_manifest::{self, CHART_LAYER, Manifest};
+use super::progress::{Moved, PATIENCE, Receiver, while_it_moves};
 use super::view::Layer;
 use super::{Access, Resolved};
 use crate::artifact::Digest;
@@ -162,21 +164,7 @@ pub(super) fn signatures(
 
 /// The signatures of an artifact that a registry has.
 fn find_signatures(access: &Access<'_>, registry: &Registry, of: Digest) -> Result<Vec<Digest>> {
-    let mut found = Vec::new();
-    for referrer in registry.referrers(of)? {
-        let name = referrer.to_string();
-        // Compat: cosign and Flux look at what refers, not at what the list says
-        // of it: registries copy other types there, or none.
-        let (_, manifest) = registry.pull_manifest(access.store, &name, Some(referrer))?;
-        if !oci_manifest::is_bundle(&manifest) {
-            continue;
-        }
-        if found.len() == MAX_SIGNATURES {
-            return Err(too_many(MAX_SIGNATURES, "signatures refer to the artifact"));
-        }
-        registry.signature(access.store, &name, Some(referrer))?;
-        found.push(referrer);
-    }
+    let mut found = registry.bundles(access.store, of)?;
     if found.is_empty() {
         match registry.signature(access.store, &format!("sha256-{}.sig", of.hex()), None) {
             Ok(signature) => found.push(signature),
@@ -215,7 +203,9 @@ pub(super) struct Registry {
     repository: Reference,
     /// The address, for messages.
     pub(super) display: String,
-    pub(super) runtime: tokio::runtime::Runtime,
+    runtime: tokio::runtime::Runtime,
+    /// How long nothing may move before it is given up.
+    pub(super) patience: Duration,
 }
 
 impl Registry {
@@ -247,7 +237,6 @@ impl Registry {
             accept_invalid_certificates: protocol == Protocol::TlsUnverified
                 && access.credentials.authority().is_none(),
             connect_timeout: Some(Duration::from_secs(30)),
-            read_timeout: Some(Duration::from_mins(2)),
             use_monolithic_push: true,
             user_agent: concat!("fluxwright/", env!("CARGO_PKG_VERSION")),
             ..ClientConfig::default()
@@ -292,7 +281,40 @@ impl Registry {
             display: format!("{}/{}", repository.registry(), repository.repository()),
             repository,
             runtime,
+            patience: PATIENCE,
         })
+    }
+
+    /// What comes of a request whose bytes are counted: where too few move for
+    /// too long, it is given up.
+    pub(super) fn transfer<T>(
+        &self,
+        moved: &Moved,
+        request: impl Future<Output = std::result::Result<T, OciDistributionError>>,
+    ) -> std::result::Result<T, Failure> {
+        let done = while_it_moves(self.patience, moved, request);
+        match self.runtime.block_on(done) {
+            Some(done) => done.map_err(|e| self.failure(&e)),
+            None => Err(Failure::final_(
+                Error::new(
+                    "source/broken",
+                    format!(
+                        "`{}` fell silent: nothing came of a request for {} s",
+                        self.display,
+                        self.patience.as_secs()
+                    ),
+                )
+                .help("try again later: what is there already is not transferred twice"),
+            )),
+        }
+    }
+
+    /// What comes of a request that has little to transfer.
+    pub(super) fn ask<T>(
+        &self,
+        request: impl Future<Output = std::result::Result<T, OciDistributionError>>,
+    ) -> std::result::Result<T, Failure> {
+        self.transfer(&Moved::default(), request)
     }
 
     /// A tag or digest in the repository.
@@ -306,6 +328,13 @@ impl Registry {
         }
     }
 
+    /// A manifest under what is taken for a tag.
+    pub(super) fn under(&self, name: &str) -> Reference {
+        let registry = self.repository.registry().to_owned();
+        let repository = self.repository.repository().to_owned();
+        Reference::with_tag(registry, repository, name.to_owned())
+    }
+
     /// All tags.
     pub(super) fn tags(&self) -> Result<Vec<String>> {
         let mut tags: Vec<String> = Vec::new();
@@ -315,7 +344,7 @@ impl Registry {
                 let list =
                     self.client
                         .list_tags(&self.repository, &self.login, Some(TAGS_AT_ONCE), last);
-                self.runtime.block_on(list).map_err(|e| self.failure(&e))
+                self.ask(list)
             };
             let page = retrying(asked)?.tags;
             let is_last = page.len() < TAGS_AT_ONCE || page.last().map(String::as_str) == last;
@@ -437,27 +466,58 @@ impl Registry {
         store.put(&content)
     }
 
+    /// Brings the Sigstore bundles that refer to an artifact into the store;
+    /// their manifests.
+    pub(super) fn bundles(&self, store: &Store, of: Digest) -> Result<Vec<Digest>> {
+        let mut found = Vec::new();
+        for referrer in self.referrers(of)? {
+            let name = referrer.to_string();
+            // Compat: cosign and Flux look at what refers, not at what the list says
+            // of it: registries copy other types there, or none.
+            let (_, manifest) = self.pull_manifest(store, &name, Some(referrer))?;
+            if !oci_manifest::is_bundle(&manifest) {
+                continue;
+            }
+            if found.len() == MAX_SIGNATURES {
+                return Err(too_many(MAX_SIGNATURES, "signatures refer to the artifact"));
+            }
+            self.signature(store, &name, Some(referrer))?;
+            found.push(referrer);
+        }
+        Ok(found)
+    }
+
     /// What refers to an artifact, in the registry's order.
     fn referrers(&self, of: Digest) -> Result<Vec<Digest>> {
+        let listed = self.list_of_referrers(of)?.manifests;
+        if listed.len() > MAX_REFERRERS {
+            return Err(too_many(MAX_REFERRERS, "manifests refer to the artifact"));
+        }
+        let digests = listed.iter().map(|entry| Digest::parse(&entry.digest));
+        digests.collect()
+    }
+
+    /// The list of what refers to an artifact: the registry's own, or the one
+    /// under the tag that stands in for it; empty where there is none.
+    pub(super) fn list_of_referrers(&self, of: Digest) -> Result<OciImageIndex> {
         let image = self.reference(&of.to_string());
         let listed = retrying(|| {
             let login = self
                 .client
                 .store_auth_if_needed(image.resolve_registry(), &self.login);
             self.runtime.block_on(login);
-            let list = self.client.pull_referrers(&image, None);
-            self.runtime.block_on(list).map_err(|e| self.failure(&e))
+            self.ask(self.client.pull_referrers(&image, None))
         });
-        let listed = match listed {
-            Ok(listed) => listed.manifests,
-            Err(e) if e.rule() == "source/missing" => return Ok(Vec::new()),
-            Err(e) => return Err(e),
-        };
-        if listed.len() > MAX_REFERRERS {
-            return Err(too_many(MAX_REFERRERS, "manifests refer to the artifact"));
+        match listed {
+            Err(e) if e.rule() == "source/missing" => Ok(OciImageIndex {
+                schema_version: 2,
+                media_type: Some(MANIFESTS[1].to_owned()),
+                artifact_type: None,
+                annotations: None,
+                manifests: Vec::new(),
+            }),
+            listed => listed,
         }
-        let digests = listed.iter().map(|entry| Digest::parse(&entry.digest));
-        digests.collect()
     }
 
     /// Brings a manifest into the store.
@@ -489,7 +549,7 @@ impl Registry {
             let pull = self
                 .client
                 .pull_manifest_raw(&image, &self.login, MANIFESTS);
-            self.runtime.block_on(pull).map_err(|e| self.failure(&e))
+            self.ask(pull)
         })
         .map_err(|e| match e.rule() {
             "source/missing" => Error::new("source/missing", format!("`{image}` is not there"))
@@ -534,11 +594,28 @@ impl Registry {
                 .client
                 .store_auth_if_needed(image.resolve_registry(), &self.login);
             self.runtime.block_on(login);
-            let mut content = Vec::new();
-            let pull = self.client.pull_blob(&image, digest.as_str(), &mut content);
-            self.runtime.block_on(pull).map_err(|e| self.failure(&e))?;
-            Ok(content)
-        })?;
+            let limit = match layer.size_bytes {
+                0 => MAX_LAYER_BYTES,
+                size => size,
+            };
+            let moved = Moved::default();
+            let mut receiver = Receiver::new(limit, &moved);
+            let pull = self
+                .client
+                .pull_blob(&image, digest.as_str(), &mut receiver);
+            let pulled = self.transfer(&moved, pull);
+            match receiver.take() {
+                Some(content) => pulled.map(|()| content),
+                None => Err(Failure::final_(
+                    Error::new(
+                        "source/too-large",
+                        format!("it is more than the {limit} bytes that were announced"),
+                    )
+                    .help(CHANGED),
+                )),
+            }
+        })
+        .map_err(|e| e.context(format!("the blob {digest}")))?;
         let got = Digest::of(&content);
         if got == layer.digest {
             store.put(&content).map(drop)
@@ -556,7 +633,7 @@ impl Registry {
         let status = |status: StatusCode| http::refused(&self.display, status, self.has_login());
         match error {
             OciDistributionError::RequestError(e) => match e.status() {
-                Some(code) => Failure::answered(&self.display, code, self.has_login()),
+                Some(code) => Failure::answered(&self.display, code, self.has_login()).patient(),
                 None => Failure::of(&self.display, e),
             },
             OciDistributionError::UnauthorizedError { .. }
@@ -568,14 +645,15 @@ impl Registry {
             }
             OciDistributionError::ServerError { code, .. } => {
                 let code = StatusCode::from_u16(*code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-                Failure::answered(&self.display, code, self.has_login())
+                // The library keeps no headers.
+                Failure::answered(&self.display, code, self.has_login()).patient()
             }
             OciDistributionError::RegistryError { envelope, .. } => {
                 let is = |wanted: &OciErrorCode| envelope.errors.iter().any(|e| e.code == *wanted);
                 if is(&OciErrorCode::Unauthorized) || is(&OciErrorCode::Denied) {
                     Failure::final_(status(StatusCode::UNAUTHORIZED))
                 } else if is(&OciErrorCode::Toomanyrequests) {
-                    Failure::later(status(StatusCode::TOO_MANY_REQUESTS))
+                    Failure::later(status(StatusCode::TOO_MANY_REQUESTS)).patient()
                 } else if [
                     OciErrorCode::ManifestUnknown,
                     OciErrorCode::NameUnknown,

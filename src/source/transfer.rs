@@ -7,16 +7,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use oci_client::RegistryOperation;
+use oci_client::errors::OciDistributionError;
+use oci_client::manifest::ImageIndexEntry;
 use reqwest::header::HeaderValue;
 
 use super::fetch::Access;
 use super::http::retrying;
 use super::oci::{Protocol, Registry};
 use super::oci_manifest::Layer;
+use super::progress::Moved;
 use super::tag::check_tag;
-use super::{Credentials, Settings};
+use super::{Credentials, Settings, signature_config};
 use crate::artifact::Digest;
 use crate::diag::{Error, Result};
 use crate::store::Store;
@@ -24,12 +28,18 @@ use crate::store::Store;
 /// The most blobs that an artifact may have.
 const MAX_BLOBS: usize = 256;
 
+/// How much of a blob is sent at once, in bytes.
+const PIECE_BYTES: usize = 64 << 10;
+
 /// The most bytes that its blobs may have together.
 const MAX_BYTES: u64 = 1 << 30;
 
 /// The media type of an image's manifest.
 const MANIFEST: HeaderValue =
     HeaderValue::from_static("application/vnd.oci.image.manifest.v1+json");
+
+/// The media type of a list of manifests.
+const INDEX: HeaderValue = HeaderValue::from_static("application/vnd.oci.image.index.v1+json");
 
 /// Where an artifact lies: `oci://HOST/PATH`, with a tag or digest or without.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,6 +98,8 @@ impl Address {
 pub struct Connection<'a> {
     /// Whether it is spoken to without TLS.
     pub insecure: bool,
+    /// How long it may be silent.
+    pub patience: Duration,
     /// Mirrors and credentials.
     pub settings: &'a Settings,
     /// Where what comes is kept.
@@ -97,7 +109,9 @@ pub struct Connection<'a> {
 impl Connection<'_> {
     fn registry(&self, url: &str) -> Result<Registry> {
         let access = Access::new(url, Credentials::default(), self.settings, self.store);
-        Registry::connect(&access, url, Protocol::of(self.insecure))
+        let mut registry = Registry::connect(&access, url, Protocol::of(self.insecure))?;
+        registry.patience = self.patience;
+        Ok(registry)
     }
 }
 
@@ -122,9 +136,12 @@ pub struct Pushed {
     pub present: usize,
     /// For each tag, in order, what it named before.
     pub before: Vec<Option<Digest>>,
+    /// How many of those that refer were sent.
+    pub referrers: usize,
 }
 
-/// Sends blobs and then manifests, in their order.
+/// Sends blobs, then the manifests that refer to the artifact `of`, then those
+/// with tags, in their order.
 ///
 /// # Errors
 ///
@@ -133,6 +150,7 @@ pub fn push(
     connection: &Connection<'_>,
     url: &str,
     blobs: &BTreeMap<Digest, Arc<[u8]>>,
+    (of, referrers): (Digest, &BTreeMap<Digest, Arc<[u8]>>),
     manifests: &[Tagged],
 ) -> Result<Pushed> {
     let registry = connection.registry(url)?;
@@ -146,38 +164,46 @@ pub fn push(
             pushed.sent += 1;
         }
     }
+    pushed.referrers = registry.send_referrers(of, referrers)?;
     for tagged in manifests {
         let before = registry.tagged(&tagged.tag)?;
         let manifest = match before {
             Some(digest) if digest == Digest::of(&tagged.manifest) => None,
             Some(digest) if tagged.joins => {
                 registry.manifest(connection.store, &digest.to_string(), Some(digest))?;
-                joined(&connection.store.read(digest)?, &tagged.manifest)
+                match joined(&connection.store.read(digest)?, &tagged.manifest) {
+                    Some((manifest, config)) => {
+                        let digest = Digest::of(&config);
+                        if !registry.has_blob(digest)? {
+                            registry.send_blob(digest, &config.into())?;
+                        }
+                        Some(manifest)
+                    }
+                    None => None,
+                }
             }
             _ => Some(tagged.manifest.to_vec()),
         };
         if let Some(manifest) = manifest {
-            registry.send_manifest(&tagged.tag, &manifest)?;
+            registry.send_manifest(&tagged.tag, &manifest, &MANIFEST)?;
         }
         pushed.before.push(before);
     }
     Ok(pushed)
 }
 
-/// The manifest with the layers of both; none where the first has all of the
-/// second.
-fn joined(there: &[u8], ours: &[u8]) -> Option<Vec<u8>> {
+/// The manifest with the layers of both, and its configuration; none where the
+/// first has all of the second.
+fn joined(there: &[u8], ours: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     let read = |bytes: &[u8]| serde_json::from_slice::<serde_json::Value>(bytes).ok();
     let layers = |manifest: &serde_json::Value| {
         let layers = manifest.get("layers").and_then(|l| l.as_array());
         layers.cloned().unwrap_or_default()
     };
-    let (Some(there), Some(mut ours_value)) = (read(there), read(ours)) else {
-        return Some(ours.to_vec());
-    };
-    let mut all = layers(&there);
+    let mut joined = read(ours)?;
+    let mut all = read(there).map(|there| layers(&there)).unwrap_or_default();
     let before = all.len();
-    for layer in layers(&ours_value) {
+    for layer in layers(&joined) {
         if !all.contains(&layer) {
             all.push(layer);
         }
@@ -185,10 +211,16 @@ fn joined(there: &[u8], ours: &[u8]) -> Option<Vec<u8>> {
     if all.len() == before {
         return None;
     }
-    if let Some(list) = ours_value.get_mut("layers") {
+    let digests = all.iter().filter_map(|layer| layer.get("digest")?.as_str());
+    let config = signature_config::of_layers(digests);
+    if let Some(descriptor) = joined.get_mut("config").and_then(|c| c.as_object_mut()) {
+        descriptor.insert("digest".to_owned(), Digest::of(&config).to_string().into());
+        descriptor.insert("size".to_owned(), config.len().into());
+    }
+    if let Some(list) = joined.get_mut("layers") {
         *list = serde_json::Value::Array(all);
     }
-    serde_json::to_vec(&ours_value).ok()
+    Some((serde_json::to_vec(&joined).ok()?, config))
 }
 
 /// An artifact as it came.
@@ -199,11 +231,14 @@ pub struct Pulled {
     /// The manifests under the tags `sha256-DIGEST.SUFFIX` that are there, by
     /// suffix.
     pub beside: BTreeMap<String, Arc<[u8]>>,
+    /// The manifests of the Sigstore bundles that refer to it.
+    pub referrers: BTreeMap<Digest, Arc<[u8]>>,
     /// What these manifests name.
     pub blobs: BTreeMap<Digest, Arc<[u8]>>,
 }
 
-/// Fetches an artifact, and what lies beside it under these suffixes.
+/// Fetches an artifact, what lies beside it under these suffixes, and the
+/// Sigstore bundles that refer to it.
 ///
 /// # Errors
 ///
@@ -211,7 +246,15 @@ pub struct Pulled {
 /// `oci/invalid` for a manifest that is none.
 pub fn pull(connection: &Connection<'_>, address: &Address, suffixes: &[&str]) -> Result<Pulled> {
     let registry = connection.registry(&address.url)?;
-    let store = connection.store;
+    pull_from(&registry, connection.store, address, suffixes).map_err(may_not_read)
+}
+
+fn pull_from(
+    registry: &Registry,
+    store: &Store,
+    address: &Address,
+    suffixes: &[&str],
+) -> Result<Pulled> {
     let reference = address.reference.as_deref().unwrap_or("latest");
     let expected = if reference.contains(':') {
         Some(Digest::parse(reference)?)
@@ -228,14 +271,20 @@ pub fn pull(connection: &Connection<'_>, address: &Address, suffixes: &[&str]) -
             beside.insert((*suffix).to_owned(), store.read(digest)?);
         }
     }
+    let mut referrers = BTreeMap::new();
+    for referrer in registry.bundles(store, digest)? {
+        referrers.insert(referrer, store.read(referrer)?);
+    }
     let mut blobs = BTreeMap::new();
-    for layer in named([&manifest].into_iter().chain(beside.values()))? {
+    let manifests = [&manifest].into_iter();
+    for layer in named(manifests.chain(beside.values()).chain(referrers.values()))? {
         registry.blob(store, &layer)?;
         blobs.insert(layer.digest, store.read(layer.digest)?);
     }
     Ok(Pulled {
         manifest,
         beside,
+        referrers,
         blobs,
     })
 }
@@ -294,8 +343,7 @@ impl Registry {
             let login = self
                 .client
                 .auth(&image, &self.login, RegistryOperation::Push);
-            let done = self.runtime.block_on(login);
-            done.map(drop).map_err(|e| self.failure(&e))
+            self.ask(login).map(drop)
         })
         .map_err(may_not_write)
     }
@@ -303,48 +351,109 @@ impl Registry {
     fn has_blob(&self, digest: Digest) -> Result<bool> {
         let digest = digest.to_string();
         let image = self.reference(&digest);
-        retrying(|| {
-            let asked = self.client.blob_exists(&image, &digest);
-            self.runtime.block_on(asked).map_err(|e| self.failure(&e))
-        })
-        .map_err(may_not_write)
+        retrying(|| self.ask(self.client.blob_exists(&image, &digest))).map_err(may_not_write)
     }
 
     fn send_blob(&self, digest: Digest, content: &Arc<[u8]>) -> Result<()> {
         let digest = digest.to_string();
         let image = self.reference(&digest);
         retrying(|| {
-            let body = content.to_vec();
-            let size = body.len() as u64;
-            let stream = futures_util::stream::iter([Ok(body.into())]);
-            let sent = self
-                .client
-                .push_blob_stream(&image, stream, &digest, Some(size));
-            let done = self.runtime.block_on(sent);
-            done.map(drop).map_err(|e| self.failure(&e))
+            let moved = Moved::default();
+            let (counted, body) = (moved.clone(), content.clone());
+            let pieces = (0..body.len()).step_by(PIECE_BYTES).map(move |start| {
+                let end = body.len().min(start + PIECE_BYTES);
+                let piece = body.get(start..end).unwrap_or_default().to_vec();
+                counted.add(piece.len());
+                Ok(piece.into())
+            });
+            let size = content.len() as u64;
+            let sent = async {
+                let sent = self.client.push_blob_stream(
+                    &image,
+                    futures_util::stream::iter(pieces),
+                    &digest,
+                    Some(size),
+                );
+                match sent.await {
+                    // Some registries take it and do not say where it is.
+                    Err(OciDistributionError::RegistryNoLocationError)
+                        if self.client.blob_exists(&image, &digest).await? =>
+                    {
+                        Ok(())
+                    }
+                    sent => sent.map(drop),
+                }
+            };
+            self.transfer(&moved, sent)
         })
-        .map_err(may_not_write)
+        .map_err(|e| may_not_write(e).context(format!("the blob {digest}")))
     }
 
-    fn send_manifest(&self, tag: &str, manifest: &[u8]) -> Result<()> {
-        let image = self.reference(tag);
+    fn send_manifest(&self, name: &str, manifest: &[u8], kind: &HeaderValue) -> Result<()> {
+        // A digest, too, goes where a tag would: the library needs one there.
+        let image = self.under(name);
         retrying(|| {
             let sent = self
                 .client
-                .push_manifest_raw(&image, manifest.to_vec(), MANIFEST);
-            let done = self.runtime.block_on(sent);
-            done.map(drop).map_err(|e| self.failure(&e))
+                .push_manifest_raw(&image, manifest.to_vec(), kind.clone());
+            self.ask(sent).map(drop)
         })
-        .map_err(|e| may_not_write(e).context(format!("the tag `{tag}`")))
+        .map_err(|e| {
+            let what = if name.contains(':') {
+                "manifest"
+            } else {
+                "tag"
+            };
+            may_not_write(e).context(format!("the {what} `{name}`"))
+        })
+    }
+
+    /// Sends manifests that refer to the artifact `of`, and lists them where the
+    /// registry makes no list itself; how many were not there.
+    fn send_referrers(&self, of: Digest, manifests: &BTreeMap<Digest, Arc<[u8]>>) -> Result<usize> {
+        if manifests.is_empty() {
+            return Ok(0);
+        }
+        let mut sent = 0;
+        for (digest, manifest) in manifests {
+            let name = digest.to_string();
+            if self.tagged(&name)?.is_none() {
+                self.send_manifest(&name, manifest, &MANIFEST)?;
+                sent += 1;
+            }
+        }
+        let listed = self.list_of_referrers(of)?;
+        let is_listed = |digest: &Digest| {
+            let name = digest.to_string();
+            listed.manifests.iter().any(|entry| entry.digest == name)
+        };
+        let missing: Vec<_> = manifests.iter().filter(|(d, _)| !is_listed(d)).collect();
+        if missing.is_empty() {
+            return Ok(sent);
+        }
+        let mut list = listed.clone();
+        for (digest, manifest) in missing {
+            let manifest_value: serde_json::Value =
+                serde_json::from_slice(manifest).unwrap_or_default();
+            let kind = manifest_value.get("artifactType").and_then(|v| v.as_str());
+            list.manifests.push(ImageIndexEntry {
+                media_type: MANIFEST.to_str().unwrap_or_default().to_owned(),
+                digest: digest.to_string(),
+                size: i64::try_from(manifest.len()).unwrap_or_default(),
+                platform: None,
+                annotations: None,
+                artifact_type: kind.map(str::to_owned),
+            });
+        }
+        let list = serde_json::to_vec(&list).unwrap_or_default();
+        self.send_manifest(&format!("sha256-{}", of.hex()), &list, &INDEX)?;
+        Ok(sent)
     }
 
     /// What a tag names; none where there is no such tag.
     fn tagged(&self, tag: &str) -> Result<Option<Digest>> {
         let image = self.reference(tag);
-        let asked = retrying(|| {
-            let asked = self.client.fetch_manifest_digest(&image, &self.login);
-            self.runtime.block_on(asked).map_err(|e| self.failure(&e))
-        });
+        let asked = retrying(|| self.ask(self.client.fetch_manifest_digest(&image, &self.login)));
         match asked {
             Ok(digest) => Digest::parse(&digest).map(Some),
             Err(e) if e.rule() == "source/missing" => Ok(None),
@@ -353,16 +462,32 @@ impl Registry {
     }
 }
 
-/// Says that it is the right to write that is missing.
+/// Says that it is the right to write that is missing, or the repository.
 fn may_not_write(error: Error) -> Error {
-    if error.rule() == "source/denied" {
-        // What help there is speaks of reading.
-        return Error::new("source/denied", error.to_string()).help(
+    // What help there is speaks of reading.
+    let help = match error.rule() {
+        "source/denied" => {
             "whoever pushes needs the right to write: log in with `docker login`, or name \
-             credentials for the address under `credentials` in .fluxwright.yaml",
-        );
+             credentials for the address under `credentials` in .fluxwright.yaml"
+        }
+        "source/missing" => {
+            "is the address right? some registries want the repository to be made before"
+        }
+        _ => return error,
+    };
+    Error::new(error.rule(), error.to_string()).help(help)
+}
+
+/// Says that it is the right to read that is missing.
+fn may_not_read(error: Error) -> Error {
+    if error.rule() != "source/denied" {
+        return error;
     }
-    error
+    // What help there is speaks of sources.
+    Error::new("source/denied", error.to_string()).help(
+        "log in with `docker login`, or name credentials for the address under `credentials` in \
+         .fluxwright.yaml; and are they right, and may they read this?",
+    )
 }
 
 #[cfg(test)]
@@ -393,10 +518,20 @@ mod tests {
     fn signatures_of_others_stay() {
         let manifest = |layers: &str| format!(r#"{{"config":{{}},"layers":[{layers}]}}"#);
         let (a, b) = (r#"{"digest":"a"}"#, r#"{"digest":"b"}"#);
-        let both = joined(manifest(a).as_bytes(), manifest(b).as_bytes()).unwrap();
-        let expected = manifest(&format!("{a},{b}"));
-        assert_eq!(String::from_utf8(both).unwrap(), expected);
-        assert_eq!(joined(expected.as_bytes(), manifest(b).as_bytes()), None);
+        let (both, config) = joined(manifest(a).as_bytes(), manifest(b).as_bytes()).unwrap();
+        let both_value: serde_json::Value = serde_json::from_slice(&both).unwrap();
+        assert_eq!(
+            both_value["layers"].to_string(),
+            format!("[{a},{b}]"),
+            "{both_value}"
+        );
+        assert_eq!(
+            both_value["config"]["digest"],
+            Digest::of(&config).to_string()
+        );
+        let config: serde_json::Value = serde_json::from_slice(&config).unwrap();
+        assert_eq!(config["rootfs"]["diff_ids"], serde_json::json!(["a", "b"]));
+        assert_eq!(joined(&both, manifest(b).as_bytes()), None);
     }
 
     #[test]

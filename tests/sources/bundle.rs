@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use fluxwright::artifact::Digest;
 use serde_json::Value;
 
+use super::cosign::Cosign;
 use super::http::{Answer, Request, Server};
 use super::program;
 use super::registry::Registry;
@@ -125,7 +126,7 @@ fn what_is_pushed_comes_back_the_same() {
         run.stdout,
         format!(
             "{address}@{digest}\ntag sha256-{hex}.att: new\ntag sha256-{hex}.sig: new\ntag v1.2.0: \
-             new\nblobs: 9 sent, 0 there already\n"
+             new\nblobs: 10 sent, 0 there already\n"
         )
     );
     // Again, nothing is sent; to another tag, neither.
@@ -134,7 +135,7 @@ fn what_is_pushed_comes_back_the_same() {
         again.stdout,
         format!(
             "{address}@{digest}\ntag sha256-{hex}.att: there already\ntag sha256-{hex}.sig: there \
-             already\ntag v1.2.0: there already\ntag production: new\nblobs: 0 sent, 9 there \
+             already\ntag v1.2.0: there already\ntag production: new\nblobs: 0 sent, 10 there \
              already\n"
         )
     );
@@ -272,6 +273,15 @@ fn skopeo_takes_the_layout_and_the_registry() {
         &format!("{address}/fleet:v1.2.0"),
         &format!("oci:{copy}:v1.2.0"),
     ]);
+    // As a layout it is in skopeo's words, which is told.
+    let run = made.run(&["inspect", &copy]);
+    assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
+    assert!(
+        run.stderr.contains("another program wrote"),
+        "{}",
+        run.stderr
+    );
+    assert!(run.stderr.contains("bundle pull"), "{}", run.stderr);
     for (path, content) in files(&Path::new(&copy).join("blobs")) {
         let ours = Path::new(&made.at("bundle")).join("blobs").join(&path);
         assert_eq!(std::fs::read(ours).unwrap(), content, "{}", path.display());
@@ -328,6 +338,75 @@ fn signatures_of_others_stay_and_come_along() {
     for name in ["p256.pub", "ed25519.pub"] {
         let run = made.run(&["verify", &out, "--key", &key(name), "--attested"]);
         assert_eq!(run.code, Some(0), "{name}: {}", run.stderr);
+    }
+}
+
+/// cosign 3 puts its signatures beside a bundle as manifests that refer to it:
+/// listed by the registry, or under a tag that stands in for the list.
+#[test]
+fn sigstore_bundles_of_others_come_along_and_go_on() {
+    let Some(server) = program("docker-registry") else {
+        return;
+    };
+    let mut registries = vec![Registry::start(server, false)];
+    registries.extend(Registry::with_referrers());
+    let made = Made::new();
+    let digest = Digest::parse(&made.digest).unwrap();
+    let signer = Cosign::new(9);
+    let public = made.at("other.pub");
+    std::fs::write(&public, signer.public()).unwrap();
+    for registry in &registries {
+        let address = format!("{}/fleet", registry.url());
+        assert_eq!(made.push(&address, &[]).code, Some(0));
+        let out = made.at("pulled");
+        let pull = |from: &str| {
+            let from = format!("{from}:v1.2.0");
+            let run = made.run(&["pull", &from, "--output", &out, "--insecure"]);
+            assert_eq!(run.code, Some(0), "{}", run.stderr);
+        };
+        pull(&address);
+        let run = made.run(&["verify", &out, "--key", &public]);
+        assert_eq!(run.code, Some(1), "{}", run.stdout);
+        signer.sign_by_bundle(registry, "fleet", digest);
+        pull(&address);
+        // Either scheme counts, whoever else signed by the other.
+        for key in [public.clone(), key("p256.pub")] {
+            let run = made.run(&["verify", &out, "--key", &key]);
+            assert_eq!(run.code, Some(0), "{key}: {}", run.stderr);
+        }
+        let run = made.run(&["inspect", &out]);
+        assert!(run.stdout.contains("signatures  2"), "{}", run.stdout);
+        // To the same registry nothing is sent again; to another one all is.
+        let again = made.run(&["push", &out, &address, "--insecure"]);
+        let told = "blobs: 0 sent, 12 there already\nsigstore bundles: 0 sent, 1 there already\n";
+        assert!(again.stdout.ends_with(told), "{}", again.stdout);
+        for (number, other) in registries.iter().enumerate() {
+            let address = format!("{}/copy{number}", other.url());
+            let first = made.run(&["push", &out, &address, "--insecure"]);
+            assert!(
+                first.stdout.contains("sigstore bundles: 1 sent")
+                    || first.stdout.contains("tag v1.2.0: there already"),
+                "{}{}",
+                first.stdout,
+                first.stderr
+            );
+            let copy = made.at("copy");
+            let from = format!("{address}@{digest}");
+            let run = made.run(&["pull", &from, "--output", &copy, "--insecure"]);
+            assert_eq!(run.code, Some(0), "{}", run.stderr);
+            assert_eq!(files(Path::new(&copy)), files(Path::new(&out)));
+        }
+        // A byte of it counts as any other.
+        let index = std::fs::read_to_string(format!("{out}/index.json")).unwrap();
+        let index: Value = serde_json::from_str(&index).unwrap();
+        let last = index["manifests"].as_array().unwrap().last().unwrap();
+        let name = last["digest"].as_str().unwrap().replace("sha256:", "");
+        let path = format!("{out}/blobs/sha256/{name}");
+        let changed = std::fs::read_to_string(&path).unwrap() + " ";
+        std::fs::write(&path, changed).unwrap();
+        let run = made.run(&["verify", &out, "--key", &public]);
+        assert_eq!(run.code, Some(1));
+        assert!(run.stderr.contains("bundle/damaged"), "{}", run.stderr);
     }
 }
 
@@ -468,7 +547,7 @@ fn a_push_that_breaks_off_leaves_no_tag_and_goes_on_from_there() {
     let run = made.push(&address(&server), &[]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     assert!(
-        run.stdout.ends_with("blobs: 5 sent, 4 there already\n"),
+        run.stdout.ends_with("blobs: 6 sent, 4 there already\n"),
         "{}",
         run.stdout
     );
@@ -498,6 +577,162 @@ fn who_may_not_push_is_told_so() {
     // It is not asked again and again.
     let requests = server.requests.lock().unwrap();
     assert_eq!(requests.iter().filter(|r| r.method == "POST").count(), 1);
+}
+
+#[test]
+fn what_does_not_fit_is_told() {
+    let made = Made::new();
+    for (status, help) in [
+        (413, "raise its limit"),
+        (404, "want the repository to be made before"),
+    ] {
+        let kept = Arc::new(Mutex::new(Kept::default()));
+        let server = failing(kept.clone(), move |request| {
+            (request.method == "POST").then(|| Answer::status(status))
+        });
+        let run = made.push(&address(&server), &[]);
+        assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
+        assert!(run.stderr.contains(help), "{}", run.stderr);
+        assert!(run.stderr.contains("the blob sha256:"), "{}", run.stderr);
+        assert!(kept.lock().unwrap().is_empty());
+    }
+}
+
+/// How a registry falls silent.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Silence {
+    /// It takes connections and says nothing.
+    Always,
+    /// It takes a blob, and says nothing more.
+    AfterBlob,
+    /// It sends a blob a byte at a time.
+    Drips,
+    /// It stops in the middle of a blob.
+    InBlob,
+}
+
+/// A registry that falls silent without closing a connection.
+fn silent(how: Silence, kept: Arc<Mutex<Kept>>) -> String {
+    use std::io::{Read as _, Write as _};
+
+    let answer = kept_by(kept);
+    let upstream = Server::start(answer).address.replace("http://", "");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("oci://{}/fleet", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let upstream = upstream.clone();
+            std::thread::spawn(move || {
+                let mut stream = stream.unwrap();
+                let forever = || std::thread::sleep(std::time::Duration::from_mins(10));
+                if how == Silence::Always {
+                    forever();
+                }
+                // One request each, by a server that closes.
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    let mut byte = [0];
+                    if stream.read(&mut byte).unwrap_or(0) == 0 {
+                        return;
+                    }
+                    head.push(byte[0]);
+                }
+                let text = String::from_utf8(head).unwrap();
+                let line = text.lines().next().unwrap().to_owned();
+                if how == Silence::AfterBlob && line.starts_with("PUT") {
+                    forever();
+                }
+                let length = text.to_lowercase();
+                let length = length.split("content-length: ").nth(1);
+                let length: usize =
+                    length.map_or(0, |l| l.lines().next().unwrap().parse().unwrap());
+                let mut body = vec![0; length];
+                stream.read_exact(&mut body).unwrap();
+                let mut server = std::net::TcpStream::connect(&upstream).unwrap();
+                let text = text.replacen("\r\n", "\r\nconnection: close\r\n", 1);
+                server.write_all(text.as_bytes()).unwrap();
+                server.write_all(&body).unwrap();
+                let mut given = Vec::new();
+                server.read_to_end(&mut given).unwrap();
+                let is_blob = line.starts_with("GET") && line.contains("/blobs/");
+                if is_blob && how == Silence::InBlob {
+                    let _ = stream.write_all(&given[..given.len() - 1]);
+                    forever();
+                }
+                if is_blob && how == Silence::Drips {
+                    for byte in given {
+                        if stream.write_all(&[byte]).is_err() {
+                            return;
+                        }
+                        std::thread::sleep(std::time::Duration::from_millis(200));
+                    }
+                    return;
+                }
+                let _ = stream.write_all(&given);
+            });
+        }
+    });
+    address
+}
+
+#[test]
+fn a_registry_that_falls_silent_is_given_up() {
+    let made = Made::new();
+    let kept = Arc::new(Mutex::new(Kept::default()));
+    let whole = failing(kept.clone(), |_| None);
+    assert_eq!(made.push(&address(&whole), &[]).code, Some(0));
+    let begun = std::time::Instant::now();
+    let given_up = |run: &Run, how: Silence| {
+        let told = (run.code, run.stdout.as_str());
+        assert_eq!(told, (Some(2), ""), "{how:?}: {}", run.stderr);
+        assert!(
+            run.stderr
+                .contains("fell silent: nothing came of a request for 1 s"),
+            "{how:?}: {}",
+            run.stderr
+        );
+    };
+    for how in [Silence::Always, Silence::AfterBlob] {
+        let empty = Arc::new(Mutex::new(Kept::default()));
+        let run = made.push(&silent(how, empty.clone()), &["--timeout", "1"]);
+        given_up(&run, how);
+        assert!(empty.lock().unwrap().is_empty());
+    }
+    for how in [Silence::Always, Silence::Drips, Silence::InBlob] {
+        let out = made.at("nothing");
+        let from = format!("{}:v1.2.0", silent(how, kept.clone()));
+        let run = made.run(&[
+            "pull",
+            &from,
+            "--output",
+            &out,
+            "--insecure",
+            "--timeout",
+            "1",
+        ]);
+        given_up(&run, how);
+        assert!(!Path::new(&out).exists());
+    }
+    assert!(begun.elapsed() < std::time::Duration::from_mins(1));
+}
+
+#[test]
+fn a_blob_that_does_not_end_is_not_taken() {
+    let made = Made::new();
+    let kept = Arc::new(Mutex::new(Kept::default()));
+    let whole = failing(kept.clone(), |_| None);
+    assert_eq!(made.push(&address(&whole), &[]).code, Some(0));
+    let server = failing(kept, |request| {
+        let is_blob = request.method == "GET" && request.path().contains("/blobs/");
+        is_blob.then(|| Answer::ok(vec![b'x'; 1 << 20]))
+    });
+    let out = made.at("nothing");
+    let from = format!("{}:v1.2.0", address(&server));
+    let run = made.run(&["pull", &from, "--output", &out, "--insecure"]);
+    assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
+    assert!(run.stderr.contains("source/too-large"), "{}", run.stderr);
+    assert!(run.stderr.contains("that were announced"), "{}", run.stderr);
+    assert!(!Path::new(&out).exists());
 }
 
 #[test]
@@ -581,15 +816,36 @@ fn the_release_pipeline_of_the_docs_works() {
          flux-system, namespace: flux-system}\nspec: {interval: 1m, url: 'https://git.example/fleet', \
          ref: {branch: main}}\n",
     );
-    fixture.write("fluxwright.lock", "version: 1\n");
-    fixture.write(".gitignore", "bundle\npulled\nhome\nrelease.pub\n");
+    // With a source, which the job's own machine does not have yet.
+    let content =
+        super::registry::layer(&[("deploy/web.yaml", &super::fleet::config_map("web", "one"))]);
+    registry.push("app", "1.0.0", &[(super::registry::FLUX, &content)]);
+    fixture.write(
+        "cluster/app.yaml",
+        &format!(
+            "apiVersion: source.toolkit.fluxcd.io/v1\nkind: OCIRepository\nmetadata: {{name: app, \
+             namespace: flux-system}}\nspec: {{interval: 1m, url: '{}/app', insecure: true, ref: \
+             {{tag: 1.0.0}}}}\n---\napiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: \
+             Kustomization\nmetadata: {{name: app, namespace: flux-system}}\nspec: {{interval: 1m, \
+             path: ./deploy, prune: true, targetNamespace: default, sourceRef: {{kind: \
+             OCIRepository, name: app}}}}\n",
+            registry.url()
+        ),
+    );
+    let root = fixture.path().to_str().unwrap();
+    let store = tempfile::tempdir().unwrap();
+    let store = store.path().to_str().unwrap();
+    let run = run_with(&["lock", root, "--store", store], "", &[]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    fixture.write(".gitignore", "home\nrelease.pub\n");
     fixture.commit();
     let public = std::fs::read_to_string(key("p256.pub")).unwrap();
     fixture.write("release.pub", &public);
     let bin = Path::new(env!("CARGO_BIN_EXE_fluxwright"))
         .parent()
         .unwrap();
-    for line in script.lines() {
+    // Twice: what an earlier run left is no hindrance.
+    for line in script.lines().chain(script.lines()) {
         // Behind TLS nothing else is other.
         let line = if line.contains("$REGISTRY") {
             format!("{line} --insecure")

@@ -64,7 +64,7 @@ fn pushed_and_pulled_over_tls() {
     let run = push(&LOGIN, &[]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     assert!(
-        run.stdout.ends_with("blobs: 9 sent, 0 there already\n"),
+        run.stdout.ends_with("blobs: 10 sent, 0 there already\n"),
         "{}",
         run.stdout
     );
@@ -151,7 +151,7 @@ fn a_server_gives_tokens_to_push_and_to_pull() {
     let run = made.run_with(&push, &LOGIN);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     assert!(
-        run.stdout.ends_with("blobs: 9 sent, 0 there already\n"),
+        run.stdout.ends_with("blobs: 10 sent, 0 there already\n"),
         "{}",
         run.stdout
     );

@@ -14,14 +14,14 @@ use super::registry::{CHART, FLUX, OCI_MANIFEST, Registry, layer};
 use super::trust::{index_of, refused, secret};
 
 /// A key in the form of cosign's.
-struct Cosign(p256::ecdsa::SigningKey);
+pub(super) struct Cosign(p256::ecdsa::SigningKey);
 
 impl Cosign {
-    fn new(seed: u8) -> Cosign {
+    pub(super) fn new(seed: u8) -> Cosign {
         Cosign(p256::ecdsa::SigningKey::from_bytes(&[seed; 32].into()).unwrap())
     }
 
-    fn public(&self) -> String {
+    pub(super) fn public(&self) -> String {
         use p256::pkcs8::EncodePublicKey as _;
         let der = self.0.verifying_key().to_public_key_der().unwrap();
         format!(
@@ -53,7 +53,7 @@ impl Cosign {
 
     /// Signs with a bundle, listed by the registry or under the tag that stands in
     /// for a registry's list of referrers.
-    fn sign_by_bundle(&self, registry: &Registry, repository: &str, digest: Digest) {
+    pub(super) fn sign_by_bundle(&self, registry: &Registry, repository: &str, digest: Digest) {
         const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
         let hex = digest.hex();
         let statement = format!(

@@ -64,6 +64,7 @@ pub(super) fn make(
     if plan.release {
         let clusters = rendered.iter().map(|(_, cluster)| cluster);
         release::refuse_sources(&opened, clusters)?;
+        release::refuse_seed(&opened, args.seed_file())?;
     }
     let units = rendered.iter().flat_map(|(_, cluster)| &cluster.units);
     let failed = units.filter(|u| u.outcome.is_err()).count();

@@ -64,6 +64,7 @@ impl Args {
         bundle::together(&Parts {
             manifest: pulled.manifest.clone(),
             beside: kinds.collect(),
+            referrers: pulled.referrers.clone(),
             blobs: pulled.blobs.clone(),
         })
         .map_err(|e| e.context(format!("`{}`", self.address)))

@@ -98,13 +98,22 @@ impl Args {
             .map(|tag| manifest(tag.clone(), &parts.manifest, false));
         let manifests: Vec<Tagged> = beside.chain(main).collect();
         let reach = self.registry.open()?;
-        let pushed = transfer::push(&reach.connection(), &address.url, &parts.blobs, &manifests)?;
-        Ok(summary(
+        let pushed = transfer::push(
+            &reach.connection(),
             &address.url,
-            &digest.to_string(),
+            &parts.blobs,
+            (digest, &parts.referrers),
             &manifests,
-            &pushed,
-        ))
+        )?;
+        let mut text = summary(&address.url, &digest.to_string(), &manifests, &pushed);
+        if !parts.referrers.is_empty() {
+            text.push_str(&format!(
+                "sigstore bundles: {} sent, {} there already\n",
+                pushed.referrers,
+                parts.referrers.len().saturating_sub(pushed.referrers)
+            ));
+        }
+        Ok(text)
     }
 }
 

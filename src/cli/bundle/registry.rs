@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::artifact::{DiskTree, Kind, Tree as _};
 use crate::cli::inputs;
@@ -20,6 +21,11 @@ pub(super) struct RegistryArgs {
     #[arg(long)]
     insecure: bool,
 
+    /// How many seconds the registry may be silent before it is given up
+    #[arg(long, value_name = "SECONDS", default_value = "120",
+          value_parser = clap::value_parser!(u64).range(1..=3600))]
+    timeout: u64,
+
     /// The folder with .fluxwright.yaml, whose mirrors and credentials count [default: the nearest
     /// one upwards]
     #[arg(long, value_name = "DIR")]
@@ -32,6 +38,7 @@ pub(super) struct RegistryArgs {
 /// What a connection borrows.
 pub(super) struct Reach {
     insecure: bool,
+    patience: Duration,
     settings: Settings,
     store: Store,
 }
@@ -40,6 +47,7 @@ impl Reach {
     pub(super) fn connection(&self) -> Connection<'_> {
         Connection {
             insecure: self.insecure,
+            patience: self.patience,
             settings: &self.settings,
             store: &self.store,
         }
@@ -62,6 +70,7 @@ impl RegistryArgs {
         let root = root.unwrap_or_default();
         Ok(Reach {
             insecure: self.insecure,
+            patience: Duration::from_secs(self.timeout),
             settings: inputs::settings(&config, &root, &[])?,
             store: self.store.open()?,
         })

@@ -32,6 +32,22 @@ pub(super) fn refuse_changes(
     }
 }
 
+/// Refuses a seed that is no secret: one that is committed, as whoever has the
+/// repository has it.
+///
+/// # Errors
+///
+/// `bundle/refused`.
+pub(super) fn refuse_seed(opened: &Repository, seed: Option<&Path>) -> Result<()> {
+    match seed {
+        Some(path) if head::is_committed(&opened.root, path)? => Err(refused(
+            format!("the seed file `{}` is in the repository", path.display()),
+            "keep it where nobody else reads it, and make a new one: `head -c 32 /dev/urandom > FILE`",
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// Refuses what must not be released: `told` is what rendering told, `findings`
 /// what the rules say of it.
 ///
@@ -198,16 +214,16 @@ fn generated(told: &Findings) -> Result<()> {
     }
 }
 
-/// Whether an object is a Secret with values that anybody can read.
+/// Whether an object is a Secret with values that anybody can read: whether it is
+/// encrypted is told by each of them, and not by what the file says of itself.
 fn is_clear_secret(object: &Node) -> bool {
     let is = |key, value| object.get(key).and_then(Node::text) == Some(value);
+    let is_encrypted = object.get("sops").is_some();
     is("kind", "Secret")
         && is("apiVersion", "v1")
-        && object.get("sops").is_none()
         && ["data", "stringData"].iter().any(|key| {
             let entries = object.get(key).map(Node::entries).unwrap_or_default();
-            entries
-                .iter()
-                .any(|e| e.value.text().is_some_and(|text| !text.is_empty()))
+            let mut texts = entries.iter().filter_map(|e| e.value.text());
+            texts.any(|text| !(text.is_empty() || is_encrypted && text.starts_with("ENC[")))
         })
 }

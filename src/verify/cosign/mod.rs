@@ -154,15 +154,35 @@ pub fn verify(layout: &Layout, digest: &Digest, trust: &Trust) -> Result<Vec<Pro
 ///
 /// As [`verify`].
 pub fn verify_signatures(layout: &Layout, digest: &Digest, trust: &Trust) -> Result<Vec<Proof>> {
-    let bundles = bundles(layout, digest)?;
-    let results = if bundles.is_empty() {
-        simple::verify(layout, digest, trust)?
-    } else {
-        bundles
-            .into_iter()
-            .map(|found| found.and_then(|content| bundle::verify(&content, digest, trust)))
-            .collect()
-    };
+    let mut results = by_bundles(layout, digest, trust)?;
+    if results.is_empty() {
+        results = simple::verify(layout, digest, trust)?;
+    }
+    proofs(digest, results)
+}
+
+/// Verifies an artifact as [`verify`] does, by signatures of either scheme: one
+/// of the older scheme counts, too, where there are bundles by others.
+///
+/// # Errors
+///
+/// As [`verify`].
+pub fn verify_any(layout: &Layout, digest: &Digest, trust: &Trust) -> Result<Vec<Proof>> {
+    layout.check_whole(digest)?;
+    let mut results = by_bundles(layout, digest, trust)?;
+    results.extend(simple::verify(layout, digest, trust)?);
+    proofs(digest, results)
+}
+
+fn by_bundles(layout: &Layout, digest: &Digest, trust: &Trust) -> Result<Vec<Result<Signer>>> {
+    let bundles = bundles(layout, digest)?.into_iter();
+    Ok(bundles
+        .map(|found| found.and_then(|content| bundle::verify(&content, digest, trust)))
+        .collect())
+}
+
+/// The signatures that are good, or why none is.
+fn proofs(digest: &Digest, results: Vec<Result<Signer>>) -> Result<Vec<Proof>> {
     let subject = format!("artifact {digest}");
     let mut proofs: Vec<Proof> = Vec::new();
     let mut refusals: Vec<Error> = Vec::new();
