@@ -158,6 +158,13 @@ impl Args {
             let reports = self.parts.iter().map(|path| read_report(path));
             return Ok(Parts::Reports(reports.collect::<Result<_>>()?));
         }
+        if self.parts.iter().any(is_file) {
+            return Err(Error::new(
+                "merge/parts",
+                "some parts are reports, and some are folders or bundles",
+            )
+            .help("give parts of one kind, all of which are there"));
+        }
         let mut builds = Vec::new();
         let mut bundles = Vec::new();
         for path in &self.parts {
@@ -297,7 +304,9 @@ fn read_build(tree: &dyn Tree) -> Result<OutputFiles> {
     {
         let text = |key: &str| file.get(key).and_then(serde_json::Value::as_str);
         let path = text("path").unwrap_or_default();
-        let content = tree.read(path)?;
+        let content = tree
+            .read(path)
+            .map_err(|_| wrong(format!("`{path}`, which its index names, is not there")))?;
         if text("sha256") != Some(&*crate::pipeline::cluster::sha256(&content)) {
             return Err(wrong(format!("`{path}` is not as its index says")));
         }
