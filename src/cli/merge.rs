@@ -1,5 +1,6 @@
 //! `fluxwright merge`: the parts of a sharded run to the whole.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,8 +32,8 @@ use crate::report::difference::{self as report, Model};
 /// piece, a bundle with the same digest; signatures are made of the whole. All
 /// parts must be there, of one commit and one version of the program.
 ///
-/// Two rules of `check` look at the repository as a whole and are left to a run in
-/// one piece: file/orphan and auto/marker.
+/// One rule of `check` looks at the repository as a whole and is left to a run in
+/// one piece: auto/marker.
 ///
 /// Examples:
 ///   fluxwright check --shard 1/2 > 1.json; fluxwright check --shard 2/2 > 2.json
@@ -207,10 +208,20 @@ impl Args {
         let mut models = Vec::new();
         let count = parts.len();
         let mut checks = 0;
+        // A part tells the manifests that it does not read itself; where one does
+        // not know what it reads, none is known to be an orphan.
+        let reads = parts.iter().map(|report| report.reads.clone());
+        let reads: Option<Vec<Vec<String>>> = reads.collect();
+        let reads: Option<BTreeSet<String>> =
+            reads.map(|reads| reads.into_iter().flatten().collect());
+        let is_one = |finding: &Finding| {
+            let file = finding.location.as_ref().map_or("", |place| &*place.file);
+            &*finding.rule != "file/orphan" || reads.as_ref().is_some_and(|r| !r.contains(file))
+        };
         for report in parts {
             if let Some(found) = report.findings {
                 checks += 1;
-                findings.extend(found);
+                findings.extend(found.into_iter().filter(is_one));
             }
             models.extend(report.difference.map(|model| *model));
         }
