@@ -44,6 +44,20 @@ fn fleet() -> Fixture {
         "clusters/red/disk.yaml",
         "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: disk, namespace: shop}\n",
     );
+    // What one cluster does not read, another may.
+    let named = "resources: [flux-system/gotk-sync.yaml, web.yaml, ../white/more.yaml]\n";
+    fixture.write("clusters/green/kustomization.yaml", named);
+    fixture.write(
+        "clusters/white/kustomization.yaml",
+        &named.replace(", ../white/more.yaml", ""),
+    );
+    for file in ["green/left.yaml", "white/more.yaml", "white/left.yaml"] {
+        let name = file.replace(['/', '.'], "-");
+        let map = format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, namespace: shop}}\n"
+        );
+        fixture.write(&format!("clusters/{file}"), &map);
+    }
     fixture.write(".fluxwright.yaml", &config);
     fixture.commit();
     for cluster in CLUSTERS {
@@ -89,8 +103,7 @@ fn reports_of_parts_are_the_report() {
     for (command, more, forms) in [
         (
             "check",
-            // What looks at the repository as a whole is left to one run.
-            vec!["--rule", "ref,schema,image,rbac"],
+            vec![],
             vec!["json", "sarif", "junit", "github", "gitlab", "markdown"],
         ),
         (
@@ -112,6 +125,10 @@ fn reports_of_parts_are_the_report() {
                 args.extend(&more);
                 let whole = run(&args);
                 let merged = merge(&parts, &["--output", form]);
+                if *form == "json" && command == "check" {
+                    let orphans = whole.stdout.matches("\"rule\": \"file/orphan\"").count();
+                    assert_eq!(orphans, 2);
+                }
                 assert_eq!(merged.stdout, whole.stdout, "{command} {form} of {of}");
                 assert_eq!(merged.code, whole.code, "{command}: {}", merged.stderr);
                 assert_eq!(whole.code, Some(1));

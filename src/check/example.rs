@@ -121,6 +121,7 @@ pub(super) mod testing {
             config,
             source_map,
             is_whole: true,
+            is_part: false,
             today: "2026-11-23".into(),
         };
         let views: Vec<View<'_>> = clusters

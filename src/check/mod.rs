@@ -73,6 +73,7 @@ mod tenancy;
 mod trust;
 mod view;
 
+pub use files::reach::files_read;
 pub use list::{RULES, rule};
 pub use out::Out;
 pub use rbac::least::{Needed, needed};

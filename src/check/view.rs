@@ -30,6 +30,9 @@ pub struct Repository {
     pub source_map: Arc<SourceMap>,
     /// Whether all its entry points are checked.
     pub is_whole: bool,
+    /// Whether other parts of a sharded run check the others: what those read is
+    /// known where the parts are joined.
+    pub is_part: bool,
     /// Today, `2026-11-23`; empty where time must not matter.
     pub today: Arc<str>,
 }

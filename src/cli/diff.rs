@@ -259,6 +259,7 @@ impl Args {
                     format: FORMAT.to_owned(),
                     part,
                     findings: None,
+                    reads: None,
                     difference: Some(Box::new(Model::new(&difference, &titles))),
                 };
                 (report.to_text(), Exit::Done)

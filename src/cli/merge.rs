@@ -1,5 +1,6 @@
 //! `fluxwright merge`: the parts of a sharded run to the whole.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,8 +32,8 @@ use crate::report::difference::{self as report, Model};
 /// piece, a bundle with the same digest; signatures are made of the whole. All
 /// parts must be there, of one commit and one version of the program.
 ///
-/// Two rules of `check` look at the repository as a whole and are left to a run in
-/// one piece: file/orphan and auto/marker.
+/// One rule of `check` looks at the repository as a whole and is left to a run in
+/// one piece: auto/marker.
 ///
 /// Examples:
 ///   fluxwright check --shard 1/2 > 1.json; fluxwright check --shard 2/2 > 2.json
@@ -158,6 +159,13 @@ impl Args {
             let reports = self.parts.iter().map(|path| read_report(path));
             return Ok(Parts::Reports(reports.collect::<Result<_>>()?));
         }
+        if self.parts.iter().any(is_file) {
+            return Err(Error::new(
+                "merge/parts",
+                "some parts are reports, and some are folders or bundles",
+            )
+            .help("give parts of one kind, all of which are there"));
+        }
         let mut builds = Vec::new();
         let mut bundles = Vec::new();
         for path in &self.parts {
@@ -200,10 +208,20 @@ impl Args {
         let mut models = Vec::new();
         let count = parts.len();
         let mut checks = 0;
+        // A part tells the manifests that it does not read itself; where one does
+        // not know what it reads, none is known to be an orphan.
+        let reads = parts.iter().map(|report| report.reads.clone());
+        let reads: Option<Vec<Vec<String>>> = reads.collect();
+        let reads: Option<BTreeSet<String>> =
+            reads.map(|reads| reads.into_iter().flatten().collect());
+        let is_one = |finding: &Finding| {
+            let file = finding.location.as_ref().map_or("", |place| &*place.file);
+            &*finding.rule != "file/orphan" || reads.as_ref().is_some_and(|r| !r.contains(file))
+        };
         for report in parts {
             if let Some(found) = report.findings {
                 checks += 1;
-                findings.extend(found);
+                findings.extend(found.into_iter().filter(is_one));
             }
             models.extend(report.difference.map(|model| *model));
         }
@@ -297,7 +315,9 @@ fn read_build(tree: &dyn Tree) -> Result<OutputFiles> {
     {
         let text = |key: &str| file.get(key).and_then(serde_json::Value::as_str);
         let path = text("path").unwrap_or_default();
-        let content = tree.read(path)?;
+        let content = tree
+            .read(path)
+            .map_err(|_| wrong(format!("`{path}`, which its index names, is not there")))?;
         if text("sha256") != Some(&*crate::pipeline::cluster::sha256(&content)) {
             return Err(wrong(format!("`{path}` is not as its index says")));
         }

@@ -84,6 +84,7 @@ impl Args {
             config: opened.config,
             source_map: source_map.clone(),
             is_whole: opened.is_whole,
+            is_part: false,
             today: "".into(),
         };
         let mut text = String::new();

@@ -141,7 +141,8 @@ pub(super) struct Repository {
     pub(super) root: PathBuf,
     /// Its entry points, those that were asked for.
     pub(super) entries: Vec<Entry>,
-    /// Whether these are all that it has.
+    /// Whether these are all that it has, those of other parts of a sharded run
+    /// included.
     pub(super) is_whole: bool,
     /// Whether findings name their cluster: there are several, here or in
     /// other parts of a sharded run.
@@ -179,7 +180,6 @@ impl Repository {
         let Some(shard) = shard else { return };
         let clusters = self.entries.iter().map(|e| e.name.to_string()).collect();
         self.entries.retain(|entry| shard.holds(&entry.name));
-        self.is_whole = false;
         self.part = Some(Part {
             shard,
             run: run(),

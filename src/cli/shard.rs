@@ -30,6 +30,10 @@ pub(super) struct PartReport {
     /// Of a check: what was found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) findings: Option<Vec<Finding>>,
+    /// Of a check: the files of the repository that it reads; none where a cluster
+    /// does not render.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) reads: Option<Vec<String>>,
     /// Of a comparison: what differs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) difference: Option<Box<Model>>,

@@ -89,7 +89,13 @@ pub(crate) fn tag(text: &str) -> String {
         }
     }
     out.push_str("</code>");
-    out
+    without_links(&out)
+}
+
+/// Addresses as text: GitHub makes links of them, which reach over the marks of
+/// code behind them, and what was code is HTML.
+fn without_links(text: &str) -> String {
+    text.replace("://", "&#58;//").replace("www.", "www&#46;")
 }
 
 /// A message, whose values are in backticks already, on one line of Markdown and
@@ -133,20 +139,22 @@ fn until_run(text: &str, length: usize) -> Option<(&str, &str)> {
 }
 
 fn escape(text: &str, out: &mut String) {
+    let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
             // Nobody is told of a comment because an object is named so.
-            '@' => out.push_str("@\u{200B}"),
+            '@' => escaped.push_str("@\u{200B}"),
             '*' | '_' | '[' | ']' | '#' | '|' | '\\' | '~' => {
-                out.push('\\');
-                out.push(c);
+                escaped.push('\\');
+                escaped.push(c);
             }
-            c => out.push(c),
+            c => escaped.push(c),
         }
     }
+    out.push_str(&without_links(&escaped));
 }
 
 #[cfg(test)]
@@ -184,6 +192,10 @@ mod tests {
             ("`` a`b ``", "<code>a&#96;b</code>"),
             ("`a", "&#96;a"),
             ("``", "&#96;&#96;"),
+            (
+                "http://e`<img>` www.e",
+                "http&#58;//e`<img>` www&#46;e",
+            ),
             ("``` @team", "&#96;&#96;&#96; @\u{200B}team"),
         ] {
             assert_eq!(plain(text), expected, "{text}");

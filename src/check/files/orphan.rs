@@ -77,7 +77,7 @@ metadata:
 
 fn check(repository: &Repository, views: &[View<'_>], out: &mut Out<'_>) {
     // What a cluster that was left out reads is not known.
-    if !repository.is_whole {
+    if !repository.is_whole && !repository.is_part {
         return;
     }
     let reach = Reach::of(repository, views);

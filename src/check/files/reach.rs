@@ -10,6 +10,12 @@ use crate::pipeline::cluster::SourceOrigin;
 use crate::resource::{Files, Gvk};
 use crate::yaml::Node;
 
+/// The files of the repository that the builds of some clusters read, in their
+/// order.
+pub fn files_read(repository: &Repository, views: &[View<'_>]) -> Vec<String> {
+    Reach::of(repository, views).read.into_iter().collect()
+}
+
 /// Deeper folders are not looked into.
 pub(super) const MAX_DEPTH: usize = 64;
 

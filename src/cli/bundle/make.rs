@@ -131,6 +131,7 @@ fn findings(
         // Whether every file of the repository is used is no matter of what
         // is released.
         is_whole: false,
+        is_part: false,
         today: day.into(),
     };
     let views: Vec<View<'_>> = rendered

@@ -20,7 +20,7 @@ use super::read;
 use super::settings::{Extent, Repository as OpenRepository, RepositoryArgs};
 use super::shard::{FORMAT, PartReport, ShardArg};
 use crate::check::settings::Settings;
-use crate::check::{Repository, View, run};
+use crate::check::{Repository, View, files_read, run};
 use crate::diag::{Error, Finding, Findings, Result, Severity, SourceMap};
 use crate::pipeline::Reuse;
 use crate::pipeline::shard::Part;
@@ -116,6 +116,8 @@ struct Checked {
     objects: usize,
     /// Which part of a sharded run it is, where it is one.
     part: Option<Part>,
+    /// The files that it reads, where it is a part.
+    reads: Option<Vec<String>>,
     /// The files that findings point into, where it is kept.
     texts: Texts,
     /// How many findings the baseline knows.
@@ -153,6 +155,7 @@ impl Args {
                     clusters: 0,
                     objects: 0,
                     part: None,
+                    reads: None,
                     texts: Texts::new(),
                     known: 0,
                     mended: 0,
@@ -235,11 +238,17 @@ impl Args {
         };
         let count = opened.entries.len();
         let several = opened.has_several;
+        let is_known = opened.is_whole && rendered.len() == count;
         let repository = Repository {
             sources: opened.sources,
             config: opened.config,
             source_map: source_map.clone(),
-            is_whole: opened.is_whole && rendered.len() == count,
+            is_whole: is_known
+                && opened
+                    .part
+                    .as_ref()
+                    .is_none_or(|p| p.clusters.len() == count),
+            is_part: is_known && opened.part.is_some(),
             today: today.into(),
         };
         let views: Vec<View<'_>> = rendered
@@ -255,12 +264,14 @@ impl Args {
         if let Some(reach) = &reach {
             reach.narrow(&views, &mut findings);
         }
+        let reads = repository.is_part.then(|| files_read(&repository, &views));
         let may_keep = rendered.iter().all(|(_, cluster)| may_be_kept(cluster));
         let checked = Checked {
             findings,
             clusters: views.len(),
             objects: views.iter().map(|view| view.objects().len()).sum(),
             part: opened.part,
+            reads,
             texts: Texts::new(),
             known: 0,
             mended: 0,
@@ -348,6 +359,7 @@ impl Args {
                 format: FORMAT.to_owned(),
                 part: part.clone(),
                 findings: Some(findings.clone()),
+                reads: checked.reads.clone(),
                 difference: None,
             };
             output::stdout(report.to_text().as_bytes())?;
