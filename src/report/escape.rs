@@ -192,10 +192,7 @@ mod tests {
             ("`` a`b ``", "<code>a&#96;b</code>"),
             ("`a", "&#96;a"),
             ("``", "&#96;&#96;"),
-            (
-                "http://e`<img>` www.e",
-                "http&#58;//e`<img>` www&#46;e",
-            ),
+            ("http://e`<img>` www.e", "http&#58;//e`<img>` www&#46;e"),
             ("``` @team", "&#96;&#96;&#96; @\u{200B}team"),
         ] {
             assert_eq!(plain(text), expected, "{text}");
