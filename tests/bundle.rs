@@ -554,6 +554,69 @@ fn secrets_that_only_say_they_are_encrypted_are_not_released() {
     assert!(!run.stderr.contains("in clear"), "{}", run.stderr);
 }
 
+/// The manifests of a bundle, one after the other.
+fn manifests(out: &Path) -> String {
+    let read = |digest: &serde_json::Value| {
+        let name = digest.as_str().unwrap().replace("sha256:", "");
+        fs::read(out.join("blobs/sha256").join(name)).unwrap()
+    };
+    let json = |bytes: &[u8]| -> serde_json::Value { serde_json::from_slice(bytes).unwrap() };
+    let index = json(&fs::read(out.join("index.json")).unwrap());
+    let manifest = json(&read(&index["manifests"][0]["digest"]));
+    let packed = read(&manifest["layers"][0]["digest"]);
+    let mut plain = String::new();
+    let mut decoder = flate2::read::GzDecoder::new(&*packed);
+    std::io::Read::read_to_string(&mut decoder, &mut plain).unwrap();
+    plain
+}
+
+/// What the cluster decrypts goes there as it lies in the repository; what was
+/// decrypted here, or what stands in for it, does not.
+#[test]
+fn encrypted_secrets_stay_encrypted() {
+    let sops = format!("{}/testdata/sops", env!("CARGO_MANIFEST_DIR"));
+    let file = |name: &str| fs::read_to_string(format!("{sops}/canary/secrets/{name}")).unwrap();
+    let fixture = releasable();
+    fixture.write(
+        "cluster/secrets.yaml",
+        "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: secrets, \
+         namespace: flux-system}\nspec: {interval: 1m, path: ./secrets, prune: true, decryption: \
+         {provider: sops}, sourceRef: {kind: GitRepository, name: flux-system}}\n",
+    );
+    fixture.write("secrets/secret.yaml", &file("secret.yaml"));
+    fixture.commit();
+    let run = release(&fixture, &[]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(run.stderr.contains("stays encrypted"), "{}", run.stderr);
+    let out = fixture.path().join(".out");
+    let text = manifests(&out);
+    for line in file("secret.yaml").lines().filter(|l| l.contains("ENC[")) {
+        assert!(text.contains(line.trim()), "{line}");
+    }
+    assert!(text.contains("\nsops:\n"), "{text}");
+    assert!(!text.contains("encrypted-"), "{text}");
+    fs::remove_dir_all(&out).unwrap();
+
+    let key = format!("{sops}/keys/one.agekey");
+    refused(
+        &fixture,
+        &["--age-key-file", &key],
+        "a value that was decrypted",
+    );
+    refused(&fixture, &["--age-key-file", &key], "leave the keys away");
+    let shown = ["--age-key-file", &key, "--include-secrets"];
+    refused(&fixture, &shown, "a value that was decrypted");
+
+    fixture.write(
+        "secrets/kustomization.yaml",
+        "namespace: flux-system\nresources: [secret.yaml]\nsecretGenerator: [{name: env, envs: \
+         [app.env]}]\n",
+    );
+    fixture.write("secrets/app.env", &file("app.env"));
+    fixture.commit();
+    refused(&fixture, &[], "holds what stands in for an encrypted value");
+}
+
 #[test]
 fn a_folder_that_nobody_listed_is_noticed() {
     let fixture = Fixture::new();

@@ -279,8 +279,11 @@ fn index_of(tree: &dyn Tree) -> Result<(Index, layout::Descriptor)> {
     }
     let bytes = tree.read(INDEX_NAME)?;
     if is_foreign(&bytes) {
-        return Err(invalid("another program wrote its index")
-            .helped("copy it to a registry, and get it from there with `fluxwright bundle pull`"));
+        return Err(Error::new(
+            "bundle/invalid",
+            "this is no bundle as fluxwright writes it: another program wrote its index",
+        )
+        .help("copy it to a registry, and get it from there with `fluxwright bundle pull`"));
     }
     if &*tree.read(LAYOUT_NAME)? != LAYOUT.as_bytes() {
         return Err(damaged(&format!("`{LAYOUT_NAME}` is not as it was made")));

@@ -197,6 +197,8 @@ pub(super) struct Extent {
     pub(super) skip_releases: bool,
     /// As [`RenderOptions::tell_unused`].
     pub(super) tell_unused: bool,
+    /// As [`render::Options::keeps_sealed`].
+    pub(super) keeps_sealed: bool,
 }
 
 impl Extent {
@@ -205,6 +207,14 @@ impl Extent {
         keep_going: true,
         skip_releases: false,
         tell_unused: false,
+        keeps_sealed: false,
+    };
+
+    /// All of it, as a cluster gets it that can decrypt.
+    pub(super) const RELEASED: Extent = Extent {
+        keep_going: false,
+        keeps_sealed: true,
+        ..Extent::WHOLE
     };
 
     /// All of it, and what is doubtful about it.
@@ -735,6 +745,7 @@ impl RepositoryArgs {
             },
             lookups: repository.lookups.clone(),
             secrets: repository.secrets.clone(),
+            keeps_sealed: extent.keeps_sealed,
             progress,
             reuse: repository.reuse.clone(),
             ..render::Options::new(repository.source_map.clone())

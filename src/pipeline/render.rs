@@ -60,6 +60,9 @@ pub struct Options {
     pub source_map: Arc<SourceMap>,
     /// What becomes of encrypted values.
     pub secrets: Arc<Secrets>,
+    /// Whether objects that no key opens stay encrypted, for the cluster to open
+    /// them; else placeholders stand in for their values.
+    pub keeps_sealed: bool,
     /// Who is told how far the build is.
     pub progress: Option<Arc<dyn Progress>>,
     /// What another version of the repository has in common with this one.
@@ -85,6 +88,7 @@ impl Options {
             lookups: Lookups::default(),
             source_map,
             secrets: Arc::default(),
+            keeps_sealed: false,
             progress: None,
             reuse: None,
             renders_all: false,

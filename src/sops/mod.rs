@@ -33,8 +33,8 @@ mod tree;
 pub use keys::{Keys, MAX_KEY_FILE_BYTES};
 #[cfg(feature = "sops")]
 pub use object::{
-    DECRYPT_ANNOTATION, Decryptor, Outcome, is_encrypted, is_left_alone, mark_placeholders,
-    placeholders,
+    DECRYPT_ANNOTATION, Decryptor, Outcome, is_encrypted, is_left_alone, is_stand_in,
+    mark_placeholders, mark_sealed, placeholders,
 };
 #[cfg(feature = "sops")]
 pub use source::{MAX_SOURCE_BYTES, Opened, env_format, source_format, source_placeholders};

@@ -249,6 +249,47 @@ pub fn placeholders(object: &mut Node) -> bool {
     !encrypted.is_empty()
 }
 
+/// Marks the encrypted values of an object, which stays as it is: nobody here may
+/// take them for what they stand for.
+pub fn mark_sealed(object: &mut Node) {
+    if is_left_alone(object) {
+        return;
+    }
+    if is_encrypted(object) {
+        mark_sealed_texts(object, 0);
+        return;
+    }
+    for (name, _) in encrypted_data(object) {
+        if let Some(value) = object.get_mut("data").and_then(|d| d.get_mut(&name)) {
+            value.mark_placeholder();
+        }
+    }
+}
+
+fn mark_sealed_texts(node: &mut Node, depth: usize) {
+    if depth > MAX_DEPTH {
+        return;
+    }
+    if node.text().is_some_and(is_sealed) {
+        node.mark_placeholder();
+    } else if let Some(items) = node.items_mut() {
+        for item in items {
+            mark_sealed_texts(item, depth + 1);
+        }
+    } else if let Some(entries) = node.entries_mut() {
+        for entry in entries {
+            mark_sealed_texts(&mut entry.value, depth + 1);
+        }
+    }
+}
+
+/// Whether a text is a placeholder, or base64 of one.
+pub fn is_stand_in(text: &str) -> bool {
+    let packed: String = text.split_ascii_whitespace().collect();
+    has_placeholder(text.as_bytes())
+        || has_placeholder(&STANDARD.decode(packed).unwrap_or_default())
+}
+
 /// Marks the values of an object that were made from placeholders: those of
 /// [`super::source_placeholders`], after a build. In a Secret's `data` they
 /// become base64, as what they stand for would be.

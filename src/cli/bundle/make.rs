@@ -57,7 +57,7 @@ pub(super) fn make(
     opened.narrow(plan.shard, || args.run_of("bundle create", ""));
     let mut rendered = Vec::new();
     for entry in &opened.entries {
-        rendered.push(args.render(&opened, entry, Extent::default(), told)?);
+        rendered.push(args.render(&opened, entry, Extent::RELEASED, told)?);
     }
     // What the rules read besides decides nothing that is in the clusters.
     let reads = recorder.reads(&Place::Root).unwrap_or_default();

@@ -9,6 +9,7 @@ use crate::cli::settings::Repository;
 use crate::diag::{Error, Finding, Findings, Result, Severity};
 use crate::flux::api::{Source, SourceSpec};
 use crate::pipeline::cluster::{Cluster, SourceOrigin, SourceUse, UnitKind};
+use crate::pipeline::secrets::stands_in;
 use crate::source::trust::Verdict;
 use crate::yaml::Node;
 
@@ -55,6 +56,7 @@ pub(super) fn refuse_seed(opened: &Repository, seed: Option<&Path>) -> Result<()
 ///
 /// `bundle/refused`.
 pub(super) fn refuse(clusters: &[Cluster], told: &Findings, findings: &[Finding]) -> Result<()> {
+    stand_ins(clusters)?;
     secrets(clusters)?;
     generated(told)?;
     let mut errors = findings.iter().filter(|f| f.severity == Severity::Error);
@@ -171,6 +173,35 @@ fn locked(opened: &Repository, source: &Source) -> Result<()> {
     }
 }
 
+/// Nothing stands in for what is encrypted: the cluster would get that.
+fn stand_ins(clusters: &[Cluster]) -> Result<()> {
+    for (_, object) in clusters.iter().flat_map(Cluster::objects) {
+        let (mut is_opened, mut is_sealed) = (false, false);
+        object.node.walk(&mut |node| {
+            is_opened |= node.is_secret();
+            is_sealed |= stands_in(node);
+        });
+        let (what, help) = if is_opened {
+            (
+                "a value that was decrypted, or what stands in for it",
+                "leave the keys away, those in the environment, too: encrypted objects stay encrypted \
+                 then, and the cluster opens them",
+            )
+        } else if is_sealed {
+            (
+                "what stands in for an encrypted value",
+                "what generators and patches read encrypted is in no bundle: keep it in an encrypted \
+                 Secret",
+            )
+        } else {
+            continue;
+        };
+        let id = object.id.to_object_ref();
+        return Err(refused(format!("{id} holds {what}"), help).at(object.node.span()));
+    }
+    Ok(())
+}
+
 /// No Secret has values that anybody can read.
 fn secrets(clusters: &[Cluster]) -> Result<()> {
     let secret = clusters
@@ -223,7 +254,15 @@ fn is_clear_secret(object: &Node) -> bool {
         && is("apiVersion", "v1")
         && ["data", "stringData"].iter().any(|key| {
             let entries = object.get(key).map(Node::entries).unwrap_or_default();
-            let mut texts = entries.iter().filter_map(|e| e.value.text());
-            texts.any(|text| !(text.is_empty() || is_encrypted && text.starts_with("ENC[")))
+            // What is marked here is sealed: what stands in is refused before.
+            let mut values = entries.iter().map(|entry| &entry.value);
+            values.any(|value| {
+                let is_sealed = |text: &str| {
+                    text.is_empty()
+                        || value.is_placeholder()
+                        || is_encrypted && text.starts_with("ENC[")
+                };
+                value.text().is_some_and(|text| !is_sealed(text))
+            })
         })
 }

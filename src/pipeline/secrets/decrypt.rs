@@ -107,7 +107,11 @@ impl Opener {
                 Err(e) if self.may_stand_in(&e) => {
                     let span = e.span().or(object.span());
                     findings.push(self.sealed(&id.to_string(), &e, span, options).object(id));
-                    sops::placeholders(object);
+                    if options.keeps_sealed {
+                        sops::mark_sealed(object);
+                    } else {
+                        sops::placeholders(object);
+                    }
                 }
                 Err(e) => return Err(e.at(object.span()).object(id)),
             }
@@ -149,10 +153,12 @@ impl Opener {
         } else {
             Severity::Info
         };
-        let message = format!(
-            "{what} is not decrypted, placeholders stand in for its values: {}",
-            error.message()
-        );
+        let becomes = if options.keeps_sealed {
+            "stays encrypted"
+        } else {
+            "is not decrypted, placeholders stand in for its values"
+        };
+        let message = format!("{what} {becomes}: {}", error.message());
         Finding::new("sops/key", severity, message)
             .at(span, &options.source_map)
             .help(error.help_text().unwrap_or_default())

@@ -169,6 +169,14 @@ impl Secrets {
     }
 }
 
+/// Whether a value stands in for one that is encrypted.
+pub fn stands_in(value: &Node) -> bool {
+    #[cfg(feature = "sops")]
+    return value.is_placeholder() && value.text().is_some_and(crate::sops::is_stand_in);
+    #[cfg(not(feature = "sops"))]
+    value.is_placeholder()
+}
+
 /// Whether a Kustomization asks for decryption.
 ///
 /// Compat: the controller knows one provider, and does nothing for another.
