@@ -139,10 +139,11 @@ pub struct ObjectDifference {
 }
 
 impl ObjectDifference {
-    /// Whether all that changed is noise.
+    /// Whether all that changed is noise; one that gets another name is made anew.
     pub fn is_noise(&self) -> bool {
         self.action == Action::Changed
             && self.old_owner.is_none()
+            && self.old_id.is_none()
             && !self.changes.is_empty()
             && self.changes.iter().all(|c| c.noise.is_some())
     }
