@@ -2,6 +2,7 @@
 //! never shows.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -481,4 +482,46 @@ fn check_tells_of_what_a_change_reaches() {
     let missing = check(&fixture, &["--changed-from", "nowhere"]);
     assert_eq!(missing.code, Some(2));
     assert!(missing.stdout.contains("nowhere"), "{}", missing.stdout);
+}
+
+/// What does not render since a change is told, whatever object and file the error is
+/// about.
+#[test]
+fn check_tells_of_what_a_change_breaks_as_a_whole() {
+    let fixture = repository();
+    // What it applied is applied twice: the second is no file that changed.
+    let left = fs::read_to_string(fixture.path().join("cluster/left.yaml")).unwrap();
+    fixture.write("right/more/object.yaml", &object("right", 1));
+    fixture.write(
+        "right/more/kustomization.yaml",
+        "resources: [object.yaml]\n",
+    );
+    fixture.commit();
+    fixture.write(
+        "right/kustomization.yaml",
+        "resources: [object.yaml, more]\n",
+    );
+    let run = check(&fixture, &["--changed-from", "HEAD"]);
+    assert_eq!(run.code, Some(1), "{}", run.stdout);
+    assert!(
+        run.stdout.contains("kustomize/duplicate-id"),
+        "{}",
+        run.stdout
+    );
+    // A cluster whose folder is gone is not fine.
+    fixture.write("right/kustomization.yaml", "resources: [object.yaml]\n");
+    fixture.write(
+        "other/flux-system/gotk-sync.yaml",
+        &left.replace("./left", "./other"),
+    );
+    fixture.write("other/object.yaml", &object("other", 1));
+    fixture.commit();
+    fs::rename(fixture.path().join("other"), fixture.path().join("moved")).unwrap();
+    let run = check(&fixture, &["--changed-from", "HEAD"]);
+    assert_eq!(run.code, Some(1), "{}", run.stdout);
+    assert!(
+        run.stdout.contains("no such file or folder: `other`"),
+        "{}",
+        run.stdout
+    );
 }

@@ -1,6 +1,6 @@
 //! Printing, and what the program ends with.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::ValueEnum;
@@ -56,7 +56,7 @@ pub(super) fn report_text(
         return report::by_template(findings, &rule_texts(), name, source);
     }
     Ok(match format {
-        Format::Human => human(findings, sources, io::stdout().is_terminal()),
+        Format::Human => human(findings, sources, stdout_takes_color()),
         Format::Json => report::json(findings),
         Format::Sarif => report::sarif(findings, &rule_texts()),
         Format::Junit => report::junit(findings),
@@ -132,6 +132,12 @@ pub(super) fn unverified_in(told: &Findings) -> Vec<Finding> {
         }
     }
     loud.into_sorted()
+}
+
+/// Whether standard output takes colour: it is a terminal, and nobody asked for none
+/// (`NO_COLOR`).
+pub(super) fn stdout_takes_color() -> bool {
+    anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
 }
 
 /// Whether standard error takes colour.

@@ -1,5 +1,6 @@
 //! Two renderings to their difference.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -15,8 +16,9 @@ use super::secret::{self, Placeholders};
 use super::{meaning, pairs::stem};
 use crate::artifact::Digest;
 use crate::diag::{Finding, ObjectRef, SourceMap};
+use crate::pipeline::cluster::Object;
 use crate::resource::ResId;
-use crate::yaml::Node;
+use crate::yaml::{Node, emit};
 
 /// How two renderings are compared.
 #[derive(Debug, Default)]
@@ -137,10 +139,11 @@ pub struct ObjectDifference {
 }
 
 impl ObjectDifference {
-    /// Whether all that changed is noise.
+    /// Whether all that changed is noise; one that gets another name is made anew.
     pub fn is_noise(&self) -> bool {
         self.action == Action::Changed
             && self.old_owner.is_none()
+            && self.old_id.is_none()
             && !self.changes.is_empty()
             && self.changes.iter().all(|c| c.noise.is_some())
     }
@@ -212,6 +215,11 @@ fn cluster(
     sources: &SourceMap,
 ) -> ClusterDifference {
     let unreached = unreached(old, new);
+    let sides = [
+        printable(old, &unreached, sources),
+        printable(new, &unreached, sources),
+    ];
+    let [old, new] = [&*sides[0], &*sides[1]];
     let scopes = Scopes::of([old, new]);
     let (mut old_objects, old_left_out) = comparable(old, new, &unreached, &scopes);
     let (mut new_objects, new_left_out) = comparable(new, old, &unreached, &scopes);
@@ -298,6 +306,36 @@ fn unreached<'a>(old: &'a Cluster, new: &'a Cluster) -> Unreached<'a> {
     let mut same = contents(new);
     same.retain(|id, content| before.get(id) == Some(content));
     same
+}
+
+/// A side in which what cannot be printed has failed, as it does where it is built:
+/// nothing of it gets into a cluster. What is the same on both sides fails on both.
+fn printable<'a>(
+    side: &'a Cluster,
+    unreached: &Unreached<'_>,
+    sources: &SourceMap,
+) -> Cow<'a, Cluster> {
+    let is_left = |unit: &Unit| {
+        let owner = unit.owner.as_ref();
+        owner.is_some_and(|owner| unreached.contains_key(&Owners::key(&owner.id)))
+    };
+    let failure = |unit: &Unit| {
+        let objects = unit.outcome.as_ref().ok().filter(|_| !is_left(unit))?;
+        let check = |object: &Object| emit::check_sorted(&object.node).err();
+        let error = objects.par_iter().find_map_first(check)?;
+        Some(Failure::of(&error, sources))
+    };
+    let failures: Vec<Option<Failure>> = side.units.iter().map(failure).collect();
+    if failures.iter().all(Option::is_none) {
+        return Cow::Borrowed(side);
+    }
+    let mut side = side.clone();
+    for (unit, failure) in side.units.iter_mut().zip(failures) {
+        if let Some(failure) = failure {
+            unit.outcome = Err(failure);
+        }
+    }
+    Cow::Owned(side)
 }
 
 /// The objects of a side that can be compared, and for each part that failed on

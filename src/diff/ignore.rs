@@ -32,7 +32,9 @@ impl Ignore {
             )
         };
         let rest = pointer.strip_prefix('/').ok_or_else(wrong)?;
-        if rest.is_empty() || kind.is_some_and(str::is_empty) {
+        let is_kind =
+            |kind: &str| !kind.is_empty() && kind.bytes().all(|b| b.is_ascii_alphanumeric());
+        if rest.is_empty() || !kind.is_none_or(is_kind) {
             return Err(wrong());
         }
         Ok(Ignore {
@@ -128,7 +130,7 @@ mod tests {
 
     #[test]
     fn what_names_no_field_is_refused() {
-        for wrong in ["spec.replicas", "", "/", ":/spec"] {
+        for wrong in ["spec.replicas", "", "/", ":/spec", "apps/Deployment:/spec"] {
             let error = Ignore::parse(wrong).unwrap_err();
             assert_eq!(error.rule(), "usage/ignore", "{wrong}");
             assert!(error.help_text().is_some());

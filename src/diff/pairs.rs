@@ -104,14 +104,14 @@ pub(super) fn pairs<'a>(old: Vec<Located<'a>>, new: Vec<Located<'a>>) -> Vec<Pai
                     new: Some(other),
                 }),
                 None => left
-                    .entry(without_digest(&key))
+                    .entry(without_digest(&key, located))
                     .or_default()
                     .0
                     .push(located),
             }
         }
         for located in new {
-            left.entry(without_digest(&key))
+            left.entry(without_digest(&key, located))
                 .or_default()
                 .1
                 .push(located);
@@ -132,8 +132,11 @@ pub(super) fn pairs<'a>(old: Vec<Located<'a>>, new: Vec<Located<'a>>) -> Vec<Pai
     paired.into_values().flatten().collect()
 }
 
-fn without_digest(key: &Key) -> Key {
-    let name = stem(&key.name).map_or_else(|| key.name.clone(), Arc::from);
+fn without_digest(key: &Key, located: Located<'_>) -> Key {
+    // A digest that stands for a secret is no digest of content.
+    let name = located.object.node.at_path(&["metadata", "name"]);
+    let stem = stem(&key.name).filter(|_| name.is_none_or(|name| !name.is_secret()));
+    let name = stem.map_or_else(|| key.name.clone(), Arc::from);
     Key {
         name,
         ..key.clone()

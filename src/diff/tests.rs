@@ -240,6 +240,23 @@ fn what_does_not_render_is_no_deletion() {
     assert_eq!(difference.unrendered[0].side, None);
 }
 
+/// What cannot be printed gets into no cluster: it is no change of its objects.
+#[test]
+fn what_cannot_be_printed_does_not_render() {
+    let twice = DEPLOYMENT.replace("  replicas: 3\n", "  replicas: 3\n  replicas: 3\n");
+    insta::assert_snapshot!(told(&[("Kustomization/apps", DEPLOYMENT)], &[("Kustomization/apps", &twice)]), @r"
+    ! Kustomization/flux-system/apps does not render: mapping key `replicas` already defined at line 5; 1 object has nothing to be compared with
+    error[change/unrendered] Kustomization/flux-system/apps: Kustomization/flux-system/apps does not render: mapping key `replicas` already defined at line 5; 1 object has nothing to be compared with
+    ");
+    // What is so on both sides is told once.
+    let both = compared(
+        &[("Kustomization/apps", &twice)],
+        &[("Kustomization/apps", &twice)],
+    );
+    assert_eq!(both.unrendered.len(), 1);
+    assert_eq!(both.unrendered[0].side, None);
+}
+
 const DATA: &str = "\
 apiVersion: v1
 kind: Namespace

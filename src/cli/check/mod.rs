@@ -219,6 +219,7 @@ impl Args {
 
         let mut told = Findings::new();
         let mut rendered = Vec::new();
+        let mut failed = Vec::new();
         for entry in &opened.entries {
             match self
                 .repository
@@ -226,7 +227,10 @@ impl Args {
             {
                 Ok(cluster) => rendered.push(cluster),
                 // The other clusters can be looked at all the same.
-                Err(e) => told.push(e.to_finding(source_map)),
+                Err(e) => {
+                    told.push(e.to_finding(source_map));
+                    failed.push(e);
+                }
             }
         }
         let reach = match &self.changed_from {
@@ -262,7 +266,7 @@ impl Args {
         let mut findings = run(&repository, &views, told, &settings);
         self.narrow(&views, &mut findings)?;
         if let Some(reach) = &reach {
-            reach.narrow(&views, &mut findings);
+            reach.narrow(&views, &failed, source_map, &mut findings);
         }
         let reads = repository.is_part.then(|| files_read(&repository, &views));
         let may_keep = rendered.iter().all(|(_, cluster)| may_be_kept(cluster));

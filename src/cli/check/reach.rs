@@ -11,7 +11,7 @@ use crate::check::{Applied, View};
 use crate::cli::cache::Recorder;
 use crate::cli::diff::Base;
 use crate::cli::settings::{Extent, Repository, RepositoryArgs};
-use crate::diag::{Error, Finding, Findings, ObjectRef, Result};
+use crate::diag::{Error, Finding, Findings, ObjectRef, Result, SourceMap};
 use crate::pipeline::build;
 use crate::pipeline::cluster::{Cluster, Unit, UnitKind};
 use crate::resource::Files;
@@ -77,12 +77,22 @@ impl Reach {
         Ok(reach)
     }
 
-    /// Keeps the findings about what is reached, and in files that changed.
-    pub(super) fn narrow(&self, views: &[View<'_>], findings: &mut Vec<Finding>) {
+    /// Keeps the findings about what is reached, and in files that changed; why a
+    /// cluster or something in it that is reached does not render, whatever object and
+    /// file that is about.
+    pub(super) fn narrow(
+        &self,
+        views: &[View<'_>],
+        failed: &[Error],
+        sources: &SourceMap,
+        findings: &mut Vec<Finding>,
+    ) {
         let mut kept: BTreeSet<(Option<Arc<str>>, ObjectRef)> = BTreeSet::new();
+        let mut errors: Vec<&Error> = failed.iter().collect();
         for view in views {
             let is_reached = |unit: &Unit| !self.same.contains(&name_of(view.cluster, unit));
             let units = view.cluster.units.iter().filter(|unit| is_reached(unit));
+            errors.extend(units.clone().filter_map(|unit| unit.outcome.as_ref().err()));
             let objects = view.objects().iter();
             let objects = objects.filter(|applied| applied.unit.is_some_and(is_reached));
             let references = units
@@ -90,6 +100,12 @@ impl Reach {
                 .chain(objects.map(Applied::reference));
             kept.extend(references.map(|reference| (view.label.clone(), reference)));
         }
+        let said = |finding: &Finding| {
+            let place = finding.location.clone();
+            (finding.rule.clone(), finding.message.clone(), place)
+        };
+        let errors = errors.into_iter().map(|e| said(&e.to_finding(sources)));
+        let errors: BTreeSet<_> = errors.collect();
         findings.retain(|finding| {
             let object = finding.object.clone();
             object.is_some_and(|object| kept.contains(&(finding.cluster.clone(), object)))
@@ -97,6 +113,7 @@ impl Reach {
                     .location
                     .as_ref()
                     .is_some_and(|l| self.has_changed(&l.file))
+                || errors.contains(&said(finding))
         });
     }
 

@@ -1,13 +1,12 @@
 //! What is said of a difference, and how: the arguments of every command that
 //! compares.
 
-use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 
 use clap::ValueEnum;
 
 use crate::cli::fail_on::FailOn;
-use crate::cli::output::Exit;
+use crate::cli::output::{Exit, stdout_takes_color};
 use crate::cli::{environment, read};
 use crate::diag::{Error, Result};
 use crate::diff::{self, Comparison, Difference, Ignore};
@@ -116,7 +115,7 @@ impl ShownArgs {
 impl Format {
     /// The form, as it suits standard output.
     pub(in crate::cli) fn form(self) -> Form {
-        let color = io::stdout().is_terminal();
+        let color = stdout_takes_color();
         match self {
             Format::Human => Form::Human {
                 color,

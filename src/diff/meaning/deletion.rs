@@ -107,6 +107,16 @@ impl<'a> Fates<'a> {
 pub(super) fn look<'a>(subject: &Subject<'a>, fates: &Fates<'a>, findings: &mut Vec<Finding>) {
     match (subject.old, subject.new) {
         (Some(old), None) => findings.push(removed(subject, old, fates)),
+        // The one of the old name goes. Only with data there is something to say of
+        // what comes and goes with every change of its content.
+        (Some(old), Some(_)) if subject.is_renamed() => {
+            let gone = Subject {
+                new: None,
+                ..*subject
+            };
+            let finding = removed(&gone, old, fates);
+            findings.extend((&*finding.rule == "change/delete-data").then_some(finding));
+        }
         (Some(old), Some(new)) => {
             if let (Some(from), Some(to)) = (old.owner, new.owner)
                 && !super::same_object(&from.id, &to.id)

@@ -52,6 +52,12 @@ impl<'a> Subject<'a> {
         self.located().and_then(|l| l.owner)
     }
 
+    /// Whether its generated name is another one now.
+    fn is_renamed(&self) -> bool {
+        let name = |located: Located<'a>| &located.object.id.name;
+        self.old.is_some() && self.new.is_some() && self.old.map(name) != self.new.map(name)
+    }
+
     /// Both versions of the object, where it was and stays.
     fn both(&self) -> Option<(&'a Node, &'a Node)> {
         Some((&self.old?.object.node, &self.new?.object.node))
@@ -121,7 +127,10 @@ pub(super) fn of(
             sources,
         };
         deletion::look(&subject, &fates, &mut findings);
-        immutable::look(&subject, &mut findings);
+        // Under another name it is another object.
+        if !subject.is_renamed() {
+            immutable::look(&subject, &mut findings);
+        }
         workload::look(&subject, &mut findings);
         rbac::look(&subject, compared, new, &mut findings);
         flux::look(&subject, &mut findings);

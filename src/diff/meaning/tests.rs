@@ -606,3 +606,34 @@ fn a_chart_that_is_no_longer_verified_is_told() {
         ["warning change/chart: its chart is the one of `spec.chartRef` from now on"]
     );
 }
+
+/// Under another name it is another object: nothing of it is refused, and the old
+/// one goes.
+#[test]
+fn a_generated_name_is_another_object() {
+    let job = |name: &str, image: &str| {
+        object(
+            "batch/v1 Job",
+            &format!(
+                "spec: {{template: {{spec: {{containers: [{{name: a, image: 'a:{image}'}}]}}}}}}"
+            ),
+        )
+        .replace("{name: x", &format!("{{name: {name}"))
+    };
+    assert_eq!(
+        of_object(&job("migrate-3fa9b2", "1"), &job("migrate-77aa12", "2")),
+        ["info change/image: container `a` moves from `a:1` to `a:2`"]
+    );
+    let claim = |name: &str| CLAIM.replace("name: d", &format!("name: {name}"));
+    assert_eq!(
+        of_object(&claim("disk-3fa9b2"), &claim("disk-77aa12")),
+        ["error change/delete-data: it is deleted, and with it the volume that it claims"]
+    );
+    let side = |name: &str| claim(name);
+    let (old, new) = (side("disk-3fa9b2"), side("disk-77aa12"));
+    let difference = compared(
+        &[("Kustomization/apps", &old)],
+        &[("Kustomization/apps", &new)],
+    );
+    assert!(!difference.objects[0].is_noise());
+}

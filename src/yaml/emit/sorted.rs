@@ -38,6 +38,30 @@ pub fn sorted(node: &Node, out: &mut String) -> Result<()> {
     print(&NodeView(node), out)
 }
 
+/// Whether [`sorted`] prints a node: its error, where it does not.
+///
+/// # Errors
+///
+/// As [`sorted`].
+pub fn check_sorted(node: &Node) -> Result<()> {
+    fn check<V: View<Error = Error>>(view: &V) -> Result<()> {
+        match view.shape()? {
+            Shape::Scalar(_) | Shape::Alias(_) => Ok(()),
+            Shape::Sequence(_, items) => items.iter().try_for_each(check),
+            Shape::Mapping(_, entries) => entries.iter().try_for_each(|(key, value)| {
+                check(key)?;
+                check(value)
+            }),
+        }
+    }
+    let mut indirect = false;
+    node.walk(&mut |n| indirect |= n.is_alias() || n.tag() == Tag::Merge);
+    if indirect {
+        return check(&ValueView::Value(&decode(node, Version::V3)?));
+    }
+    check(&NodeView(node))
+}
+
 /// Appends plain data to `out` as `yaml.Marshal` of sigs.k8s.io/yaml prints it.
 ///
 /// # Errors
