@@ -322,10 +322,10 @@ fn printable<'a>(
     let failure = |unit: &Unit| {
         let objects = unit.outcome.as_ref().ok().filter(|_| !is_left(unit))?;
         let check = |object: &Object| emit::check_sorted(&object.node).err();
-        let error = objects.par_iter().find_map_first(check)?;
+        let error = objects.iter().find_map(check)?;
         Some(Failure::of(&error, sources))
     };
-    let failures: Vec<Option<Failure>> = side.units.iter().map(failure).collect();
+    let failures: Vec<Option<Failure>> = side.units.par_iter().map(failure).collect();
     if failures.iter().all(Option::is_none) {
         return Cow::Borrowed(side);
     }

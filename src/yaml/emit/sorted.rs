@@ -44,6 +44,10 @@ pub fn sorted(node: &Node, out: &mut String) -> Result<()> {
 ///
 /// As [`sorted`].
 pub fn check_sorted(node: &Node) -> Result<()> {
+    if is_printable(node) {
+        return Ok(());
+    }
+    // In the order in which it is printed: of several errors, the first.
     fn check<V: View<Error = Error>>(view: &V) -> Result<()> {
         match view.shape()? {
             Shape::Scalar(_) | Shape::Alias(_) => Ok(()),
@@ -60,6 +64,29 @@ pub fn check_sorted(node: &Node) -> Result<()> {
         return check(&ValueView::Value(&decode(node, Version::V3)?));
     }
     check(&NodeView(node))
+}
+
+/// Whether it is seen at once that a node can be printed, without looking at how.
+fn is_printable(node: &Node) -> bool {
+    match node.data() {
+        Data::Scalar(text) => match node.tag() {
+            Tag::Str => through_json(text).is_ok(),
+            Tag::Merge => false,
+            _ => NodeView(node).scalar(text).is_ok(),
+        },
+        Data::Sequence(items) => items.iter().all(is_printable),
+        Data::Mapping(entries) => {
+            let is_key = |key: &Node| {
+                let text = key.text().unwrap_or_default();
+                check_key(key).is_ok() && check_json_key(text).is_ok() && is_printable(key)
+            };
+            check_unique(entries).is_ok()
+                && entries
+                    .iter()
+                    .all(|e| is_key(&e.key) && is_printable(&e.value))
+        }
+        Data::Alias(_) => false,
+    }
 }
 
 /// Appends plain data to `out` as `yaml.Marshal` of sigs.k8s.io/yaml prints it.
