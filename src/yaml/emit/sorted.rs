@@ -312,3 +312,41 @@ impl View for ValueView<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diag::FileId;
+
+    /// What is found without printing is what printing finds.
+    #[test]
+    fn what_cannot_be_printed_is_told_as_printing_tells_it() {
+        let long = format!("? {}\n: 1\n", "k".repeat(1100));
+        let texts = [
+            "a: 1\nb: [x, 1.5, true, null, 2024-01-01]\n",
+            "a: &x {b: 1}\nc: {<<: *x, d: 2}\n",
+            "a: 1\na: 2\n",
+            "b: {c: 1, c: 2}\na: {d: 1, d: 2}\n",
+            "a: \"\\x7f\"\n",
+            "a: \"\\u0085\"\n",
+            "\"\\u0085\": a\n",
+            "1: a\n",
+            "[a]: b\n",
+            "a: 0x1_0\nb: .inf\n",
+            "a: !!binary aGk=\n",
+            "a: ü\n",
+            &long,
+        ];
+        let mut refused = 0;
+        for text in texts {
+            let Ok(Some(node)) = crate::yaml::parse_one(text, FileId::default()) else {
+                continue;
+            };
+            let told = |result: Result<()>| result.map_err(|e| (e.to_string(), e.span()));
+            let printed = told(sorted(&node, &mut String::new()));
+            assert_eq!(told(check_sorted(&node)), printed, "{text}");
+            refused += usize::from(printed.is_err());
+        }
+        assert!(refused > 4, "{refused}");
+    }
+}
