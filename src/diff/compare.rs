@@ -215,11 +215,12 @@ fn cluster(
     sources: &SourceMap,
 ) -> ClusterDifference {
     let unreached = unreached(old, new);
-    let sides = [
-        printable(old, &unreached, sources),
-        printable(new, &unreached, sources),
-    ];
-    let [old, new] = [&*sides[0], &*sides[1]];
+    let old = printable(old, &Printed::new(), &unreached, sources);
+    let reached = old.units.iter().filter(|unit| !is_among(unit, &unreached));
+    let printed = reached.flat_map(|unit| unit.outcome.iter().flatten());
+    let printed: Printed<'_> = printed.map(|object| (&object.id, &object.node)).collect();
+    let new = printable(new, &printed, &unreached, sources);
+    let (old, new) = (&*old, &*new);
     let scopes = Scopes::of([old, new]);
     let (mut old_objects, old_left_out) = comparable(old, new, &unreached, &scopes);
     let (mut new_objects, new_left_out) = comparable(new, old, &unreached, &scopes);
@@ -308,20 +309,32 @@ fn unreached<'a>(old: &'a Cluster, new: &'a Cluster) -> Unreached<'a> {
     same
 }
 
+/// Whether a unit is one of those that are the same on both sides.
+fn is_among(unit: &Unit, unreached: &Unreached<'_>) -> bool {
+    let owner = unit.owner.as_ref();
+    owner.is_some_and(|owner| unreached.contains_key(&Owners::key(&owner.id)))
+}
+
+/// Objects that can be printed.
+type Printed<'a> = BTreeMap<&'a ResId, &'a Node>;
+
 /// A side in which what cannot be printed has failed, as it does where it is built:
 /// nothing of it gets into a cluster. What is the same on both sides fails on both.
 fn printable<'a>(
     side: &'a Cluster,
+    printed: &Printed<'_>,
     unreached: &Unreached<'_>,
     sources: &SourceMap,
 ) -> Cow<'a, Cluster> {
-    let is_left = |unit: &Unit| {
-        let owner = unit.owner.as_ref();
-        owner.is_some_and(|owner| unreached.contains_key(&Owners::key(&owner.id)))
-    };
     let failure = |unit: &Unit| {
-        let objects = unit.outcome.as_ref().ok().filter(|_| !is_left(unit))?;
-        let check = |object: &Object| emit::check_sorted(&object.node).err();
+        if is_among(unit, unreached) {
+            return None;
+        }
+        let objects = unit.outcome.as_ref().ok()?;
+        let check = |object: &Object| {
+            let known = printed.get(&object.id).copied();
+            emit::check_sorted(&object.node, known).err()
+        };
         let error = objects.iter().find_map(check)?;
         Some(Failure::of(&error, sources))
     };
@@ -351,8 +364,7 @@ fn comparable<'a>(
     let (owners, others) = (Owners::of(side), Owners::of(other));
     for unit in &side.units {
         let Ok(own) = &unit.outcome else { continue };
-        let id = unit.owner.as_ref().map(|owner| &owner.id);
-        if id.is_some_and(|id| unreached.contains_key(&Owners::key(id))) {
+        if is_among(unit, unreached) {
             continue;
         }
         let failed = match &other.failure {
