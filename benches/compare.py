@@ -22,8 +22,10 @@ less than that is shown as such.
 """
 
 import argparse
+import contextlib
 import os
 import pathlib
+import random
 import re
 import resource
 import shlex
@@ -170,8 +172,9 @@ def copies(arguments):
             block(rows, target, max(1, RUNS // 2))
 
 
-def changes(arguments):
-    """What changes of the repository do, beside a build of it."""
+@contextlib.contextmanager
+def committed(arguments):
+    """A copy of the repository with one commit, and a store of its own."""
     with tempfile.TemporaryDirectory() as folder:
         target = pathlib.Path(folder) / "repository"
         ignored = shutil.ignore_patterns(".git")
@@ -180,6 +183,45 @@ def changes(arguments):
             who = ["-c", "user.name=bench", "-c", "user.email=bench@fleet.example"]
             subprocess.run(["git", *who, *step], cwd=target, check=True)
         os.environ["FLUXWRIGHT_STORE"] = str(pathlib.Path(folder) / "store")
+        yield target
+
+
+def edits(arguments):
+    """A scalar of each file changed, one file after the other: how long `diff`
+    takes, beside a build."""
+    chance = random.Random(7)
+    with committed(arguments) as target:
+        build = [PROGRAM, "build", "--no-cache", *arguments.entry, *arguments.further]
+        diff = [PROGRAM, "diff", "--base", "HEAD", *arguments.entry, *arguments.further]
+        full = min(run(build, target)[0] for _ in range(RUNS))
+        run(diff, target)
+        took = {"the base in the cache": [], "--no-cache": []}
+        for file in sorted(target.rglob("*.yaml")):
+            text = file.read_text(errors="replace")
+            places = list(re.finditer(r"(?m)^(?! *(?:#|apiVersion|kind)).*?: +(?=\w)", text))
+            if not places:
+                continue
+            at = chance.choice(places).end()
+            file.chmod(0o644)
+            file.write_text(f"{text[:at]}x{text[at:]}")
+            # The first run is the one that nothing is kept of.
+            took["the base in the cache"].append(run(diff, target)[0])
+            took["--no-cache"].append(min(run([*diff, "--no-cache"], target)[0] for _ in range(2)))
+            file.write_text(text)
+        for name, seconds in took.items():
+            seconds.sort()
+            slower = sum(second > full for second in seconds)
+            print(
+                f"diff of {len(seconds)} changes, {name}: median {seconds[len(seconds) // 2]:.3f} s, "
+                f"95 % within {seconds[len(seconds) * 95 // 100]:.3f} s, all within {seconds[-1]:.3f} s; "
+                f"{slower} slower than a build, which takes {full:.3f} s",
+                flush=True,
+            )
+
+
+def changes(arguments):
+    """What changes of the repository do, beside a build of it."""
+    with committed(arguments) as target:
         releases = {}
         for file in sorted(target.rglob("*.yaml")):
             text = file.read_text(errors="replace")
@@ -307,7 +349,7 @@ def prints_keys(command):
         return any(key in line for line in printed for key in KEYS)
 
 
-PARTS = {part.__name__: part for part in (overlays, cluster, changes, copies, objects, large, charts)}
+PARTS = {part.__name__: part for part in (overlays, cluster, changes, edits, copies, objects, large, charts)}
 
 
 def main():
