@@ -234,6 +234,11 @@ fn what_is_no_part_is_told() {
         assert_eq!(run.code, Some(2));
         assert!(run.stderr.contains("write I/N"), "{}", run.stderr);
     }
+    for form in [["--output", "json"], ["--template", "x"]] {
+        let run = run(&[&["diff", root, "--shard", "1/2"], &form[..]].concat());
+        assert_eq!(run.code, Some(2));
+        assert!(run.stderr.contains("fluxwright merge"), "{}", run.stderr);
+    }
     fs::write(at(".a.json"), "[]").unwrap();
     let merged = merge(&[at(".a.json")], &[]);
     assert_eq!(merged.code, Some(2));

@@ -109,6 +109,13 @@ impl Args {
     }
 
     fn answer(&self, sources: &Arc<SourceMap>) -> Result<Answer> {
+        if self.shard.shard.is_some() && self.shown.chooses_a_form() {
+            return Err(
+                Error::new("usage/shard", "the part of a report has a form of its own").help(
+                    "give `--output` or `--template` to `fluxwright merge`, which joins the parts",
+                ),
+            );
+        }
         let shown = self.shown.read()?;
         match &self.new {
             Some(new) => self.written(new, shown, sources),

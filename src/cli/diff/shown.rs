@@ -76,6 +76,11 @@ pub(in crate::cli) struct Shown {
 }
 
 impl ShownArgs {
+    /// Whether the report is to have another form than it has by itself.
+    pub(super) fn chooses_a_form(&self) -> bool {
+        self.template.is_some() || self.output != Format::Human
+    }
+
     /// The fields and rules that are left out.
     pub(in crate::cli) fn ignored(&self) -> &[String] {
         &self.ignore
