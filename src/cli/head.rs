@@ -13,12 +13,18 @@ pub(super) struct Head {
     pub(super) seconds: i64,
 }
 
+/// The folder of the Git repository that a folder lies in.
+#[cfg(feature = "git")]
+pub(super) fn top_of(folder: &Path) -> Option<&Path> {
+    folder.ancestors().find(|f| f.join(".git").exists())
+}
+
 /// The commit that is checked out; none outside of Git.
 #[cfg(feature = "git")]
 pub(super) fn of(root: &Path) -> Option<Head> {
     use crate::artifact::git::{GitRepository, committed_at};
 
-    let top = root.ancestors().find(|f| f.join(".git").exists())?;
+    let top = top_of(root)?;
     let repository = GitRepository::open(top).ok()?;
     let commit = repository.revision("HEAD").ok()?;
     let (_, content) = repository.read(commit).ok()?;
@@ -93,7 +99,7 @@ pub(super) fn first_change(
         Ok(None)
     }
 
-    let top = root.ancestors().find(|f| f.join(".git").exists());
+    let top = top_of(root);
     let top = top.ok_or_else(|| {
         Error::new(
             "ref/missing",
@@ -143,7 +149,7 @@ pub(super) fn first_change(
 pub(super) fn is_committed(root: &Path, file: &Path) -> Result<bool> {
     use crate::artifact::git::{GitRepository, GitTree};
 
-    let top = root.ancestors().find(|f| f.join(".git").exists());
+    let top = top_of(root);
     let (Some(top), Ok(file)) = (top, file.canonicalize()) else {
         return Ok(false);
     };

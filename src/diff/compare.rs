@@ -439,7 +439,7 @@ fn failures<'a>(
         let failure = unit.outcome.as_ref().err()?;
         let id = &unit.owner.as_ref()?.id;
         // What fails as before is no difference.
-        if unreached.contains_key(&Owners::key(id)) {
+        if is_among(unit, unreached) {
             return None;
         }
         Some(Unrendered {

@@ -105,16 +105,18 @@ fn gitlab_has_a_path_for_everything() {
     assert_ne!(issues[1]["fingerprint"], issues[2]["fingerprint"]);
 }
 
+/// A rule that one of the findings is of.
+const RULE: RuleText = RuleText {
+    id: "ref/missing",
+    title: "missing",
+    why: "Why.",
+    mend: "Mend.",
+    severity: Severity::Error,
+};
+
 #[test]
 fn sarif_names_rules_places_and_fingerprints() {
-    let rule = RuleText {
-        id: "ref/missing",
-        title: "missing",
-        why: "Why.",
-        mend: "Mend.",
-        severity: Severity::Error,
-    };
-    let log: serde_json::Value = serde_json::from_str(&sarif(&findings(), &[rule])).unwrap();
+    let log: serde_json::Value = serde_json::from_str(&sarif(&findings(), &[RULE])).unwrap();
     let run = &log["runs"][0];
     let rules = run["tool"]["driver"]["rules"].as_array().unwrap();
     assert_eq!(rules.len(), 3);
@@ -136,14 +138,7 @@ fn sarif_names_rules_places_and_fingerprints() {
 
 #[test]
 fn templates_of_users_have_findings_numbers_and_rules() {
-    let rule = RuleText {
-        id: "ref/missing",
-        title: "missing",
-        why: "Why.",
-        mend: "Mend.",
-        severity: Severity::Error,
-    };
-    let fill = |source: &str| by_template(&findings(), &[rule], "own.md", source);
+    let fill = |source: &str| by_template(&findings(), &[RULE], "own.md", source);
     let text = fill(
         "{{ summary.errors }} {{ summary.warnings }} {{ summary.notes }}\n{% for finding in findings \
          if finding.location %}{{ finding.location.file | code }} {{ finding.message | plain }} {{ \

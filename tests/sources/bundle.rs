@@ -675,12 +675,18 @@ fn silent(how: Silence, kept: Arc<Mutex<Kept>>) -> String {
     address
 }
 
-#[test]
-fn a_registry_that_falls_silent_is_given_up() {
+/// A bundle, and a registry that it was pushed to, with what that keeps.
+fn pushed() -> (Made, Arc<Mutex<Kept>>, Server) {
     let made = Made::new();
     let kept = Arc::new(Mutex::new(Kept::default()));
     let whole = failing(kept.clone(), |_| None);
     assert_eq!(made.push(&address(&whole), &[]).code, Some(0));
+    (made, kept, whole)
+}
+
+#[test]
+fn a_registry_that_falls_silent_is_given_up() {
+    let (made, kept, _whole) = pushed();
     let begun = std::time::Instant::now();
     let given_up = |run: &Run, how: Silence| {
         let told = (run.code, run.stdout.as_str());
@@ -718,10 +724,7 @@ fn a_registry_that_falls_silent_is_given_up() {
 
 #[test]
 fn a_blob_that_does_not_end_is_not_taken() {
-    let made = Made::new();
-    let kept = Arc::new(Mutex::new(Kept::default()));
-    let whole = failing(kept.clone(), |_| None);
-    assert_eq!(made.push(&address(&whole), &[]).code, Some(0));
+    let (made, kept, _whole) = pushed();
     let server = failing(kept, |request| {
         let is_blob = request.method == "GET" && request.path().contains("/blobs/");
         is_blob.then(|| Answer::ok(vec![b'x'; 1 << 20]))
@@ -737,10 +740,7 @@ fn a_blob_that_does_not_end_is_not_taken() {
 
 #[test]
 fn a_pull_that_breaks_off_writes_nothing_and_goes_on_from_there() {
-    let made = Made::new();
-    let kept = Arc::new(Mutex::new(Kept::default()));
-    let whole = failing(kept.clone(), |_| None);
-    assert_eq!(made.push(&address(&whole), &[]).code, Some(0));
+    let (made, kept, whole) = pushed();
     let out = made.at("pulled");
     let pull = |server: &Server| {
         let from = format!("{}:v1.2.0", address(server));

@@ -87,6 +87,7 @@ impl Base {
     #[cfg(feature = "git")]
     pub(in crate::cli) fn commit(root: &Path, revision: Option<&str>) -> Result<Base> {
         use crate::artifact::git::{GitRepository, GitTree};
+        use crate::cli::head::top_of;
 
         if revision.is_some_and(str::is_empty) {
             return Err(
@@ -94,7 +95,7 @@ impl Base {
                     .help("name a commit, tag or branch; is a variable not set?"),
             );
         }
-        let top = root.ancestors().find(|folder| folder.join(".git").exists());
+        let top = top_of(root);
         let Some(top) = top else {
             return Err(Error::new(
                 "ref/missing",

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Format, answer};
 use crate::artifact::git::{GitRepository, Reference};
+use crate::cli::head::top_of;
 use crate::cli::output::{self, Exit};
 use crate::cli::read;
 use crate::diag::{Error, Result};
@@ -117,7 +118,7 @@ fn top(path: &Path) -> Cow<'_, Path> {
         return path.into();
     }
     let above = path.canonicalize().ok().and_then(|real| {
-        let top = real.ancestors().find(|folder| folder.join(".git").exists());
+        let top = top_of(&real);
         top.map(Path::to_owned)
     });
     above.map_or(path.into(), Cow::Owned)
