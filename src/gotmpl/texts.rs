@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use foldhash::{HashMap, HashMapExt as _};
+use foldhash::HashMap;
 
 use crate::yaml::Value;
 
@@ -19,20 +19,11 @@ const MAX_BYTES: usize = 4 << 20;
 #[derive(Debug, Default)]
 pub struct Texts(Mutex<Known>);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Known {
     read: HashMap<Box<[u8]>, Arc<Value>>,
     /// How long the texts are.
     bytes: usize,
-}
-
-impl Default for Known {
-    fn default() -> Known {
-        Known {
-            read: HashMap::new(),
-            bytes: 0,
-        }
-    }
 }
 
 impl Texts {
@@ -52,8 +43,10 @@ impl Texts {
         let mut known = lock();
         let bytes = known.bytes + text.len();
         if text.len() <= MAX_TEXT_BYTES && bytes <= MAX_BYTES {
-            known.bytes = bytes;
-            known.read.insert(text.into(), value.clone());
+            // Another thread may have read it meanwhile.
+            if known.read.insert(text.into(), value.clone()).is_none() {
+                known.bytes = bytes;
+            }
         }
         Ok(value)
     }
