@@ -74,25 +74,6 @@ impl Chart {
         }
         Ok(false)
     }
-
-    /// Whether a word stands in a definition of the chart, or of the charts below.
-    ///
-    /// # Errors
-    ///
-    /// Where a file cannot be read.
-    pub fn definitions_mention(&self, word: &str) -> Result<bool> {
-        for file in self.definitions() {
-            if memchr::memmem::find(&file.bytes()?, word.as_bytes()).is_some() {
-                return Ok(true);
-            }
-        }
-        for chart in &self.dependencies {
-            if chart.definitions_mention(word)? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
 }
 
 #[cfg(test)]
@@ -135,8 +116,6 @@ mod tests {
         for word in ["value", "template", "definition", "name.txt", "deep"] {
             assert!(archive_mentions(&outer, word), "{word}");
             assert!(chart.mentions(word).unwrap(), "{word}");
-            let is_defined = chart.definitions_mention(word).unwrap();
-            assert_eq!(is_defined, word == "definition", "{word}");
         }
         assert!(!archive_mentions(&outer, "nowhere"));
         assert!(!chart.mentions("nowhere").unwrap());

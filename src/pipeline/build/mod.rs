@@ -15,6 +15,7 @@
 //! two versions side by side, so that a comparison need not render what is the
 //! same in both.
 
+mod definitions;
 mod family;
 mod finish;
 mod prepared;
@@ -108,6 +109,8 @@ struct Release {
     basis: Option<release::Basis>,
     /// Whether it is left for later.
     is_left: bool,
+    /// Whether the definitions of its chart may be left unread.
+    leaves_definitions: bool,
     /// Whether a template of its chart looked for objects.
     has_asked: bool,
 }
@@ -123,6 +126,7 @@ impl Release {
             done: None,
             basis: None,
             is_left: false,
+            leaves_definitions: false,
             has_asked: false,
         }
     }

@@ -2,7 +2,8 @@
 //! them need not be rendered.
 //!
 //! In: an entry of each, as for [`build`](super::build). Out: first what
-//! Kustomizations apply, then what those HelmReleases apply that differ.
+//! Kustomizations apply, then what those HelmReleases apply that differ; definitions
+//! in charts that are the same in both are not read.
 //!
 //! Only a HelmRelease is left that cannot render objects of Flux, which would
 //! lead on to others: the group of these has a word in it that stands neither
@@ -13,7 +14,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{Graph, graph, releases};
+use super::{Graph, definitions, graph, releases};
 use crate::diag::{Findings, Result};
 use crate::pipeline::cluster::Cluster;
 use crate::pipeline::render::Options;
@@ -51,10 +52,12 @@ pub fn render_both<'a>(now: Option<&mut Prepared<'a>>, before: Option<&mut Prepa
     match (now, before) {
         (Some(now), Some(before)) => {
             run(&mut [now, before]);
+            definitions::read_needed(&mut [&mut now.graph, &mut before.graph]);
             // All objects of a kind go with its definition, and are counted.
             let known = now.definitions();
             if before.definitions().iter().any(|one| !known.contains(one)) {
                 now.graph.render_left();
+                definitions::read_all(&mut [&mut now.graph, &mut before.graph]);
             }
         }
         (Some(build), None) | (None, Some(build)) => {

@@ -9,7 +9,9 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{Graph, Key, MAX_ROUNDS, Owner, Release, key_of, release_key_of, same_spec};
+use super::{
+    Graph, Key, MAX_ROUNDS, Owner, Release, definitions, key_of, release_key_of, same_spec,
+};
 use crate::flux::api;
 use crate::pipeline::Sources;
 use crate::pipeline::cluster::UnitKind;
@@ -19,7 +21,7 @@ use crate::resource::{Gvk, ResId};
 use crate::yaml::Node;
 
 /// Keys of one graph.
-type Keys = BTreeSet<Key>;
+pub(super) type Keys = BTreeSet<Key>;
 
 /// Renders the HelmReleases of graphs, and what they bring. With `leaves`, those
 /// are left that are the same in all of the graphs and lead to nothing else.
@@ -35,6 +37,7 @@ pub(super) fn run(graphs: &mut [&mut Graph<'_>], leaves: bool) {
         }
         if leaves {
             leave(graphs, &mut open);
+            definitions::leave(graphs, &open);
         }
         render(graphs, &open);
         if leaves {
@@ -130,7 +133,7 @@ fn render_once(graphs: &mut [&mut Graph<'_>], wanted: &[Keys]) {
 /// Does the same with releases in parallel, those of the most weight first, so that
 /// no thread is left with one of them at the end. Those of one name are done one
 /// after the other: what is made for one graph is at hand for the next.
-fn each_of(
+pub(super) fn each_of(
     graphs: &mut [&mut Graph<'_>],
     wanted: &[Keys],
     weight: impl Fn(&Release, &release::Context<'_>) -> usize,
@@ -193,7 +196,7 @@ impl Desk<'_> {
 }
 
 impl Graph<'_> {
-    fn keys_where(&self, is_wanted: impl Fn(&Release) -> bool) -> Keys {
+    pub(super) fn keys_where(&self, is_wanted: impl Fn(&Release) -> bool) -> Keys {
         let found = self
             .releases
             .iter()
@@ -348,7 +351,7 @@ impl Graph<'_> {
 
     /// Whether what is left out could change what becomes of the rest, so that
     /// nothing may be left.
-    fn needs_all_releases(&self) -> bool {
+    pub(super) fn needs_all_releases(&self) -> bool {
         self.options.lookups.rendered || self.sources.wait_for_keys() || self.has_bare_objects()
     }
 
@@ -396,7 +399,8 @@ impl Release {
                         self.basis =
                             known.or_else(|| release::basis_of(&self.object, spec, context));
                     }
-                    let done = release::render(&self.object, spec, context, self.basis);
+                    let (object, leaves) = (&self.object, self.leaves_definitions);
+                    let done = release::render(object, spec, context, self.basis, leaves);
                     let (done, has_asked) = done.inspect_err(|_| {
                         // What its templates looked for is not known.
                         self.basis = self.basis.filter(|_| !context.options.lookups.rendered);

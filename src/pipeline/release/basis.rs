@@ -26,18 +26,29 @@ impl Basis {
         if asked.is_empty() {
             return self;
         }
-        let with = |digest: Digest| {
-            let mut hasher = Hasher::default();
-            hasher.update(digest.as_bytes());
-            hasher.update(format!("{asked:?}").as_bytes());
-            hasher.finish()
-        };
+        let asked = format!("{asked:?}");
         Basis {
-            inputs: with(self.inputs),
-            content: with(self.content),
+            inputs: with(self.inputs, &asked),
+            content: with(self.content, &asked),
             ..self
         }
     }
+
+    /// What is made of it is kept under this digest, with definitions or without.
+    pub(super) fn key(self, leaves_definitions: bool) -> Digest {
+        if leaves_definitions {
+            with(self.inputs, "without definitions")
+        } else {
+            self.inputs
+        }
+    }
+}
+
+fn with(digest: Digest, text: &str) -> Digest {
+    let mut hasher = Hasher::default();
+    hasher.update(digest.as_bytes());
+    hasher.update(text.as_bytes());
+    hasher.finish()
 }
 
 /// What a release is rendered from, save for what its templates find by

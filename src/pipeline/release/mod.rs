@@ -8,12 +8,14 @@
 //! - `basis` says what all of it is rendered from, and what it cannot lead to,
 //! - `values` composes the values,
 //! - `lookups` has the objects that templates find,
+//! - `definitions` reads the definitions of kinds that come with it,
 //! - here, the chart is rendered and goes through the post-renderers.
 //!
 //! Compat: helm-controller 1.6 with Helm 4.3.
 
 mod basis;
 mod charts;
+mod definitions;
 mod facts;
 mod lookups;
 mod values;
@@ -35,6 +37,7 @@ use crate::yaml::{Entry, Node, secret};
 
 pub(super) use basis::{Basis, basis_of, is_told_of_flux, may_bring_flux};
 pub(super) use charts::Charts;
+pub(super) use definitions::{Definitions, Kinds};
 pub use lookups::Lookups;
 pub(super) use lookups::{Asked, Asking, Shelf};
 
@@ -101,6 +104,29 @@ pub(super) struct Rendered {
     pub(super) findings: Findings,
     /// What they were made from, where that is known.
     pub(super) basis: Option<Basis>,
+    /// Definitions that it applies as well, first, and that are not read.
+    pub(super) unread: Definitions,
+}
+
+impl Rendered {
+    /// Reads definitions that are not read: those that may define any of these
+    /// kinds; all, where none are given.
+    ///
+    /// # Errors
+    ///
+    /// As [`Definitions::read`].
+    pub(super) fn read_definitions(
+        &mut self,
+        kinds: Option<&Kinds>,
+        release: &HelmRelease,
+        context: &Context<'_>,
+    ) -> Result<()> {
+        let wanted = self.unread.take(kinds);
+        let mut objects = wanted.read(release, context, &mut self.findings)?;
+        objects.append(&mut self.objects);
+        self.objects = objects;
+        Ok(())
+    }
 }
 
 /// The source that a release has its chart from; of a HelmChart, the one that
@@ -157,24 +183,17 @@ pub(super) fn renders(
     context: &Context<'_>,
     is_meant: impl Fn(&ResId) -> bool,
 ) -> bool {
-    let without_definitions = HelmRelease {
-        skips_definitions: true,
-        ..release.clone()
-    };
     let asking = Arc::default();
-    let made = || {
-        let chart = context.charts.find(&release.chart, context)?.chart;
-        let has_more = !release.skips_definitions && chart.definitions_mention(basis::FLUX)?;
-        Ok((has_more, make(&without_definitions, context, &asking)?))
-    };
-    let made: Result<(bool, Made)> = made();
-    made.map_or(true, |(has_more, made)| {
-        has_more || asking.has_asked() || made.objects.iter().map(ResId::of).any(|id| is_meant(&id))
+    make(release, context, &asking).map_or(true, |made| {
+        made.definitions.may_mention(basis::FLUX)
+            || asking.has_asked()
+            || made.objects.iter().map(ResId::of).any(|id| is_meant(&id))
     })
 }
 
 /// Renders a release, read from `object`; gives besides whether its templates
-/// looked for objects.
+/// looked for objects. With `leaves_definitions` those are not read that lead to
+/// nothing else.
 ///
 /// # Errors
 ///
@@ -185,21 +204,26 @@ pub(super) fn render(
     release: &HelmRelease,
     context: &Context<'_>,
     basis: Option<Basis>,
+    leaves_definitions: bool,
 ) -> Result<(Rendered, bool)> {
     let reuse = context.options.reuse.as_ref().zip(basis);
-    if let Some((reuse, basis)) = reuse {
+    let reuse = reuse.map(|(reuse, basis)| (reuse, basis, basis.key(leaves_definitions)));
+    if let Some((reuse, _, key)) = reuse {
         let finds = |asked: &Asked| asked.is_answered_alike(release, context);
-        if let Some((asked, made)) = reuse.release(basis.inputs, finds) {
+        if let Some((asked, made)) = reuse.release(key, finds) {
             return Ok((made, !asked.is_empty()));
         }
     }
     let asking = Arc::default();
     let mut made = rendered(object, release, context, &asking)?;
+    if !leaves_definitions || made.unread.may_mention(basis::FLUX) {
+        made.read_definitions(None, release, context)?;
+    }
     let asked = asking.all();
     let has_asked = !asked.is_empty();
-    if let Some((reuse, basis)) = reuse {
+    if let Some((reuse, basis, key)) = reuse {
         made.basis = Some(basis.with(&asked));
-        reuse.keep_release(basis.inputs, asked, made.clone());
+        reuse.keep_release(key, asked, made.clone());
     }
     Ok((made, has_asked))
 }
@@ -220,9 +244,10 @@ fn rendered(
         made?
     };
     Ok(Rendered {
-        objects: in_order(made.definitions, made.objects),
+        objects: in_order(made.objects),
         findings: made.findings,
         basis: None,
+        unread: made.definitions,
     })
 }
 
@@ -248,11 +273,8 @@ fn mark(
     let mut made = made.map_err(|e| e.without_secrets(shadows.as_ref().err()))?;
     if let Ok(shadows) = &shadows {
         secret::mark_differences(&mut made.objects, &shadows.objects);
-        secret::mark_differences(&mut made.definitions, &shadows.definitions);
     } else {
-        for object in made.objects.iter_mut().chain(&mut made.definitions) {
-            secret::mark_object(object);
-        }
+        made.objects.iter_mut().for_each(secret::mark_object);
     }
     let told = shadows.as_ref().ok().map(|shadows| &shadows.findings);
     made.findings.without_secrets(told);
@@ -261,7 +283,7 @@ fn mark(
 
 /// What a release is made into, in no particular order.
 struct Made {
-    definitions: Vec<Node>,
+    definitions: Definitions,
     objects: Vec<Node>,
     findings: Findings,
 }
@@ -334,17 +356,8 @@ fn make(release: &HelmRelease, context: &Context<'_>, asking: &Arc<Asking>) -> R
             all
         }
     };
-    let mut definitions = Vec::new();
-    if !release.skips_definitions {
-        let labels = [origin_labels(release)];
-        for definition in &rendered.definitions {
-            for node in definition.nodes(parsed, sources)? {
-                definitions.extend(post_render(vec![node], &labels, sources, &mut findings)?);
-            }
-        }
-    }
     Ok(Made {
-        definitions,
+        definitions: Definitions::of(release, rendered.definitions),
         objects: all,
         findings,
     })
@@ -468,9 +481,9 @@ fn image_node(image: &Image, at: Span) -> Node {
     mapping(fields, at)
 }
 
-/// Definitions, what is created before, the release itself, and what is created
-/// at other moments; tests are left out.
-fn in_order(definitions: Vec<Node>, objects: Vec<Node>) -> Vec<cluster::Object> {
+/// What is created before, the release itself, and what is created at other moments;
+/// tests are left out.
+fn in_order(objects: Vec<Node>) -> Vec<cluster::Object> {
     let annotation = |object: &cluster::Object, key: &str| {
         object
             .node
@@ -509,12 +522,7 @@ fn in_order(definitions: Vec<Node>, objects: Vec<Node>) -> Vec<cluster::Object> 
                 .then_with(|| a.1.id.name.cmp(&b.1.id.name))
         });
     }
-    let definition = |node| cluster::Object {
-        stays: true,
-        ..cluster::Object::new(node)
-    };
-    let mut all: Vec<cluster::Object> = definitions.into_iter().map(definition).collect();
-    all.extend(before.into_iter().map(|(_, object)| object));
+    let mut all: Vec<cluster::Object> = before.into_iter().map(|(_, object)| object).collect();
     all.append(&mut own);
     all.extend(later.into_iter().map(|(_, object)| object));
     all
