@@ -561,6 +561,12 @@ fn shown(compared: &Compared<'_>, old: Option<&Node>, new: Option<&Node>) -> Vec
     let (Some(old), Some(new)) = (old, new) else {
         return Vec::new();
     };
+    let is_as_it_was = |located: Option<Located<'_>>, masked: &Node| {
+        located.is_some_and(|l| l.object.node.is_shared_with(masked))
+    };
+    if is_as_it_was(compared.pair.old, old) && is_as_it_was(compared.pair.new, new) {
+        return compared.changes.clone();
+    }
     let mut changes = fields::changes(old, new);
     for change in &mut changes {
         let known = compared.changes.iter().find(|c| c.path == change.path);

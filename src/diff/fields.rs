@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::align::{self, Pair};
 use super::noise::{self, Noise};
-use super::path::FieldPath;
+use super::path::{FieldPath, Step};
 use crate::resource::Gvk;
 use crate::schema::kustomize::{FieldSchema, OpenApi};
 use crate::yaml::{Data, Node};
@@ -82,118 +82,145 @@ pub(super) fn changes(old: &Node, new: &Node) -> Vec<Change> {
     static OPEN_API: OpenApi = OpenApi::new();
     let gvk = Gvk::of(new);
     let schema = OPEN_API.kind(&gvk.api_version(), &gvk.kind);
-    let mut found = Vec::new();
-    node(old, new, schema, &FieldPath::default(), &mut found);
-    for change in &mut found {
+    let mut walk = Walk::default();
+    walk.node(old, new, schema);
+    for change in &mut walk.found {
         change.noise = noise::of(change, &gvk);
     }
-    found
+    walk.found
 }
 
-fn node(
-    old: &Node,
-    new: &Node,
-    schema: Option<FieldSchema<'_>>,
-    path: &FieldPath,
-    found: &mut Vec<Change>,
-) {
+/// The way through two objects.
+#[derive(Default)]
+struct Walk {
+    path: FieldPath,
+    found: Vec<Change>,
+}
+
+impl Walk {
+    fn node(&mut self, old: &Node, new: &Node, schema: Option<FieldSchema<'_>>) {
+        let (old, new) = (old.target(), new.target());
+        if old.is_shared_with(new) {
+            return;
+        }
+        match (old.data(), new.data()) {
+            (Data::Mapping(_), Data::Mapping(_)) => self.mapping(old, new, schema),
+            (Data::Sequence(a), Data::Sequence(b)) => self.sequence(a, b, schema),
+            (Data::Scalar(a), Data::Scalar(b)) if a == b && old.tag() == new.tag() => {}
+            _ => {
+                if !align::same(old, new) {
+                    self.found(ChangeKind::Changed, Some(old), Some(new));
+                }
+            }
+        }
+    }
+
+    fn mapping(&mut self, old: &Node, new: &Node, schema: Option<FieldSchema<'_>>) {
+        for (at, entry) in old.entries().iter().enumerate() {
+            let Some(key) = entry.key.shared_text() else {
+                continue;
+            };
+            let counterpart = value_of(new, key, at);
+            if counterpart.is_some_and(|new| new.is_shared_with(&entry.value)) {
+                continue;
+            }
+            self.path.0.push(Step::Key(key.clone()));
+            match counterpart {
+                Some(new) => {
+                    let schema = schema.and_then(|s| s.field(key));
+                    self.node(&entry.value, new, schema);
+                }
+                None => self.found(ChangeKind::Removed, Some(entry.value.target()), None),
+            }
+            self.path.0.pop();
+        }
+        for (at, entry) in new.entries().iter().enumerate() {
+            let Some(key) = entry.key.shared_text() else {
+                continue;
+            };
+            if value_of(old, key, at).is_none() {
+                self.path.0.push(Step::Key(key.clone()));
+                self.found(ChangeKind::Added, None, Some(entry.value.target()));
+                self.path.0.pop();
+            }
+        }
+    }
+
+    fn sequence(&mut self, old: &[Node], new: &[Node], schema: Option<FieldSchema<'_>>) {
+        // Which item is which takes longer to find out.
+        let all_alike = || old.iter().zip(new).all(|(old, new)| is_alike(old, new));
+        if old.len() == new.len() && all_alike() {
+            return;
+        }
+        let pairs = align::pairs(old, new, schema);
+        let elements = schema.and_then(FieldSchema::elements);
+        for pair in &pairs {
+            let item = |items: &[Node], index: Option<usize>| {
+                index.and_then(|i| items.get(i)).map(|n| n.target().clone())
+            };
+            self.path.0.push(Step::Item {
+                label: pair.label.clone(),
+                old: pair.old,
+                new: pair.new,
+            });
+            match (item(old, pair.old), item(new, pair.new)) {
+                (Some(old), Some(new)) => self.node(&old, &new, elements),
+                (Some(old), None) => self.found(ChangeKind::Removed, Some(&old), None),
+                (None, Some(new)) => self.found(ChangeKind::Added, None, Some(&new)),
+                (None, None) => {}
+            }
+            self.path.0.pop();
+        }
+        if is_reordered(&pairs) {
+            let list = |items: &[Node], span| Node::sequence(items.to_vec(), span);
+            let span = |items: &[Node]| items.first().map(Node::span).unwrap_or_default();
+            self.found(
+                ChangeKind::Reordered,
+                Some(&list(old, span(old))),
+                Some(&list(new, span(new))),
+            );
+        }
+    }
+
+    fn found(&mut self, kind: ChangeKind, old: Option<&Node>, new: Option<&Node>) {
+        self.found.push(Change {
+            path: self.path.clone(),
+            kind,
+            old: old.cloned(),
+            new: new.cloned(),
+            noise: None,
+        });
+    }
+}
+
+/// The value of a key, which most often stands at the same place as in the other
+/// object.
+fn value_of<'n>(node: &'n Node, key: &Arc<str>, at: usize) -> Option<&'n Node> {
+    let there = node.entries().get(at);
+    match there.filter(|entry| entry.key.text() == Some(key)) {
+        Some(entry) => Some(&entry.value),
+        None => node.get(key),
+    }
+}
+
+/// Whether it is seen at once that two nodes are the same, keys in one order.
+fn is_alike(old: &Node, new: &Node) -> bool {
     let (old, new) = (old.target(), new.target());
     if old.is_shared_with(new) {
-        return;
+        return true;
     }
     match (old.data(), new.data()) {
-        (Data::Mapping(_), Data::Mapping(_)) => mapping(old, new, schema, path, found),
-        (Data::Sequence(a), Data::Sequence(b)) => sequence(a, b, schema, path, found),
-        (Data::Scalar(a), Data::Scalar(b)) if a == b && old.tag() == new.tag() => {}
-        _ => {
-            if !align::same(old, new) {
-                found.push(change(ChangeKind::Changed, path, Some(old), Some(new)));
-            }
+        (Data::Scalar(a), Data::Scalar(b)) => a == b && old.tag() == new.tag(),
+        (Data::Sequence(a), Data::Sequence(b)) => {
+            a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| is_alike(a, b))
         }
-    }
-}
-
-fn change(kind: ChangeKind, path: &FieldPath, old: Option<&Node>, new: Option<&Node>) -> Change {
-    Change {
-        path: path.clone(),
-        kind,
-        old: old.cloned(),
-        new: new.cloned(),
-        noise: None,
-    }
-}
-
-fn mapping(
-    old: &Node,
-    new: &Node,
-    schema: Option<FieldSchema<'_>>,
-    path: &FieldPath,
-    found: &mut Vec<Change>,
-) {
-    for entry in old.entries() {
-        let Some(key) = entry.key.shared_text() else {
-            continue;
-        };
-        let path = path.key(key);
-        match new.get(key) {
-            Some(new) => {
-                let schema = schema.and_then(|s| s.field(key));
-                node(&entry.value, new, schema, &path, found);
-            }
-            None => found.push(change(
-                ChangeKind::Removed,
-                &path,
-                Some(entry.value.target()),
-                None,
-            )),
+        (Data::Mapping(a), Data::Mapping(b)) => {
+            a.len() == b.len()
+                && a.iter()
+                    .zip(b.iter())
+                    .all(|(a, b)| is_alike(&a.key, &b.key) && is_alike(&a.value, &b.value))
         }
-    }
-    for entry in new.entries() {
-        let Some(key) = entry.key.shared_text() else {
-            continue;
-        };
-        if old.get(key).is_none() {
-            let path = path.key(key);
-            found.push(change(
-                ChangeKind::Added,
-                &path,
-                None,
-                Some(entry.value.target()),
-            ));
-        }
-    }
-}
-
-fn sequence(
-    old: &[Node],
-    new: &[Node],
-    schema: Option<FieldSchema<'_>>,
-    path: &FieldPath,
-    found: &mut Vec<Change>,
-) {
-    let pairs = align::pairs(old, new, schema);
-    let elements = schema.and_then(FieldSchema::elements);
-    for pair in &pairs {
-        let at = path.item(pair.label.clone(), pair.old, pair.new);
-        let item = |items: &[Node], index: Option<usize>| {
-            index.and_then(|i| items.get(i)).map(|n| n.target().clone())
-        };
-        match (item(old, pair.old), item(new, pair.new)) {
-            (Some(old), Some(new)) => node(&old, &new, elements, &at, found),
-            (Some(old), None) => found.push(change(ChangeKind::Removed, &at, Some(&old), None)),
-            (None, Some(new)) => found.push(change(ChangeKind::Added, &at, None, Some(&new))),
-            (None, None) => {}
-        }
-    }
-    if is_reordered(&pairs) {
-        let list = |items: &[Node], span| Node::sequence(items.to_vec(), span);
-        let span = |items: &[Node]| items.first().map(Node::span).unwrap_or_default();
-        found.push(change(
-            ChangeKind::Reordered,
-            path,
-            Some(&list(old, span(old))),
-            Some(&list(new, span(new))),
-        ));
+        _ => false,
     }
 }
 

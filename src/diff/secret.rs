@@ -6,6 +6,7 @@
 
 use super::fields::Change;
 use crate::resource::{Gvk, ResId};
+use crate::yaml::secret::has_secret;
 use crate::yaml::{Node, Style};
 
 /// Where a Secret holds values.
@@ -60,7 +61,7 @@ impl Placeholders {
 
     /// Hides the secret scalars of a node, or all of them.
     fn hide(&mut self, node: &mut Node, all: bool) {
-        if !all && !holds_secret(node) {
+        if !all && !has_secret(node) {
             return;
         }
         if node.is_scalar() {
@@ -88,10 +89,4 @@ impl Placeholders {
         *node =
             Node::string(format!("‹secret {}›", number + 1), node.span()).with_style(Style::Plain);
     }
-}
-
-fn holds_secret(node: &Node) -> bool {
-    let mut found = false;
-    node.walk(&mut |n| found |= n.is_secret());
-    found
 }
