@@ -10,7 +10,7 @@ use foldhash::HashMap;
 use crate::yaml::Value;
 
 /// Longer texts are read each time, in bytes: few are met twice.
-const MAX_TEXT_BYTES: usize = 32 << 10;
+const MAX_TEXT_BYTES: usize = 128 << 10;
 
 /// How much text is kept, in bytes. What it holds takes some ten times as much.
 const MAX_BYTES: usize = 4 << 20;

@@ -67,6 +67,11 @@ pub fn check_sorted(node: &Node, known: Option<&Node>) -> Result<()> {
     check(&NodeView(node))
 }
 
+/// Whether a text is printed as it is, wherever it stands; most are.
+fn is_plain_text(text: &str) -> bool {
+    text.bytes().all(|byte| byte < 0x7f)
+}
+
 /// Whether it is seen at once that a node can be printed, without looking at how.
 fn is_printable(node: &Node, known: Option<&Node>) -> bool {
     let is_known = |entry: &Entry| {
@@ -75,7 +80,7 @@ fn is_printable(node: &Node, known: Option<&Node>) -> bool {
     };
     match node.data() {
         Data::Scalar(text) => match node.tag() {
-            Tag::Str => through_json(text).is_ok(),
+            Tag::Str => is_plain_text(text) || through_json(text).is_ok(),
             Tag::Merge => false,
             _ => NodeView(node).scalar(text).is_ok(),
         },
@@ -83,7 +88,9 @@ fn is_printable(node: &Node, known: Option<&Node>) -> bool {
         Data::Mapping(entries) => {
             let is_key = |key: &Node| {
                 let text = key.text().unwrap_or_default();
-                check_key(key).is_ok() && check_json_key(text).is_ok() && is_printable(key, None)
+                check_key(key).is_ok()
+                    && (text.len() < SURELY_SHORT && is_plain_text(text)
+                        || check_json_key(text).is_ok() && is_printable(key, None))
             };
             check_unique(entries).is_ok()
                 && entries
@@ -162,7 +169,7 @@ fn number<'a>(value: &Resolved) -> Scalar<'a> {
 /// `yaml/invalid` for characters that JSON leaves as they are and go-yaml's
 /// reader does not take.
 fn through_json(text: &str) -> Result<Cow<'_, str>> {
-    if text.is_ascii() && !text.contains('\x7f') {
+    if is_plain_text(text) {
         return Ok(text.into());
     }
     if let Some(bad) = text.chars().find(|c| *c >= '\x7f' && !is_allowed(*c)) {
@@ -193,13 +200,19 @@ fn through_json(text: &str) -> Result<Cow<'_, str>> {
     Ok(out.into())
 }
 
+/// The longest key that go-yaml reads, as JSON writes it.
+const LONGEST_KEY: usize = 1024;
+
+/// Shorter keys are short enough, in bytes: JSON writes no byte as more than six, and
+/// two quotes.
+const SURELY_SHORT: usize = (LONGEST_KEY - 2) / 6 + 1;
+
 /// Refuses keys that go-yaml does not find in the JSON between: those of more
 /// than 1024 characters, quotes and escapes counted, or of several lines.
 fn check_json_key(key: &str) -> Result<()> {
-    const LONGEST: usize = 1024;
     let problem = if key.contains('\u{85}') {
         "a key with a line break (U+0085) cannot be printed"
-    } else if key.len() * 6 > LONGEST && json_length(key) > LONGEST {
+    } else if key.len() >= SURELY_SHORT && json_length(key) > LONGEST_KEY {
         "a key of more than 1022 characters cannot be printed"
     } else {
         return Ok(());
