@@ -313,6 +313,144 @@ fn objects_that_go_with_their_definition_are_counted_wherever_they_are() {
     );
 }
 
+/// A definition of a kind that is in no catalog.
+fn definition(kind: &str, scope: &str, text: &str) -> String {
+    let plural = format!("{}s", kind.to_lowercase());
+    format!(
+        "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {{name: \
+         {plural}.tea.example, annotations: {{text: '{text}'}}}}\nspec: {{group: tea.example, \
+         scope: {scope}, names: {{kind: {kind}, plural: {plural}}}, versions: []}}\n"
+    )
+}
+
+/// What a comparison says, but for how many objects are the same.
+fn told(fixture: &Fixture, more: &[&str]) -> String {
+    let run = diff(
+        fixture,
+        &[more, &["--no-cache", "--output", "human"]].concat(),
+    );
+    let lines = run.stdout.lines();
+    let kept: Vec<&str> = lines
+        .filter(|line| !line.starts_with("objects: "))
+        .collect();
+    format!("{:?}\n{}", run.code, kept.join("\n"))
+}
+
+/// Definitions in a chart are not read where both versions have the same ones: what is
+/// wrong with them is `check`'s to tell.
+#[test]
+fn definitions_that_both_sides_have_are_not_read() {
+    let fixture = Fixture::new();
+    chart(
+        &fixture,
+        "cup",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: cup}\ndata: {a: '{{ .Values.a }}'}\n",
+    );
+    fixture.write("charts/cup/crds/broken.yaml", "a: [\n");
+    fixture.write("cluster/cup.yaml", &release("cup", "cup", "a: 1"));
+    fixture.commit();
+    fixture.write("cluster/cup.yaml", &release("cup", "cup", "a: 2"));
+    let quick = diff(&fixture, &["--no-cache"]);
+    assert_eq!(
+        quick.stdout,
+        "~ ConfigMap/flux-system/cup\n~ HelmRelease/flux-system/cup\nobjects: 2 changed, 2 the \
+         same\n",
+        "{}",
+        quick.stderr
+    );
+    let full = diff(&fixture, &["--no-cache", "--full"]);
+    assert!(
+        full.stdout.contains("! HelmRelease/flux-system/cup"),
+        "{}",
+        full.stdout
+    );
+}
+
+/// Whatever becomes of definitions, the comparison says what one says that reads them
+/// all.
+#[test]
+fn definitions_that_matter_are_read() {
+    const TEMPLATE: &str = "{{ if .Values.fails }}{{ fail \"it fails\" }}{{ end }}\napiVersion: \
+                            tea.example/v1\nkind: Cup\nmetadata: {name: mine}\nspec: {a: {{ \
+                            .Values.a }}}\n";
+    const PATH: &str = "charts/cup/crds/cup.yaml";
+    const BELOW: &str = "charts/cup/charts/pot/crds/pot.yaml";
+    let cup = |text: &str| definition("Cup", "Namespaced", text);
+    let pot = |text: &str| definition("Pot", "Cluster", text);
+    let values = |values: &str| ("cluster/cup.yaml", Some(release("cup", "cup", values)));
+    let late = "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: \
+                late, namespace: flux-system}\nspec: {path: ./late, prune: true, interval: 1m, \
+                sourceRef: {kind: GitRepository, name: flux-system}}\n";
+    // What a change is, and a word that tells of it.
+    type Files = Vec<(&'static str, Option<String>)>;
+    let changes: Vec<(&str, Files)> = vec![
+        ("~ Cup/flux-system/mine", vec![values("a: 2")]),
+        (
+            "cups.tea.example",
+            vec![values("a: 2"), (PATH, Some(cup("other")))],
+        ),
+        ("cups.tea.example", vec![values("a: 2"), (PATH, None)]),
+        ("4 objects have nothing", vec![values("fails: true")]),
+        (
+            "pots.tea.example",
+            vec![values("a: 1, pot: {enabled: false}")],
+        ),
+        (
+            "ConfigMap/shop/late",
+            vec![values("a: 2"), ("late/note.yaml", Some(note("late", "2")))],
+        ),
+        (
+            "kettles.tea.example",
+            vec![values("a: 2"), ("cluster/kettle.yaml", None)],
+        ),
+        (
+            "mugs.tea.example",
+            vec![values("a: 2"), ("cluster/mug.yaml", None)],
+        ),
+    ];
+    for (word, change) in changes {
+        let fixture = Fixture::new();
+        chart(&fixture, "cup", TEMPLATE);
+        chart(&fixture, "cup/charts/pot", "");
+        fixture.write(
+            "charts/cup/Chart.yaml",
+            "apiVersion: v2\nname: cup\nversion: 1.0.0\ndependencies: [{name: pot, version: 1.0.0, \
+             condition: pot.enabled}]\n",
+        );
+        fixture.write(
+            "charts/cup/charts/pot/Chart.yaml",
+            "apiVersion: v2\nname: pot\nversion: 1.0.0\n",
+        );
+        fixture.write(PATH, &cup("one"));
+        fixture.write(BELOW, &pot("one"));
+        if word.contains("late") {
+            fixture.write("charts/cup/crds/late.yaml", late);
+        }
+        fixture.write("late/note.yaml", &note("late", "1"));
+        fixture.write(
+            "cluster/kettle.yaml",
+            &definition("Kettle", "Namespaced", "one"),
+        );
+        // One that a chart has as well.
+        fixture.write("cluster/mug.yaml", &definition("Mug", "Namespaced", "one"));
+        fixture.write(
+            "charts/cup/crds/mug.yaml",
+            &definition("Mug", "Namespaced", "one"),
+        );
+        fixture.write("cluster/cup.yaml", &release("cup", "cup", "a: 1"));
+        fixture.commit();
+        for (path, content) in change {
+            match content {
+                Some(content) => fixture.write(path, &content),
+                None => fs::remove_file(fixture.path().join(path)).unwrap(),
+            }
+        }
+        let quick = told(&fixture, &[]);
+        assert!(quick.contains(word), "{word}\n{quick}");
+        assert_eq!(quick, told(&fixture, &["--full"]), "{word}");
+    }
+}
+
 /// A store for the results of runs, and what is in it.
 struct Kept {
     folder: tempfile::TempDir,
