@@ -46,6 +46,8 @@ pub struct Reuse {
     rendered: Mutex<HashMap<Digest, Rendered>>,
     /// With what their templates found.
     releases: Mutex<HashMap<Digest, Vec<(Asked, release::Rendered)>>>,
+    /// What templates made.
+    templated: Mutex<HashMap<Digest, release::Templated>>,
     /// Documents of charts that were read.
     pub(super) parsed: Arc<helm::Parsed>,
     /// What earlier runs found out.
@@ -128,6 +130,20 @@ impl Reuse {
         let mut made = make()?;
         made.inputs = Some(key);
         lock(&self.rendered).insert(key, made.clone());
+        Ok(made)
+    }
+
+    /// What templates made before of the same, or what they make now.
+    pub(super) fn templated(
+        &self,
+        key: Digest,
+        make: impl FnOnce() -> Result<release::Templated>,
+    ) -> Result<release::Templated> {
+        if let Some(known) = lock(&self.templated).get(&key) {
+            return Ok(known.clone());
+        }
+        let made = make()?;
+        lock(&self.templated).insert(key, made.clone());
         Ok(made)
     }
 

@@ -448,7 +448,8 @@ impl Release {
             Some(brings) => !brings,
             None if !release::may_bring_flux(&self.object, spec, context) => true,
             None => {
-                let renders_none = !release::renders(spec, context, |id| is_of_flux(&id.gvk));
+                let renders_none =
+                    !release::renders(spec, context, basis, |id| is_of_flux(&id.gvk));
                 if let Some(known) = known.filter(|_| renders_none && !basis.has_secrets) {
                     known.put(BRINGS_FLUX, basis.content, false);
                 }

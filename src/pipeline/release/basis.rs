@@ -15,7 +15,10 @@ pub(in crate::pipeline) struct Basis {
     pub(in crate::pipeline) inputs: Digest,
     /// A digest of what decides which objects it applies, and to which cluster.
     pub(in crate::pipeline) content: Digest,
-    /// Whether there are decrypted values among it, so that neither digest is
+    /// A digest of what its templates are run with, places included; none where they
+    /// could find more than is known now.
+    pub(super) templates: Option<Digest>,
+    /// Whether there are decrypted values among it, so that none of these digests is
     /// written anywhere.
     pub(in crate::pipeline) has_secrets: bool,
 }
@@ -78,6 +81,28 @@ pub(in crate::pipeline) fn basis_of(
     let mut all = Inputs::new("release", context.sources, context.options);
     begin(&mut all);
     all.node(object);
+    add_named(&mut all, release, context);
+    let mut content = Inputs::without_places("content", context.sources, context.options);
+    begin(&mut content);
+    add_content(&mut content, object, release, context);
+    let has_secrets = secret::has_secret(object) || values::have_secrets(release, context);
+    let templates = (!has_secrets && context.shelf.is_none()).then(|| {
+        let mut templates = Inputs::new("templates", context.sources, context.options);
+        begin(&mut templates);
+        add_templates(&mut templates, release, context);
+        add_named(&mut templates, release, context);
+        templates.finish()
+    });
+    Some(Basis {
+        inputs: all.finish(),
+        content: content.finish(),
+        templates,
+        has_secrets,
+    })
+}
+
+/// The objects that a release names, with their places.
+fn add_named(inputs: &mut Inputs<'_>, release: &HelmRelease, context: &Context<'_>) {
     let namespace = &release.id.namespace;
     let named = release
         .values_from
@@ -90,16 +115,35 @@ pub(in crate::pipeline) fn basis_of(
         ChartOrigin::Template(_) => None,
     };
     for (kind, namespace, name) in named.chain(chart) {
-        all.node_if_any(context.objects.get(kind, namespace, name));
+        inputs.node_if_any(context.objects.get(kind, namespace, name));
     }
-    let mut content = Inputs::without_places("content", context.sources, context.options);
-    begin(&mut content);
-    add_content(&mut content, object, release, context);
-    Some(Basis {
-        inputs: all.finish(),
-        content: content.finish(),
-        has_secrets: secret::has_secret(object) || values::have_secrets(release, context),
-    })
+}
+
+/// What the templates of a release are run with, besides its chart.
+fn add_templates(inputs: &mut Inputs<'_>, release: &HelmRelease, context: &Context<'_>) {
+    inputs.text(&release.release_name);
+    inputs.text(&release.target_namespace);
+    match &release.chart {
+        ChartOrigin::Template(spec) => add_chart(inputs, Some(spec)),
+        ChartOrigin::Reference { source, .. } => {
+            add_chart(inputs, charts::helm_chart(source, context.objects).as_ref());
+        }
+    }
+    inputs.node_if_any(release.values.as_ref());
+    for reference in &release.values_from {
+        inputs.flag(true);
+        inputs.node_if_any(reference.target_path.as_ref());
+        inputs.flag(reference.literal);
+        let found = values::text_of(reference, release, context);
+        inputs.flag(found.is_some());
+        if let Some((text, is_secret)) = found {
+            inputs.text(&text);
+            inputs.flag(is_secret);
+        }
+    }
+    inputs.flag(false);
+    inputs.flag(release.disables_hooks);
+    inputs.flag(release.disables_schema);
 }
 
 /// What decides which objects a release applies, besides its chart.
@@ -114,46 +158,27 @@ fn add_content(
         id,
         name,
         namespace,
-        chart,
-        release_name,
-        target_namespace,
-        values: inline,
-        values_from,
+        chart: _,
+        release_name: _,
+        target_namespace: _,
+        values: _,
+        values_from: _,
         post_renderers,
         post_render_strategy,
         common_labels,
         common_annotations,
         skips_definitions,
-        disables_hooks,
-        disables_schema,
+        disables_hooks: _,
+        disables_schema: _,
         suspend: _,
         remote: _,
         dropped: _,
     } = release;
-    for text in [&id.namespace, &id.name, release_name, target_namespace] {
-        inputs.text(text);
-    }
+    inputs.text(&id.namespace);
+    inputs.text(&id.name);
     inputs.node(name);
     inputs.node(namespace);
-    match chart {
-        ChartOrigin::Template(spec) => add_chart(inputs, Some(spec)),
-        ChartOrigin::Reference { source, .. } => {
-            add_chart(inputs, charts::helm_chart(source, context.objects).as_ref());
-        }
-    }
-    inputs.node_if_any(inline.as_ref());
-    for reference in values_from {
-        inputs.flag(true);
-        inputs.node_if_any(reference.target_path.as_ref());
-        inputs.flag(reference.literal);
-        let found = values::text_of(reference, release, context);
-        inputs.flag(found.is_some());
-        if let Some((text, is_secret)) = found {
-            inputs.text(&text);
-            inputs.flag(is_secret);
-        }
-    }
-    inputs.flag(false);
+    add_templates(inputs, release, context);
     for renderer in post_renderers {
         inputs.flag(true);
         add_renderer(inputs, renderer);
@@ -168,9 +193,7 @@ fn add_content(
         }
         inputs.flag(false);
     }
-    for flag in [skips_definitions, disables_hooks, disables_schema] {
-        inputs.flag(*flag);
-    }
+    inputs.flag(*skips_definitions);
     // To which cluster.
     inputs.node_if_any(object.at_path(&["spec", "kubeConfig"]));
 }

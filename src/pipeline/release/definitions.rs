@@ -23,11 +23,11 @@ pub(in crate::pipeline) struct Definitions(Arc<[Definition]>);
 
 impl Definitions {
     /// Those that a release applies, of all that its chart has.
-    pub(super) fn of(release: &HelmRelease, all: Vec<Definition>) -> Definitions {
+    pub(super) fn of(release: &HelmRelease, all: Arc<[Definition]>) -> Definitions {
         if release.skips_definitions {
             return Definitions::default();
         }
-        Definitions(all.into())
+        Definitions(all)
     }
 
     pub(in crate::pipeline) fn is_empty(&self) -> bool {

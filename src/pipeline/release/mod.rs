@@ -25,6 +25,7 @@ use std::sync::Arc;
 
 use super::render::Options;
 use super::{Sources, cluster};
+use crate::artifact::Digest;
 use crate::diag::{Finding, Findings, Result, Severity, SourceMap, Span, pointer};
 use crate::flux::api::{
     ChartOrigin, ChartSpec, HelmRelease, Image, Patch, PostRenderStrategy, PostRenderer, SourceRef,
@@ -181,10 +182,11 @@ pub(super) fn verify(release: &HelmRelease, context: &Context<'_>) -> Result<()>
 pub(super) fn renders(
     release: &HelmRelease,
     context: &Context<'_>,
+    basis: Basis,
     is_meant: impl Fn(&ResId) -> bool,
 ) -> bool {
     let asking = Arc::default();
-    make(release, context, &asking).map_or(true, |made| {
+    make(release, context, &asking, basis.templates).map_or(true, |made| {
         made.definitions.may_mention(basis::FLUX)
             || asking.has_asked()
             || made.objects.iter().map(ResId::of).any(|id| is_meant(&id))
@@ -215,7 +217,8 @@ pub(super) fn render(
         }
     }
     let asking = Arc::default();
-    let mut made = rendered(object, release, context, &asking)?;
+    let templates = basis.and_then(|basis| basis.templates);
+    let mut made = rendered(object, release, context, &asking, templates)?;
     if !leaves_definitions || made.unread.may_mention(basis::FLUX) {
         made.read_definitions(None, release, context)?;
     }
@@ -233,8 +236,9 @@ fn rendered(
     release: &HelmRelease,
     context: &Context<'_>,
     asking: &Arc<Asking>,
+    templates: Option<Digest>,
 ) -> Result<Rendered> {
-    let made = make(release, context, asking);
+    let made = make(release, context, asking, templates);
     let shadow = secret::shadowed(object);
     let finds_secrets =
         asking.has_asked() && context.shelf.is_some_and(|shelf| shelf.has_secrets());
@@ -268,7 +272,7 @@ fn mark(
     let is_refused = matches!(&made, Err(e) if e.rule() == "helm/schema");
     let shadows = HelmRelease::read(shadow, context.options.flux).and_then(|mut shadow| {
         shadow.disables_schema |= !is_refused;
-        make(&shadow, &shadow_context, asking)
+        make(&shadow, &shadow_context, asking, None)
     });
     let mut made = made.map_err(|e| e.without_secrets(shadows.as_ref().err()))?;
     if let Ok(shadows) = &shadows {
@@ -288,7 +292,22 @@ struct Made {
     findings: Findings,
 }
 
-fn make(release: &HelmRelease, context: &Context<'_>, asking: &Arc<Asking>) -> Result<Made> {
+/// What the templates of a release make.
+#[derive(Clone, Debug)]
+pub(super) struct Templated {
+    objects: Vec<Node>,
+    /// Of these none where the release disables them.
+    hooks: Vec<Node>,
+    definitions: Arc<[helm::Definition]>,
+    findings: Findings,
+}
+
+/// Runs the templates of a release.
+fn template(
+    release: &HelmRelease,
+    context: &Context<'_>,
+    asking: &Arc<Asking>,
+) -> Result<Templated> {
     let sources = &context.options.source_map;
     let mut findings = Findings::new();
     // Values that are none are told where the chart is not at hand, too.
@@ -318,7 +337,6 @@ fn make(release: &HelmRelease, context: &Context<'_>, asking: &Arc<Asking>) -> R
     if options.tell_unused {
         findings.extend(unused(&chart, &values, release, sources)?);
     }
-
     let mut objects = Vec::new();
     for manifest in rendered.manifests {
         objects.extend(manifest.into_node(parsed, sources)?);
@@ -329,6 +347,32 @@ fn make(release: &HelmRelease, context: &Context<'_>, asking: &Arc<Asking>) -> R
             hooks.extend(hook.manifest.into_node(parsed, sources)?);
         }
     }
+    Ok(Templated {
+        objects,
+        hooks,
+        definitions: rendered.definitions.into(),
+        findings,
+    })
+}
+
+fn make(
+    release: &HelmRelease,
+    context: &Context<'_>,
+    asking: &Arc<Asking>,
+    templates: Option<Digest>,
+) -> Result<Made> {
+    let sources = &context.options.source_map;
+    let template = || template(release, context, asking);
+    let reuse = context.options.reuse.as_ref().zip(templates);
+    let Templated {
+        mut objects,
+        mut hooks,
+        definitions,
+        mut findings,
+    } = match reuse {
+        Some((reuse, key)) => reuse.templated(key, template)?,
+        None => template()?,
+    };
     let steps = steps(release);
     let mut run = |objects| -> Result<Vec<Node>> {
         let mut objects = post_render(objects, &steps, sources, &mut findings)?;
@@ -357,7 +401,7 @@ fn make(release: &HelmRelease, context: &Context<'_>, asking: &Arc<Asking>) -> R
         }
     };
     Ok(Made {
-        definitions: Definitions::of(release, rendered.definitions),
+        definitions: Definitions::of(release, definitions),
         objects: all,
         findings,
     })
