@@ -30,7 +30,7 @@ impl Manifest {
                 return Ok(None);
             };
             match &places {
-                Some(places) => places.put(&mut root),
+                Some(places) => Lines::of(places).put(&mut root),
                 None => root.set_span(self.origin.line(1, sources)),
             }
             Ok(Some(root))
@@ -93,11 +93,15 @@ struct Places<'m> {
     stretches: Vec<(usize, usize, bool)>,
     /// Where the object begins in the output.
     start: usize,
-    /// Where the lines of the object begin in it.
-    lines: Vec<usize>,
     text: &'m str,
-    /// The template and where its lines begin.
     template: &'m str,
+}
+
+/// The same, with where lines begin.
+struct Lines<'p> {
+    places: &'p Places<'p>,
+    /// In the object.
+    lines: Vec<usize>,
     template_lines: Vec<usize>,
 }
 
@@ -137,10 +141,8 @@ impl<'m> Places<'m> {
             file: origin.file().span(sources, 1, 1).file,
             stretches,
             start,
-            lines: line_starts(text),
             text,
             template,
-            template_lines: line_starts(template),
         })
     }
 
@@ -157,6 +159,16 @@ impl<'m> Places<'m> {
             stretches: stretches
                 .map(|(o, place, own)| (from(*o), *place, *own))
                 .collect(),
+        }
+    }
+}
+
+impl<'p> Lines<'p> {
+    fn of(places: &'p Places<'p>) -> Lines<'p> {
+        Lines {
+            places,
+            lines: line_starts(places.text),
+            template_lines: line_starts(places.template),
         }
     }
 
@@ -178,14 +190,19 @@ impl<'m> Places<'m> {
             .and_then(|line| self.lines.get(line))
             .copied()
             .unwrap_or_default();
-        let rest = self.text.get(line_start..).unwrap_or_default();
+        let rest = self.places.text.get(line_start..).unwrap_or_default();
         let skipped = (span.column as usize).saturating_sub(1);
         let column: usize = rest.chars().take(skipped).map(char::len_utf8).sum();
-        let at = self.start + line_start + column;
-        let after = self.stretches.partition_point(|(output, ..)| *output <= at);
-        let Some((output, place, own)) = after.checked_sub(1).and_then(|i| self.stretches.get(i))
+        let at = self.places.start + line_start + column;
+        let after = self
+            .places
+            .stretches
+            .partition_point(|(output, ..)| *output <= at);
+        let Some((output, place, own)) = after
+            .checked_sub(1)
+            .and_then(|i| self.places.stretches.get(i))
         else {
-            return Span::new(self.file, 1, 1);
+            return Span::new(self.places.file, 1, 1);
         };
         self.in_template(if *own { place + (at - output) } else { *place })
     }
@@ -197,8 +214,12 @@ impl<'m> Places<'m> {
             .and_then(|i| self.template_lines.get(i))
             .copied()
             .unwrap_or_default();
-        let before = self.template.get(start..place).unwrap_or_default();
+        let before = self.places.template.get(start..place).unwrap_or_default();
         let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        Span::new(self.file, number(line), number(before.chars().count() + 1))
+        Span::new(
+            self.places.file,
+            number(line),
+            number(before.chars().count() + 1),
+        )
     }
 }

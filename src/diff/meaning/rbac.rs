@@ -185,6 +185,14 @@ fn in_words<'a>(rights: impl IntoIterator<Item = &'a Right>, others: &BTreeSet<R
 const SHOWN: usize = 6;
 
 fn role(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let is_as_before = |key| subject.changes_at(&[key]).next().is_none();
+    let is_same = subject.both().is_some()
+        && is_as_before("rules")
+        && is_as_before("aggregationRule")
+        && aggregates(subject.old) == aggregates(subject.new);
+    if is_same {
+        return;
+    }
     let node = |located: Option<Located<'_>>| rights(located.map(|l| &l.object.node));
     let (old, new) = (node(subject.old), node(subject.new));
     aggregated(subject, (&old, &new), findings);
