@@ -301,7 +301,11 @@ impl RepositoryArgs {
         new: Option<&Repository>,
     ) -> Result<Repository> {
         let (root, folder) = self.locate()?;
-        let repository = Arc::new(Files::new(tree, source_map.clone()));
+        let mut files = Files::new(tree, source_map.clone());
+        if let Some(new) = new {
+            files = files.beside(new.sources.repository.clone());
+        }
+        let repository = Arc::new(files);
         let (config, config_span) = read_config(&repository)?;
         let entries = self.entries(&repository, &config, &folder)?;
         let kubernetes = match (&self.kube_version, &config.kubernetes_version) {

@@ -40,6 +40,9 @@ pub struct Files {
     replaced: HashMap<String, Arc<File>>,
     /// Who remembers what is asked; the tree, then.
     watch: Option<Arc<Recording>>,
+    /// Another version of the same tree: what is the same file in both is read and
+    /// parsed once, there.
+    other: Option<Arc<Files>>,
 }
 
 #[derive(Debug, Default)]
@@ -60,6 +63,17 @@ impl Files {
             read: Arc::default(),
             replaced: HashMap::default(),
             watch: None,
+            other: None,
+        }
+    }
+
+    /// The same beside another version of the tree: files that are the same in both
+    /// are those of the other one, and places in them point there.
+    #[must_use]
+    pub fn beside(self, other: Arc<Files>) -> Files {
+        Files {
+            other: Some(other),
+            ..self
         }
     }
 
@@ -74,6 +88,7 @@ impl Files {
             read: self.read.clone(),
             replaced: self.replaced.clone(),
             watch: Some(recording.clone()),
+            other: self.other.clone(),
         };
         (files, recording)
     }
@@ -156,6 +171,7 @@ impl Files {
             read: self.read.clone(),
             replaced,
             watch: self.watch.clone(),
+            other: self.other.clone(),
         })
     }
 
@@ -175,6 +191,7 @@ impl Files {
             read: Arc::new(Mutex::new(read)),
             replaced: self.replaced.clone(),
             watch: None,
+            other: self.other.clone(),
         }
     }
 
@@ -194,6 +211,7 @@ impl Files {
             read: Arc::new(Mutex::new(within.collect())),
             replaced: HashMap::default(),
             watch: None,
+            other: (self.other.as_ref()).map(|other| Arc::new(other.rooted(folder))),
         }
     }
 
@@ -241,8 +259,9 @@ impl Files {
         let raw = file
             .raw
             .get_or_init(|| {
-                let bytes = self.content(path, &file)?;
-                let name = self.tree.display(path);
+                let owner = self.owner(path, &file);
+                let bytes = owner.content(path, &file)?;
+                let name = owner.tree.display(path);
                 let id = self.sources.add(name, String::from_utf8_lossy(&bytes));
                 Ok(Raw { bytes, file: id })
             })
@@ -266,7 +285,7 @@ impl Files {
         let file = self.file(path);
         let text = file
             .text
-            .get_or_init(|| self.read_text(path, &file))
+            .get_or_init(|| self.owner(path, &file).read_text(path, &file))
             .clone();
         self.note(path, &file);
         text
@@ -294,11 +313,37 @@ impl Files {
         if let Some(file) = self.replaced.get(path) {
             return file.clone();
         }
-        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(file) = read.get(path) {
+        let lock = || self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(file) = lock().get(path) {
             return file.clone();
         }
-        read.entry(path.to_owned()).or_default().clone()
+        let found = match &self.other {
+            Some(other) => self.beside_another(other, path),
+            None => Arc::default(),
+        };
+        lock().entry(path.to_owned()).or_insert(found).clone()
+    }
+
+    /// A file as the other version has it, where it is the same there.
+    fn beside_another(&self, other: &Files, path: &str) -> Arc<File> {
+        let digest = content_digest(&**self.below(), path);
+        let shared = other.file(path);
+        let (_, is_error) = digest;
+        if !is_error && other.digest_of(path, &shared) == digest {
+            return shared;
+        }
+        Arc::new(File {
+            digest: OnceLock::from(digest),
+            ..File::default()
+        })
+    }
+
+    /// The version that has a file, which reads it.
+    fn owner(&self, path: &str, file: &Arc<File>) -> &Files {
+        let other = self.other.as_deref();
+        other
+            .filter(|other| Arc::ptr_eq(&other.file(path), file))
+            .unwrap_or(self)
     }
 
     fn read_text(&self, path: &str, file: &File) -> Result<Text> {
@@ -353,6 +398,41 @@ mod tests {
         assert_eq!(reads.len(), 2);
         assert!(files.hold(&reads) && tree("a: 1\n").hold(&reads));
         assert!(!tree("a: 2\n").hold(&reads));
+    }
+
+    #[test]
+    fn what_two_versions_have_alike_is_one_file() {
+        let sources = Arc::new(SourceMap::new());
+        let files = |name: &str, contents: &[(&str, &str)]| {
+            let mut tree = MemoryTree::new(name);
+            for (path, text) in contents {
+                tree.insert(*path, text.as_bytes());
+            }
+            Files::new(Arc::new(tree), sources.clone())
+        };
+        let new = Arc::new(files("new", &[("a.yaml", "a: 1\n"), ("b.yaml", "b: 1\n")]));
+        let contents = [
+            ("a.yaml", "a: 1\n"),
+            ("b.yaml", "b: 2\n"),
+            ("c.yaml", "c: 1\n"),
+        ];
+        let old = files("old", &contents).beside(new.clone());
+        let (watched, recording) = old.watched();
+        for (path, text) in contents {
+            assert_eq!(&*watched.text(path).unwrap().text, text);
+        }
+        let file = |files: &Files, path: &str| files.text(path).unwrap().file;
+        let place = |path: &str| sources.get(file(&old, path)).unwrap().path.to_string();
+        assert_eq!(file(&old, "a.yaml"), file(&new, "a.yaml"));
+        assert_eq!(
+            ["a.yaml", "b.yaml", "c.yaml"].map(place),
+            ["new/a.yaml", "old/b.yaml", "old/c.yaml"]
+        );
+        // What is not there is told of where it was looked for.
+        let missing = old.text("d.yaml").unwrap_err().to_string();
+        assert!(missing.contains("old/d.yaml"), "{missing}");
+        assert_eq!(recording.reads().len(), 3);
+        assert!(old.hold(&recording.reads()) && !new.hold(&recording.reads()));
     }
 
     #[test]
