@@ -243,14 +243,26 @@ def changes(arguments):
             other = lambda turn: file.write_text(re.sub(tag, rf"\g<1>{turn}", text, count=1))
             block(rows, target, before=other)
             file.write_text(text)
-        for file, text in releases.items():
-            label = "spec:\n  commonMetadata: {labels: {bench: changed}}"
-            file.write_text(re.sub(r"(?m)^spec:$", label, text))
-        rows = [
-            ("fluxwright build --no-cache", [build]),
-            ("  fluxwright diff --no-cache, another label in all releases", [[*diff, "--no-cache"]]),
-        ]
-        block(rows, target)
+        for what, edit in (("label", labelled), ("value", valued)):
+            for file, text in releases.items():
+                file.write_text(edit(text))
+            rows = [
+                ("fluxwright build --no-cache", [build]),
+                (f"  fluxwright diff --no-cache, another {what} in all releases", [[*diff, "--no-cache"]]),
+            ]
+            block(rows, target)
+
+
+def labelled(release):
+    """A HelmRelease with a label more on all of its objects."""
+    return re.sub(r"(?m)^spec:$", "spec:\n  commonMetadata: {labels: {bench: changed}}", release)
+
+
+def valued(release):
+    """A HelmRelease with a value more."""
+    if re.search(r"(?m)^  values:$", release):
+        return re.sub(r"(?m)^  values:$", "  values:\n    bench: changed", release)
+    return re.sub(r"(?m)^spec:$", "spec:\n  values: {bench: changed}", release)
 
 
 def objects(_, count=4000):
