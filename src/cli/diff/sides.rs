@@ -55,8 +55,9 @@ pub(super) fn render(
         .collect();
     let names: Vec<&Arc<str>> = names.into_iter().collect();
     let builds = names.into_par_iter().map(|name| {
-        let mut now = new.prepare(name);
-        let mut before = old.as_ref().and_then(|old| old.prepare(name));
+        // These are single Kustomizations, of one thread each.
+        let begin_old = || old.as_ref().and_then(|old| old.prepare(name));
+        let (mut now, mut before) = rayon::join(|| new.prepare(name), begin_old);
         build::render_both(built(&mut now), built(&mut before));
         ((name, now), (name, before))
     });

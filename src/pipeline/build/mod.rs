@@ -225,7 +225,12 @@ impl Graph<'_> {
 
     /// Works until no Kustomization is left to do.
     fn run(&mut self) {
-        // What applies the entry folder itself renders the others: first.
+        self.start();
+        self.go_on();
+    }
+
+    /// Builds what applies the entry folder itself, and renders the others.
+    fn start(&mut self) {
         let first: Vec<Key> = self
             .tasks
             .iter()
@@ -236,6 +241,10 @@ impl Graph<'_> {
             self.build_raw(|key| first.contains(key), Patience::None);
             self.complete(&first);
         }
+    }
+
+    /// Works until nothing is left to do.
+    fn go_on(&mut self) {
         loop {
             self.build_raw(|_| true, Patience::UntilDeclared);
             let ready = self.ready();

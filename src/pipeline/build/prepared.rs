@@ -1,9 +1,9 @@
 //! Builds of versions of one cluster, to be compared: what is the same in all of
 //! them need not be rendered.
 //!
-//! In: an entry of each, as for [`build`](super::build). Out: first what
-//! Kustomizations apply, then what those HelmReleases apply that differ; definitions
-//! in charts that are the same in both are not read.
+//! In: an entry of each, as for [`build`](super::build). Out: what Kustomizations
+//! apply, and what those HelmReleases apply that differ; definitions in charts that
+//! are the same in both are not read.
 //!
 //! Only a HelmRelease is left that cannot render objects of Flux, which would
 //! lead on to others: the group of these has a word in it that stands neither
@@ -28,7 +28,8 @@ pub struct Prepared<'a> {
     findings: Findings,
 }
 
-/// Builds the Kustomizations that an entry point leads to.
+/// Begins to build what an entry point leads to: what applies the entry folder itself
+/// is built.
 ///
 /// # Errors
 ///
@@ -41,13 +42,13 @@ pub fn prepare<'a>(
     let mut findings = Findings::new();
     let graph = graph(entry, sources, options, &mut findings);
     let mut graph = graph.map_err(|e| e.map_text(|text| options.secrets.redact(text)))?;
-    graph.run();
+    graph.start();
     Ok(Prepared { graph, findings })
 }
 
-/// Renders the HelmReleases of two versions, and what they lead to; where one
-/// version is missing, all of the other. Left are those that both have with the
-/// same content, and that lead to nothing else.
+/// Builds the rest of two versions; where one version is missing, all of the other.
+/// Left are HelmReleases that both have with the same content, and that lead to
+/// nothing else.
 pub fn render_both<'a>(now: Option<&mut Prepared<'a>>, before: Option<&mut Prepared<'a>>) {
     match (now, before) {
         (Some(now), Some(before)) => {
@@ -68,7 +69,10 @@ pub fn render_both<'a>(now: Option<&mut Prepared<'a>>, before: Option<&mut Prepa
     }
 }
 
+/// Builds the Kustomizations, one version after the other, so that what they have in
+/// common is built once, and then the HelmReleases.
 fn run(builds: &mut [&mut Prepared<'_>]) {
+    builds.iter_mut().for_each(|build| build.graph.go_on());
     let renders_all = builds.iter().any(|build| build.graph.options.renders_all);
     let graphs = builds.iter_mut().map(|build| &mut build.graph);
     let mut graphs: Vec<&mut Graph<'_>> = graphs.filter(|g| !g.options.skip_releases).collect();
@@ -76,7 +80,7 @@ fn run(builds: &mut [&mut Prepared<'_>]) {
 }
 
 impl Prepared<'_> {
-    /// Renders the HelmReleases that lead to something else, and leaves the others.
+    /// Builds the rest, but for HelmReleases that lead to nothing else.
     pub fn lead_on(&mut self) {
         run(&mut [self]);
     }

@@ -50,7 +50,7 @@ pub(super) fn run(graphs: &mut [&mut Graph<'_>], leaves: bool) {
             render_once(graphs, &left);
         }
         for graph in &mut *graphs {
-            graph.go_on();
+            graph.take_up_children();
         }
     }
 }
@@ -204,8 +204,8 @@ impl Graph<'_> {
         found.map(|(key, _)| key.clone()).collect()
     }
 
-    /// Takes up what releases rendered that leads to more.
-    fn go_on(&mut self) {
+    /// Takes up what releases rendered that leads to more, and goes on with it.
+    fn take_up_children(&mut self) {
         let mut children = Vec::new();
         for (key, release) in &self.releases {
             let Some(Ok(done)) = &release.done else {
