@@ -97,12 +97,11 @@ struct Places<'m> {
     template: &'m str,
 }
 
-/// The same, with where lines begin.
+/// The same, with where lines begin, as offsets.
 struct Lines<'p> {
     places: &'p Places<'p>,
-    /// In the object.
-    lines: Vec<usize>,
-    template_lines: Vec<usize>,
+    of_object: Vec<usize>,
+    of_template: Vec<usize>,
 }
 
 fn line_starts(text: &str) -> Vec<usize> {
@@ -167,8 +166,8 @@ impl<'p> Lines<'p> {
     fn of(places: &'p Places<'p>) -> Lines<'p> {
         Lines {
             places,
-            lines: line_starts(places.text),
-            template_lines: line_starts(places.template),
+            of_object: line_starts(places.text),
+            of_template: line_starts(places.template),
         }
     }
 
@@ -187,7 +186,7 @@ impl<'p> Lines<'p> {
     fn place(&self, span: Span) -> Span {
         let line_start = (span.line as usize)
             .checked_sub(1)
-            .and_then(|line| self.lines.get(line))
+            .and_then(|line| self.of_object.get(line))
             .copied()
             .unwrap_or_default();
         let rest = self.places.text.get(line_start..).unwrap_or_default();
@@ -208,10 +207,10 @@ impl<'p> Lines<'p> {
     }
 
     fn in_template(&self, place: usize) -> Span {
-        let line = self.template_lines.partition_point(|start| *start <= place);
+        let line = self.of_template.partition_point(|start| *start <= place);
         let start = line
             .checked_sub(1)
-            .and_then(|i| self.template_lines.get(i))
+            .and_then(|i| self.of_template.get(i))
             .copied()
             .unwrap_or_default();
         let before = self.places.template.get(start..place).unwrap_or_default();

@@ -239,6 +239,11 @@ pub fn kind_of(gvk: &Gvk) -> Option<(&'static Kind, Option<ApiVersion>)> {
     Some((kind, version.copied()))
 }
 
+/// Whether objects of a kind may lead to other objects.
+pub fn leads_on(gvk: &Gvk) -> bool {
+    [KUSTOMIZE, HELM, SOURCE, EXTENSIONS].contains(&&*gvk.group)
+}
+
 /// Whether an object is a Kustomization of Flux, in any version.
 pub fn is_kustomization(gvk: &Gvk) -> bool {
     &*gvk.group == KUSTOMIZE && &*gvk.kind == "Kustomization"

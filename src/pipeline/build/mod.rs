@@ -107,6 +107,8 @@ struct Release {
     done: Option<Result<release::Rendered>>,
     /// What it is rendered from, where that is known and asked for.
     basis: Option<release::Basis>,
+    /// Whether what its chart is told may be of Flux; known with the basis.
+    is_told_of_flux: bool,
     /// Whether it is left for later.
     is_left: bool,
     /// Whether the definitions of its chart may be left unread.
@@ -125,6 +127,7 @@ impl Release {
             chart: None,
             done: None,
             basis: None,
+            is_told_of_flux: false,
             is_left: false,
             leaves_definitions: false,
             has_asked: false,

@@ -72,7 +72,9 @@ pub fn render_both<'a>(now: Option<&mut Prepared<'a>>, before: Option<&mut Prepa
 /// Builds the Kustomizations, one version after the other, so that what they have in
 /// common is built once, and then the HelmReleases.
 fn run(builds: &mut [&mut Prepared<'_>]) {
-    builds.iter_mut().for_each(|build| build.graph.go_on());
+    for build in &mut *builds {
+        build.graph.go_on();
+    }
     let renders_all = builds.iter().any(|build| build.graph.options.renders_all);
     let graphs = builds.iter_mut().map(|build| &mut build.graph);
     let mut graphs: Vec<&mut Graph<'_>> = graphs.filter(|g| !g.options.skip_releases).collect();

@@ -17,7 +17,7 @@ use crate::pipeline::Sources;
 use crate::pipeline::cluster::UnitKind;
 use crate::pipeline::release;
 use crate::pipeline::render::Options;
-use crate::resource::{Gvk, ResId};
+use crate::resource::ResId;
 use crate::yaml::Node;
 
 /// Keys of one graph.
@@ -79,7 +79,7 @@ fn leave(graphs: &mut [&mut Graph<'_>], open: &mut [Keys]) {
         &mut [&mut **first],
         &same,
         // Those are rendered to see what they bring.
-        |release, context| usize::from(release.is_told_of_flux(context)),
+        |release, _| usize::from(release.is_told_of_flux),
         Release::leave,
     );
     for (graph, keys) in others.iter_mut().zip(same.iter().skip(1)) {
@@ -359,7 +359,7 @@ impl Graph<'_> {
     /// HelmRelease may.
     fn has_bare_objects(&self) -> bool {
         let seen = self.seen.iter().map(ResId::of);
-        let mut open: BTreeSet<ResId> = seen.filter(|id| !is_of_flux(&id.gvk)).collect();
+        let mut open: BTreeSet<ResId> = seen.filter(|id| !api::leads_on(&id.gvk)).collect();
         for task in self.tasks.values() {
             if open.is_empty() {
                 return false;
@@ -375,11 +375,6 @@ impl Graph<'_> {
 
 /// What is asked of a release's inputs.
 const BRINGS_FLUX: &str = "brings objects of Flux";
-
-/// Whether a kind is one that may lead to other objects.
-fn is_of_flux(gvk: &Gvk) -> bool {
-    [api::KUSTOMIZE, api::HELM, api::SOURCE, api::EXTENSIONS].contains(&&*gvk.group)
-}
 
 impl Release {
     /// Whether nothing is to be done with it at present.
@@ -427,12 +422,8 @@ impl Release {
             self.source = Some(release::source_of(spec, context.objects));
             self.chart = release::chart_request(spec, context.objects);
             self.basis = release::basis_of(&self.object, spec, context);
+            self.is_told_of_flux = release::is_told_of_flux(&self.object, spec, context);
         }
-    }
-
-    fn is_told_of_flux(&self, context: &release::Context<'_>) -> bool {
-        let spec = self.spec.as_ref();
-        spec.is_ok_and(|spec| release::is_told_of_flux(&self.object, spec, context))
     }
 
     /// Leaves it for later, if it leads to nothing else.
@@ -446,21 +437,22 @@ impl Release {
         let brings = known.and_then(|known| known.get(BRINGS_FLUX, basis.content));
         self.is_left = match brings {
             Some(brings) => !brings,
-            None if !release::may_bring_flux(&self.object, spec, context) => true,
+            None if !self.is_told_of_flux && !release::has_chart_of_flux(spec, context) => true,
             None => {
-                let renders_none =
-                    !release::renders(spec, context, basis, |id| is_of_flux(&id.gvk));
-                if let Some(known) = known.filter(|_| renders_none && !basis.has_secrets) {
+                let leads_on = release::leads_on(spec, context, basis);
+                if let Some(known) = known.filter(|_| !leads_on && !basis.has_secrets) {
                     known.put(BRINGS_FLUX, basis.content, false);
                 }
-                renders_none
+                !leads_on
             }
         };
     }
 
     fn brings_flux(&self) -> bool {
         let objects = self.done.iter().flatten().flat_map(|done| &done.objects);
-        objects.into_iter().any(|object| is_of_flux(&object.id.gvk))
+        objects
+            .into_iter()
+            .any(|object| api::leads_on(&object.id.gvk))
     }
 
     /// Remembers, for the next run, what it brings.

@@ -256,19 +256,9 @@ fn add_renderer(inputs: &mut Inputs<'_>, renderer: &PostRenderer) {
 /// groups.
 pub(super) const FLUX: &str = "fluxcd";
 
-/// Whether a release may render objects of Flux, which lead to others: the word
-/// stands in the chart, in what the chart is told, or in what its templates can
-/// look up.
-pub(in crate::pipeline) fn may_bring_flux(
-    object: &Node,
-    release: &HelmRelease,
-    context: &Context<'_>,
-) -> bool {
-    is_told_of_flux(object, release, context)
-        || (context.charts).may_mention(FLUX, &release.chart, context)
-}
-
-/// The same but for its chart, which takes time to look through.
+/// Whether a release may render objects of Flux, which lead to others, for what it is
+/// told: the word stands in what its chart is told, or in what its templates can look
+/// up.
 pub(in crate::pipeline) fn is_told_of_flux(
     object: &Node,
     release: &HelmRelease,

@@ -28,7 +28,8 @@ use super::{Sources, cluster};
 use crate::artifact::Digest;
 use crate::diag::{Finding, Findings, Result, Severity, SourceMap, Span, pointer};
 use crate::flux::api::{
-    ChartOrigin, ChartSpec, HelmRelease, Image, Patch, PostRenderStrategy, PostRenderer, SourceRef,
+    self, ChartOrigin, ChartSpec, HelmRelease, Image, Patch, PostRenderStrategy, PostRenderer,
+    SourceRef,
 };
 use crate::helm::{self, Chart, ReleaseOptions, UserValues, order};
 use crate::kustomize::{Step, post_render};
@@ -36,7 +37,7 @@ use crate::lock::ChartRequest;
 use crate::resource::ResId;
 use crate::yaml::{Entry, Node, secret};
 
-pub(super) use basis::{Basis, basis_of, is_told_of_flux, may_bring_flux};
+pub(super) use basis::{Basis, basis_of, is_told_of_flux};
 pub(super) use charts::Charts;
 pub(super) use definitions::{Definitions, Kinds};
 pub use lookups::Lookups;
@@ -176,20 +177,23 @@ pub(super) fn verify(release: &HelmRelease, context: &Context<'_>) -> Result<()>
     }
 }
 
-/// Whether a release renders an object of some sort, as far as that is seen without
-/// reading the definitions of its chart, which is most of the work: where one may
-/// be of Flux, or nothing can be told, it does.
-pub(super) fn renders(
-    release: &HelmRelease,
-    context: &Context<'_>,
-    basis: Basis,
-    is_meant: impl Fn(&ResId) -> bool,
-) -> bool {
+/// Whether a release may render objects of Flux for what its chart says, whatever it is
+/// told.
+pub(super) fn has_chart_of_flux(release: &HelmRelease, context: &Context<'_>) -> bool {
+    let (charts, origin) = (context.charts, &release.chart);
+    charts.may_mention(basis::FLUX, origin, context)
+}
+
+/// Whether a release renders objects that lead to others, as far as that is seen
+/// without reading the definitions of its chart, which is most of the work: where one
+/// may be of Flux, or nothing can be told, it does.
+pub(super) fn leads_on(release: &HelmRelease, context: &Context<'_>, basis: Basis) -> bool {
     let asking = Arc::default();
     make(release, context, &asking, basis.templates).map_or(true, |made| {
+        let ids = made.objects.iter().map(ResId::of);
         made.definitions.may_mention(basis::FLUX)
             || asking.has_asked()
-            || made.objects.iter().map(ResId::of).any(|id| is_meant(&id))
+            || ids.into_iter().any(|id| api::leads_on(&id.gvk))
     })
 }
 
