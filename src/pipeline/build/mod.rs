@@ -248,16 +248,26 @@ impl Graph<'_> {
 
     /// Works until nothing is left to do.
     fn go_on(&mut self) {
-        loop {
-            self.build_raw(|_| true, Patience::UntilDeclared);
-            let ready = self.ready();
-            if ready.is_empty() && !self.revisit() {
-                return;
-            }
-            // What is ready now waits for nothing that could still come.
-            self.build_raw(|key| ready.contains(key), Patience::None);
-            self.complete(&ready);
+        while self.step() {}
+    }
+
+    /// Does all that waits for nothing; false where nothing is left to do.
+    fn step(&mut self) -> bool {
+        self.build_raw(|_| true, Patience::UntilDeclared);
+        let ready = self.ready();
+        if ready.is_empty() && !self.revisit() {
+            return false;
         }
+        // What is ready now waits for nothing that could still come.
+        self.build_raw(|key| ready.contains(key), Patience::None);
+        self.complete(&ready);
+        true
+    }
+
+    /// Whether there are more threads than Kustomizations to build next.
+    fn leaves_threads(&self) -> bool {
+        let is_open = |task: &&Task| task.raw.is_none() && task.done.is_none();
+        self.tasks.values().filter(is_open).count() < rayon::current_num_threads()
     }
 
     fn covers_entry(&self, task: &Task) -> bool {

@@ -69,16 +69,33 @@ pub fn render_both<'a>(now: Option<&mut Prepared<'a>>, before: Option<&mut Prepa
     }
 }
 
-/// Builds the Kustomizations, one version after the other, so that what they have in
-/// common is built once, and then the HelmReleases.
+/// Builds the Kustomizations, and then the HelmReleases.
 fn run(builds: &mut [&mut Prepared<'_>]) {
-    for build in &mut *builds {
-        build.graph.go_on();
+    match builds {
+        [now, before] => go_on(&mut now.graph, &mut before.graph),
+        _ => builds.iter_mut().for_each(|build| build.graph.go_on()),
     }
     let renders_all = builds.iter().any(|build| build.graph.options.renders_all);
     let graphs = builds.iter_mut().map(|build| &mut build.graph);
     let mut graphs: Vec<&mut Graph<'_>> = graphs.filter(|g| !g.options.skip_releases).collect();
     releases::run(&mut graphs, !renders_all);
+}
+
+/// Builds the Kustomizations of two versions: of each step first those of the one, so
+/// that what they have in common is built once; where that would leave threads idle,
+/// those of both.
+fn go_on(now: &mut Graph<'_>, before: &mut Graph<'_>) {
+    let mut is_open = (true, true);
+    while is_open != (false, false) {
+        let leave_threads = now.leaves_threads() && before.leaves_threads();
+        let mut step_now = || is_open.0 && now.step();
+        let mut step_before = || is_open.1 && before.step();
+        is_open = if leave_threads {
+            rayon::join(step_now, step_before)
+        } else {
+            (step_now(), step_before())
+        };
+    }
 }
 
 impl Prepared<'_> {
