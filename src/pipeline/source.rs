@@ -260,6 +260,11 @@ impl Sources {
     /// Takes up a source that an object declares, and a Secret, which may hold
     /// keys.
     pub(super) fn declare(&mut self, object: &Node) {
+        // Most objects are neither, and that is seen at once.
+        let text = |key| object.get(key).and_then(Node::text).unwrap_or_default();
+        if text("kind") != "Secret" && !text("apiVersion").contains("fluxcd.io/") {
+            return;
+        }
         self.declare_secret(object);
         self.generators.declare(object);
         let declared = match Source::read(object) {
