@@ -55,8 +55,12 @@ pub fn render_both<'a>(now: Option<&mut Prepared<'a>>, before: Option<&mut Prepa
             run(&mut [now, before]);
             definitions::read_needed(&mut [&mut now.graph, &mut before.graph]);
             // All objects of a kind go with its definition, and are counted.
-            let known = now.definitions();
-            if before.definitions().iter().any(|one| !known.contains(one)) {
+            let known = now.definitions(now);
+            if before
+                .definitions(now)
+                .iter()
+                .any(|one| !known.contains(one))
+            {
                 now.graph.render_left();
                 definitions::read_all(&mut [&mut now.graph, &mut before.graph]);
             }
@@ -104,10 +108,20 @@ impl Prepared<'_> {
         run(&mut [self]);
     }
 
-    /// The definitions of kinds that are rendered so far.
-    fn definitions(&self) -> BTreeSet<Arc<str>> {
-        let tasks = self.graph.tasks.values().filter_map(|t| t.done.as_ref());
-        let releases = self.graph.releases.values().filter_map(|r| r.done.as_ref());
+    /// The definitions of kinds that are rendered so far, but for those by what fails in
+    /// the other version, where nothing is known of them.
+    fn definitions(&self, other: &Prepared<'_>) -> BTreeSet<Arc<str>> {
+        let (own, other) = (&self.graph, &other.graph);
+        let tasks = own.tasks.iter().filter(|(key, _)| {
+            let other = other.tasks.get(*key).and_then(|task| task.done.as_ref());
+            other.is_none_or(Result::is_ok)
+        });
+        let releases = own.releases.iter().filter(|(key, _)| {
+            let other = other.releases.get(*key).and_then(|r| r.done.as_ref());
+            other.is_none_or(Result::is_ok)
+        });
+        let tasks = tasks.filter_map(|(_, task)| task.done.as_ref());
+        let releases = releases.filter_map(|(_, release)| release.done.as_ref());
         let nodes = tasks.flatten().flat_map(|done| &done.objects);
         let objects = releases.flatten().flat_map(|done| &done.objects);
         let all = nodes.chain(objects.map(|object| &object.node));
