@@ -205,18 +205,21 @@ def edits(arguments):
             file.chmod(0o644)
             file.write_text(f"{text[:at]}x{text[at:]}")
             # The first run is the one that nothing is kept of.
-            took["the base in the cache"].append(run(diff, target)[0])
-            took["--no-cache"].append(min(run([*diff, "--no-cache"], target)[0] for _ in range(2)))
+            name = file.relative_to(target)
+            took["the base in the cache"].append((run(diff, target)[0], name))
+            took["--no-cache"].append((min(run([*diff, "--no-cache"], target)[0] for _ in range(2)), name))
             file.write_text(text)
-        for name, seconds in took.items():
-            seconds.sort()
-            slower = sum(second > full for second in seconds)
+        for name, runs in took.items():
+            seconds = sorted(second for second, _ in runs)
+            slower = sorted(((second, file) for second, file in runs if second > full), reverse=True)
             print(
                 f"diff of {len(seconds)} changes, {name}: median {seconds[len(seconds) // 2]:.3f} s, "
                 f"95 % within {seconds[len(seconds) * 95 // 100]:.3f} s, all within {seconds[-1]:.3f} s; "
-                f"{slower} slower than a build, which takes {full:.3f} s",
+                f"{len(slower)} slower than a build, which takes {full:.3f} s",
                 flush=True,
             )
+            for second, file in slower:
+                print(f"  {second:.3f} s: {file}", flush=True)
 
 
 def changes(arguments):
