@@ -4,11 +4,16 @@
 //! In: graphs whose releases are to be rendered, or are. Out: the same graphs, in
 //! which a release has unread definitions only where it has them in all versions.
 
+use std::collections::BTreeSet;
+
 use super::releases::{Keys, each_of};
-use super::{Graph, Key, Release};
+use super::{Graph, Key, Owner, Release};
 use crate::flux::FluxVersion;
+use crate::pipeline::cluster::UnitKind;
 use crate::pipeline::release::{self, Definitions, Kinds};
+use crate::resource::ResId;
 use crate::schema::{KubernetesVersion, Schemas};
+use crate::yaml::Node;
 
 /// Lets releases that are in all versions leave their definitions unread.
 pub(super) fn leave(graphs: &mut [&mut Graph<'_>], open: &[Keys]) {
@@ -42,6 +47,25 @@ pub(super) fn read_all(graphs: &mut [&mut Graph<'_>]) {
     read(graphs, &unread, None);
 }
 
+/// Whether definitions go that are deleted with their owner. Of what fails now, or is
+/// rendered by what does, nothing is known.
+pub(super) fn are_deleted(before: &Graph<'_>, now: &Graph<'_>) -> bool {
+    let known: BTreeSet<ResId> = now
+        .objects()
+        .filter_map(|(_, node)| definition(node))
+        .collect();
+    let mut old = before.objects();
+    old.any(|(owner, node)| {
+        definition(node).is_some_and(|id| !known.contains(&id)) && !now.fails(owner, before)
+    })
+}
+
+/// What identifies the definition that an object is.
+fn definition(object: &Node) -> Option<ResId> {
+    let is_definition = super::is_of_kind(object, "CustomResourceDefinition");
+    is_definition.then(|| ResId::of(object))
+}
+
 /// The releases that left definitions in any version.
 fn unread(graphs: &[&mut Graph<'_>]) -> Keys {
     let has_unread = |release: &Release| release.unread().is_some_and(|unread| !unread.is_empty());
@@ -71,6 +95,48 @@ fn read(graphs: &mut [&mut Graph<'_>], releases: &Keys, kinds: Option<&Kinds>) {
 }
 
 impl Graph<'_> {
+    /// What is rendered so far with its owners, but for what stays whatever becomes of
+    /// these.
+    fn objects(&self) -> impl Iterator<Item = (Owner, &Node)> {
+        let of_tasks = self.tasks.iter().flat_map(|(key, task)| {
+            let objects = task.done.iter().flatten().flat_map(|done| &done.objects);
+            objects.map(move |node| ((UnitKind::Kustomization, key.clone()), node))
+        });
+        let of_releases = self.releases.iter().flat_map(|(key, release)| {
+            let objects = release.done.iter().flatten().flat_map(|done| &done.objects);
+            let objects = objects.filter(|object| !object.stays);
+            objects.map(move |object| ((UnitKind::HelmRelease, key.clone()), &object.node))
+        });
+        of_tasks.chain(of_releases)
+    }
+
+    /// Whether an owner in another version fails in this one, or what renders it there.
+    fn fails(&self, owner: Owner, other: &Graph<'_>) -> bool {
+        let mut seen = BTreeSet::new();
+        let mut next = Some(owner);
+        while let Some((kind, key)) = next.take() {
+            let (is_ok, parent) = match kind {
+                UnitKind::Kustomization => (
+                    self.tasks
+                        .get(&key)
+                        .map(|task| matches!(task.done, Some(Ok(_)))),
+                    other.tasks.get(&key).and_then(|task| task.parent.clone()),
+                ),
+                UnitKind::HelmRelease => (
+                    self.releases
+                        .get(&key)
+                        .map(|r| r.is_left || matches!(r.done, Some(Ok(_)))),
+                    other.releases.get(&key).and_then(|r| r.parent.clone()),
+                ),
+            };
+            if let Some(is_ok) = is_ok {
+                return !is_ok;
+            }
+            next = parent.filter(|_| seen.insert((kind, key)));
+        }
+        false
+    }
+
     /// The kinds of objects for which only a definition tells whether they live in
     /// the namespace of their release.
     fn unplaced(&self) -> Kinds {

@@ -11,16 +11,11 @@
 //! pieces is not seen through, save where everything is rendered
 //! ([`Options::renders_all`]).
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
-
 use super::{Graph, definitions, graph, releases};
 use crate::diag::{Findings, Result};
 use crate::pipeline::cluster::Cluster;
 use crate::pipeline::render::Options;
 use crate::pipeline::{Entry, Sources};
-use crate::resource::ResId;
-use crate::yaml::Node;
 
 /// A build that is not finished.
 pub struct Prepared<'a> {
@@ -53,16 +48,12 @@ pub fn render_both<'a>(now: Option<&mut Prepared<'a>>, before: Option<&mut Prepa
     match (now, before) {
         (Some(now), Some(before)) => {
             run(&mut [now, before]);
-            definitions::read_needed(&mut [&mut now.graph, &mut before.graph]);
+            let (now, before) = (&mut now.graph, &mut before.graph);
+            definitions::read_needed(&mut [now, before]);
             // All objects of a kind go with its definition, and are counted.
-            let known = now.definitions(now);
-            if before
-                .definitions(now)
-                .iter()
-                .any(|one| !known.contains(one))
-            {
-                now.graph.render_left();
-                definitions::read_all(&mut [&mut now.graph, &mut before.graph]);
+            if definitions::are_deleted(before, now) {
+                now.render_left();
+                definitions::read_all(&mut [now, before]);
             }
         }
         (Some(build), None) | (None, Some(build)) => {
@@ -108,26 +99,6 @@ impl Prepared<'_> {
         run(&mut [self]);
     }
 
-    /// The definitions of kinds that are rendered so far, but for those by what fails in
-    /// the other version, where nothing is known of them.
-    fn definitions(&self, other: &Prepared<'_>) -> BTreeSet<Arc<str>> {
-        let (own, other) = (&self.graph, &other.graph);
-        let tasks = own.tasks.iter().filter(|(key, _)| {
-            let other = other.tasks.get(*key).and_then(|task| task.done.as_ref());
-            other.is_none_or(Result::is_ok)
-        });
-        let releases = own.releases.iter().filter(|(key, _)| {
-            let other = other.releases.get(*key).and_then(|r| r.done.as_ref());
-            other.is_none_or(Result::is_ok)
-        });
-        let tasks = tasks.filter_map(|(_, task)| task.done.as_ref());
-        let releases = releases.filter_map(|(_, release)| release.done.as_ref());
-        let nodes = tasks.flatten().flat_map(|done| &done.objects);
-        let objects = releases.flatten().flat_map(|done| &done.objects);
-        let all = nodes.chain(objects.map(|object| &object.node));
-        all.filter_map(definition).collect()
-    }
-
     /// What came of it: what is still left is in the cluster as that.
     pub fn finish(self, findings: &mut Findings) -> Cluster {
         let Prepared {
@@ -142,10 +113,4 @@ impl Prepared<'_> {
         findings.extend(own);
         cluster
     }
-}
-
-/// The name of the definition that an object is.
-fn definition(object: &Node) -> Option<Arc<str>> {
-    let is_definition = super::is_of_kind(object, "CustomResourceDefinition");
-    is_definition.then(|| ResId::of(object).name)
 }
