@@ -385,6 +385,17 @@ fn definitions_that_matter_are_read() {
     type Files = Vec<(&'static str, Option<String>)>;
     let changes: Vec<(&str, Files)> = vec![
         ("~ Cup/flux-system/mine", vec![values("a: 2")]),
+        // Only what is done to what the templates make.
+        (
+            "metadata.labels",
+            vec![(
+                "cluster/cup.yaml",
+                Some(
+                    release("cup", "cup", "a: 1")
+                        .replace("spec:\n", "spec:\n  commonMetadata: {labels: {a: b}}\n"),
+                ),
+            )],
+        ),
         (
             "cups.tea.example",
             vec![values("a: 2"), (PATH, Some(cup("other")))],
