@@ -360,7 +360,9 @@ pub fn complete(
     if let Some(reuse) = &options.reuse
         && let Some(key) = reuse::key_of_rendered(raw, sourced, sources, options)
     {
-        return reuse.rendered(key, || completed(spec, raw, sourced, options));
+        return reuse.rendered(key, &sources.scope, || {
+            completed(spec, raw, sourced, options)
+        });
     }
     completed(spec, raw, sourced, options)
 }

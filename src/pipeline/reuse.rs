@@ -14,6 +14,9 @@
 //!
 //! Decrypted values are part of these digests, which never leave the process.
 //! What fails is always rendered anew.
+//!
+//! Whose result is taken never depends on who is faster, so that places in it are
+//! the same in every run ([`Scope`]).
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -42,16 +45,73 @@ type Built = (Vec<(Origin, Reads)>, Raw);
 #[derive(Debug, Default)]
 pub struct Reuse {
     /// What kustomize made, by what is known before; and what it read.
-    raw: Mutex<HashMap<Digest, Vec<Built>>>,
-    rendered: Mutex<HashMap<Digest, Rendered>>,
+    raw: Results<Built>,
+    rendered: Results<Rendered>,
     /// With what their templates found.
-    releases: Mutex<HashMap<Digest, Vec<(Asked, release::Rendered)>>>,
+    releases: Results<(Asked, release::Rendered)>,
     /// What templates made.
-    templated: Mutex<HashMap<Digest, release::Templated>>,
+    templated: Results<release::Templated>,
     /// Documents of charts that were read.
     pub(super) parsed: Arc<helm::Parsed>,
     /// What earlier runs found out.
     pub(super) known: Known,
+}
+
+/// Who makes a result, or asks for one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Scope {
+    /// Which version of the repository.
+    pub(super) version: usize,
+    /// Which cluster.
+    pub(super) cluster: Arc<str>,
+    /// Whether the version before is rendered at the same time, so that nothing of
+    /// it may be taken.
+    pub(super) is_alone: bool,
+}
+
+impl Scope {
+    /// Whether a result of the version before may be taken: that of this cluster is
+    /// there by now.
+    fn follows(&self, maker: &Scope) -> bool {
+        !self.is_alone && maker.version < self.version && maker.cluster == self.cluster
+    }
+
+    /// Whether a result has the same places as an own one would have.
+    fn is_like(&self, maker: &Scope) -> bool {
+        maker.version == self.version
+    }
+}
+
+/// Results by the digests of what they were made from.
+#[derive(Debug)]
+struct Results<T>(Mutex<HashMap<Digest, Vec<(Scope, T)>>>);
+
+impl<T> Default for Results<T> {
+    fn default() -> Results<T> {
+        Results(Mutex::default())
+    }
+}
+
+impl<T: Clone> Results<T> {
+    /// A result that may be taken. Nothing is locked while `is_meant` looks at it.
+    fn find(&self, key: Digest, scope: &Scope, is_meant: impl Fn(&T) -> bool) -> Option<T> {
+        let known = lock(&self.0).get(&key).cloned()?;
+        let first = |is_taken: &dyn Fn(&Scope) -> bool| {
+            let mut taken = known.iter().filter(|(maker, _)| is_taken(maker));
+            taken.find(|(_, result)| is_meant(result))
+        };
+        let found =
+            first(&|maker| scope.follows(maker)).or_else(|| first(&|maker| scope.is_like(maker)));
+        found.map(|(_, result)| result.clone())
+    }
+
+    fn keep(&self, key: Digest, scope: &Scope, result: T) {
+        let mut results = lock(&self.0);
+        results
+            .entry(key)
+            .or_default()
+            .push((scope.clone(), result));
+    }
 }
 
 /// Which files were read.
@@ -77,7 +137,6 @@ impl Reuse {
 
     /// What kustomize made of a Kustomization whose files are the same.
     pub(super) fn raw(&self, key: Digest, sources: &Sources) -> Option<Raw> {
-        let known = lock(&self.raw).get(&key).cloned()?;
         let holds = |(origin, reads): &(Origin, Reads)| {
             let files = match origin {
                 Origin::Source(source) => sources.resolve(source, Span::NONE).ok(),
@@ -91,10 +150,9 @@ impl Reuse {
             };
             files.is_some_and(|files| files.hold(reads))
         };
-        let mut known = known.into_iter();
-        known
-            .find(|(reads, _)| reads.iter().all(holds))
-            .map(|(_, raw)| raw)
+        let all_hold = |(reads, _): &Built| reads.iter().all(holds);
+        let found = self.raw.find(key, &sources.scope, all_hold);
+        found.map(|(_, raw)| raw)
     }
 
     /// Keeps what kustomize made, and gives it the digest of all that it was
@@ -113,8 +171,8 @@ impl Reuse {
             writer.plain(reads.digest().as_bytes());
         }
         raw.inputs = Some(Digest::of(&writer.finish()));
-        let mut known = lock(&self.raw);
-        known.entry(key).or_default().push((reads, raw.clone()));
+        let scope = &watch.sources.scope;
+        self.raw.keep(key, scope, (reads, raw.clone()));
         raw
     }
 
@@ -122,14 +180,15 @@ impl Reuse {
     pub(super) fn rendered(
         &self,
         key: Digest,
+        scope: &Scope,
         make: impl FnOnce() -> Result<Rendered>,
     ) -> Result<Rendered> {
-        if let Some(known) = lock(&self.rendered).get(&key) {
-            return Ok(known.clone());
+        if let Some(known) = self.rendered.find(key, scope, |_| true) {
+            return Ok(known);
         }
         let mut made = make()?;
         made.inputs = Some(key);
-        lock(&self.rendered).insert(key, made.clone());
+        self.rendered.keep(key, scope, made.clone());
         Ok(made)
     }
 
@@ -137,13 +196,14 @@ impl Reuse {
     pub(super) fn templated(
         &self,
         key: Digest,
+        scope: &Scope,
         make: impl FnOnce() -> Result<release::Templated>,
     ) -> Result<release::Templated> {
-        if let Some(known) = lock(&self.templated).get(&key) {
-            return Ok(known.clone());
+        if let Some(known) = self.templated.find(key, scope, |_| true) {
+            return Ok(known);
         }
         let made = make()?;
-        lock(&self.templated).insert(key, made.clone());
+        self.templated.keep(key, scope, made.clone());
         Ok(made)
     }
 
@@ -152,16 +212,22 @@ impl Reuse {
     pub(super) fn release(
         &self,
         key: Digest,
+        scope: &Scope,
         finds_the_same: impl Fn(&Asked) -> bool,
     ) -> Option<(Asked, release::Rendered)> {
-        let known = lock(&self.releases).get(&key).cloned()?;
-        known.into_iter().find(|(asked, _)| finds_the_same(asked))
+        let is_meant = |(asked, _): &(Asked, release::Rendered)| finds_the_same(asked);
+        self.releases.find(key, scope, is_meant)
     }
 
     /// Keeps what a HelmRelease rendered to.
-    pub(super) fn keep_release(&self, key: Digest, asked: Asked, made: release::Rendered) {
-        let mut releases = lock(&self.releases);
-        releases.entry(key).or_default().push((asked, made));
+    pub(super) fn keep_release(
+        &self,
+        key: Digest,
+        scope: &Scope,
+        asked: Asked,
+        made: release::Rendered,
+    ) {
+        self.releases.keep(key, scope, (asked, made));
     }
 }
 

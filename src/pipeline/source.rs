@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::composed::{self, Generators};
 use super::release::Charts;
+use super::reuse::Scope;
 use crate::artifact::ignore::{IgnoringTree, Matcher};
 use crate::artifact::{MemoryTree, archive};
 use crate::diag::{Error, Result, SourceMap, Span};
@@ -119,8 +120,8 @@ pub struct Sources {
     pub(super) generators: Generators,
     /// The charts that were loaded from these.
     pub(super) charts: Arc<Charts>,
-    /// Which of several versions of the repository this is.
-    pub(super) version: usize,
+    /// Which of several versions of the repository this is, and of which cluster.
+    pub(super) scope: Scope,
     /// The repository as its own source makes it, by the folder that it is made
     /// of and the rules of that source: made once for all clusters.
     artifacts: Arc<Mutex<BTreeMap<ArtifactKey, Arc<Files>>>>,
@@ -142,7 +143,7 @@ impl Sources {
             verdicts: Arc::default(),
             generators: Generators::default(),
             charts: Arc::default(),
-            version: 0,
+            scope: Scope::default(),
             artifacts: Arc::default(),
         }
     }
@@ -154,7 +155,10 @@ impl Sources {
         Sources {
             local: self.local.clone(),
             charts: self.charts.clone(),
-            version: self.version + 1,
+            scope: Scope {
+                version: self.scope.version + 1,
+                ..Scope::default()
+            },
             ..Sources::new(repository)
         }
     }
@@ -245,7 +249,7 @@ impl Sources {
     /// is locked at, and for what need not be the same in every version of the
     /// repository, that version.
     pub(super) fn key_of(&self, source: &SourceRef) -> String {
-        let version = self.version;
+        let version = self.scope.version;
         match (self.local.get(source), self.pin(source)) {
             (Some(local), _) => format!("local {}", local.path),
             // Each cluster may leave other files out of it.

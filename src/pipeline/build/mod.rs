@@ -178,6 +178,7 @@ fn graph<'a>(
     let seen = render::entry_objects(entry, sources, options, findings)?;
     let mut sources = sources.clone();
     sources.verdicts = Arc::default();
+    sources.scope.cluster = entry.name.clone();
     if sources.own.is_none() {
         let own = || own_source(&seen, &sources, &entry.artifact.folder);
         sources.own = entry.source.clone().or_else(own);

@@ -37,6 +37,8 @@ pub fn prepare<'a>(
     let mut findings = Findings::new();
     let graph = graph(entry, sources, options, &mut findings);
     let mut graph = graph.map_err(|e| e.map_text(|text| options.secrets.redact(text)))?;
+    // The other version may begin at the same time.
+    graph.sources.scope.is_alone = true;
     graph.start();
     Ok(Prepared { graph, findings })
 }
@@ -66,6 +68,10 @@ pub fn render_both<'a>(now: Option<&mut Prepared<'a>>, before: Option<&mut Prepa
 
 /// Builds the Kustomizations, and then the HelmReleases.
 fn run(builds: &mut [&mut Prepared<'_>]) {
+    // Only `go_on` does anything of both at once.
+    for build in &mut *builds {
+        build.graph.sources.scope.is_alone = false;
+    }
     match builds {
         [now, before] => go_on(&mut now.graph, &mut before.graph),
         _ => builds.iter_mut().for_each(|build| build.graph.go_on()),
@@ -83,6 +89,7 @@ fn go_on(now: &mut Graph<'_>, before: &mut Graph<'_>) {
     let mut is_open = (true, true);
     while is_open != (false, false) {
         let leave_threads = now.leaves_threads() && before.leaves_threads();
+        before.sources.scope.is_alone = leave_threads;
         let mut step_now = || is_open.0 && now.step();
         let mut step_before = || is_open.1 && before.step();
         is_open = if leave_threads {
@@ -91,6 +98,7 @@ fn go_on(now: &mut Graph<'_>, before: &mut Graph<'_>) {
             (step_now(), step_before())
         };
     }
+    before.sources.scope.is_alone = false;
 }
 
 impl Prepared<'_> {

@@ -216,7 +216,7 @@ pub(super) fn render(
     let reuse = reuse.map(|(reuse, basis)| (reuse, basis, basis.key(leaves_definitions)));
     if let Some((reuse, _, key)) = reuse {
         let finds = |asked: &Asked| asked.is_answered_alike(release, context);
-        if let Some((asked, made)) = reuse.release(key, finds) {
+        if let Some((asked, made)) = reuse.release(key, &context.sources.scope, finds) {
             return Ok((made, !asked.is_empty()));
         }
     }
@@ -230,7 +230,7 @@ pub(super) fn render(
     let has_asked = !asked.is_empty();
     if let Some((reuse, basis, key)) = reuse {
         made.basis = Some(basis.with(&asked));
-        reuse.keep_release(key, asked, made.clone());
+        reuse.keep_release(key, &context.sources.scope, asked, made.clone());
     }
     Ok((made, has_asked))
 }
@@ -374,7 +374,7 @@ fn make(
         definitions,
         mut findings,
     } = match reuse {
-        Some((reuse, key)) => reuse.templated(key, template)?,
+        Some((reuse, key)) => reuse.templated(key, &context.sources.scope, template)?,
         None => template()?,
     };
     let steps = steps(release);
