@@ -402,6 +402,8 @@ fn definitions_that_matter_are_read() {
         ),
         ("cups.tea.example", vec![values("a: 2"), (PATH, None)]),
         ("4 objects have nothing", vec![values("fails: true")]),
+        // What is rendered has a key twice.
+        ("4 objects have nothing", vec![values("a: '1, a: 2'")]),
         (
             "pots.tea.example",
             vec![values("a: 1, pot: {enabled: false}")],

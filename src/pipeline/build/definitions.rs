@@ -6,6 +6,8 @@
 
 use std::collections::BTreeSet;
 
+use rayon::prelude::*;
+
 use super::releases::{Keys, each_of};
 use super::{Graph, Key, Owner, Release};
 use crate::flux::FluxVersion;
@@ -13,7 +15,7 @@ use crate::pipeline::cluster::UnitKind;
 use crate::pipeline::release::{self, Definitions, Kinds};
 use crate::resource::ResId;
 use crate::schema::{KubernetesVersion, Schemas};
-use crate::yaml::Node;
+use crate::yaml::{Node, emit};
 
 /// Lets releases that are in all versions leave their definitions unread.
 pub(super) fn leave(graphs: &mut [&mut Graph<'_>], open: &[Keys]) {
@@ -32,8 +34,8 @@ pub(super) fn leave(graphs: &mut [&mut Graph<'_>], open: &[Keys]) {
 /// live.
 pub(super) fn read_needed(graphs: &mut [&mut Graph<'_>]) {
     let unread = unread(graphs);
-    let is_alone = |key: &&Key| !is_in_all(graphs, key);
-    let alone: Keys = unread.iter().filter(is_alone).cloned().collect();
+    let is_alone = |key: &&Key| !is_in_all(graphs, key) || !all_print(graphs, key);
+    let alone: Keys = unread.par_iter().filter(is_alone).cloned().collect();
     read(graphs, &alone, None);
     let kinds: Kinds = graphs.iter().flat_map(|g| g.unplaced()).collect();
     if !kinds.is_empty() {
@@ -84,6 +86,14 @@ fn is_in_all(graphs: &[&mut Graph<'_>], key: &Key) -> bool {
     all.all(|other| other.is_some_and(|other| first.is_same(other)))
 }
 
+/// Whether what a release renders can be printed, in all versions: what cannot be
+/// counts as failed.
+fn all_print(graphs: &[&mut Graph<'_>], key: &Key) -> bool {
+    let releases = graphs.iter().filter_map(|graph| graph.releases.get(key));
+    let mut objects = releases.flat_map(Release::objects);
+    objects.all(|object| emit::check_sorted(&object.node, None).is_ok())
+}
+
 fn read(graphs: &mut [&mut Graph<'_>], releases: &Keys, kinds: Option<&Kinds>) {
     let wanted = vec![releases.clone(); graphs.len()];
     each_of(
@@ -103,8 +113,7 @@ impl Graph<'_> {
             objects.map(move |node| ((UnitKind::Kustomization, key.clone()), node))
         });
         let of_releases = self.releases.iter().flat_map(|(key, release)| {
-            let objects = release.done.iter().flatten().flat_map(|done| &done.objects);
-            let objects = objects.filter(|object| !object.stays);
+            let objects = release.objects().filter(|object| !object.stays);
             objects.map(move |object| ((UnitKind::HelmRelease, key.clone()), &object.node))
         });
         of_tasks.chain(of_releases)
@@ -142,11 +151,7 @@ impl Graph<'_> {
     fn unplaced(&self) -> Kinds {
         let (kubernetes, flux) = (KubernetesVersion::NEWEST, FluxVersion::NEWEST);
         let schemas = Schemas::new(kubernetes.minor(), flux.minor());
-        let done = self
-            .releases
-            .values()
-            .filter_map(|release| release.done.as_ref());
-        let objects = done.flatten().flat_map(|done| &done.objects);
+        let objects = self.releases.values().flat_map(Release::objects);
         let ids = objects.map(|object| &object.id);
         let unplaced = ids.filter(|id| {
             let gvk = &id.gvk;

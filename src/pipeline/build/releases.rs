@@ -14,7 +14,7 @@ use super::{
 };
 use crate::flux::api;
 use crate::pipeline::Sources;
-use crate::pipeline::cluster::UnitKind;
+use crate::pipeline::cluster::{Object, UnitKind};
 use crate::pipeline::release;
 use crate::pipeline::render::Options;
 use crate::resource::ResId;
@@ -448,11 +448,13 @@ impl Release {
         };
     }
 
+    /// What it renders; nothing where it fails or is not done.
+    pub(super) fn objects(&self) -> impl Iterator<Item = &Object> {
+        self.done.iter().flatten().flat_map(|done| &done.objects)
+    }
+
     fn brings_flux(&self) -> bool {
-        let objects = self.done.iter().flatten().flat_map(|done| &done.objects);
-        objects
-            .into_iter()
-            .any(|object| api::leads_on(&object.id.gvk))
+        self.objects().any(|object| api::leads_on(&object.id.gvk))
     }
 
     /// Remembers, for the next run, what it brings.
