@@ -23,9 +23,8 @@ authorize "authorization: Bearer $GITHUB_TOKEN" 'accept: application/vnd.github+
   'content-type: application/json'
 
 if persist put_comment "$api/issues/$FW_PULL_REQUEST/comments" "$api/issues/comments" PATCH "$author"; then
-  by=$(jq --raw-output '.user.login? // empty' "$answer") || by=
-  if [[ -n $by && $by != "$author" ]]; then
-    say "the comment is by '$by', so that the next run will not find it: set \`comment-author: $by\`"
+  if [[ -n $writer && $writer != "$author" ]]; then
+    say "the comment is by '$writer', so that the next run will not find it: set \`comment-author: $writer\`"
   fi
 elif [[ $code == 403 && ${FW_STRANGER:-} == true ]]; then
   say 'the token of this run may only read, as those of forks do: the comment is in the summary of the run'

@@ -79,31 +79,53 @@ persist() {
   return 1
 }
 
-# put_comment LIST ONE METHOD AUTHOR: writes comment.md in place of the comment in
-# LIST that begins with the mark and is by AUTHOR, by METHOD to ONE/NUMBER; where
-# there is none, into LIST. In jq, AUTHOR compares with `$author`.
-put_comment() {
-  local list=$1 one=$2 method=$3 author=$4 found='' page
+# find_comments LIST AUTHOR: in `found`, the numbers of the comments in LIST that begin
+# with the mark and are by AUTHOR, the oldest first. In jq, AUTHOR compares with
+# `$author`.
+find_comments() {
+  local list=$1 author=$2 page
+  : >"$scratch/found"
   for ((page = 1; page <= 100; page++)); do
     call GET "$list?per_page=100&page=$page" || return
-    found=$(jq --raw-output --arg mark "$(mark)" --arg author "$author" \
-      '[.[] | select((.user.login? == $author or (.author.id? | tostring) == $author)
-        and (.body // "" | startswith($mark))) | .id][0] // empty' "$answer") || {
+    jq --raw-output --arg mark "$(mark)" --arg author "$author" \
+      '.[] | select((.user.login? == $author or (.author.id? | tostring) == $author)
+        and (.body // "" | startswith($mark))) | .id' "$answer" >>"$scratch/found" || {
       say 'the forge answered what is no list of comments'
       return 1
     }
-    [[ -z $found ]] || break
     header link | grep -q 'rel="next"' || break
   done
+  found=$(sort -n "$scratch/found")
+}
+
+# put_comment LIST ONE METHOD AUTHOR: writes comment.md in place of the comment that
+# `find_comments LIST AUTHOR` finds, by METHOD to ONE/NUMBER; where there is none, into
+# LIST. Of several, which runs at the same time have made, the oldest is left. Whose it
+# is, is in `writer`.
+put_comment() {
+  local list=$1 one=$2 method=$3 author=$4 first number result
+  find_comments "$list" "$author" || return
   jq --raw-input --slurp '{body: .}' "$FW_REPORT/comment.md" >"$scratch/body" || return 1
   if [[ -z $found ]]; then
-    call POST "$list" "$scratch/body"
-    return
+    call POST "$list" "$scratch/body" || return
+    wrote
+    # The next run does what this one cannot.
+    find_comments "$list" "$author" || return 0
+    [[ $found == *$'\n'* ]] || return 0
   fi
-  check_number "$found"
-  call "$method" "$one/$found" "$scratch/body" && return
-  local result=$?
+  first=${found%%$'\n'*}
+  for number in $found; do check_number "$number"; done
+  result=0
+  call "$method" "$one/$first" "$scratch/body" || result=$?
   # It is gone since: the next try writes another one.
   if [[ $code == 404 ]]; then return "$again"; fi
-  return "$result"
+  ((result == 0)) || return "$result"
+  wrote
+  for number in ${found#"$first"}; do
+    call DELETE "$one/$number" || (($? != again)) || return "$again"
+  done
+}
+
+wrote() {
+  writer=$(jq --raw-output '.user.login? // empty' "$answer") || writer=
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
@@ -85,26 +86,33 @@ fn answer(request: &Request, comments: &mut Vec<Value>) -> Answer {
         }
         "POST" if path.ends_with("/sarifs") => json!({"id": "1"}),
         "POST" => {
-            let id = comments.len() + 1;
+            let ids = comments.iter().filter_map(|c| c["id"].as_u64());
+            let id = ids.max().unwrap_or_default() + 1;
             comments.push(by_bot(id, &body()));
-            json!({"id": id, "user": {"login": "github-actions[bot]"}})
+            by_bot(id, &body())
         }
-        "PATCH" | "PUT" => {
-            let id: usize = path.rsplit('/').next().unwrap().parse().unwrap();
-            let found = comments.iter_mut().find(|c| c["id"] == id).unwrap();
-            found["body"] = body();
-            json!({"id": id})
+        "PATCH" | "PUT" | "DELETE" => {
+            let id: u64 = path.rsplit('/').next().unwrap().parse().unwrap();
+            let Some(at) = comments.iter().position(|c| c["id"] == id) else {
+                return Answer::status(404);
+            };
+            if request.method == "DELETE" {
+                comments.remove(at);
+                return Answer::status(204);
+            }
+            comments[at]["body"] = body();
+            comments[at].clone()
         }
         _ => return Answer::status(405),
     };
     Answer::ok(value.to_string())
 }
 
-fn by_bot(id: usize, body: &Value) -> Value {
+fn by_bot(id: u64, body: &Value) -> Value {
     json!({"id": id, "user": {"login": "github-actions[bot]"}, "author": {"id": 5}, "body": body})
 }
 
-fn by_other(id: usize, body: &str) -> Value {
+fn by_other(id: u64, body: &str) -> Value {
     json!({"id": id, "user": {"login": "mallory"}, "author": {"id": 6}, "body": body})
 }
 
@@ -389,6 +397,38 @@ fn one_comment_is_made_and_then_updated() {
     assert_eq!(writes("POST /repos/org/fleet/issues/7/comments"), 1);
     assert_eq!(writes("PATCH /repos/org/fleet/issues/comments/121"), 1);
     assert_eq!(writes("POST /repos/org/fleet/code-scanning/sarifs"), 2);
+}
+
+#[test]
+fn runs_at_the_same_time_leave_one_comment() {
+    let (fixture, base) = changed();
+    let first = || by_bot(3, &json!("<!-- fluxwright: all -->\nof the other run"));
+    // It is not there yet when the run looks for one.
+    let looked = AtomicBool::new(false);
+    let forge = Forge::with(
+        vec![first(), by_other(7, "<!-- fluxwright: all -->")],
+        move |request| {
+            let is_first = request.method == "GET" && !looked.swap(true, Ordering::Relaxed);
+            is_first.then(|| Answer::ok("[]"))
+        },
+    );
+    let mut run = Run::new(&fixture, &base, "org/fleet");
+    run.values.insert("inputs.sarif", "false".to_owned());
+    run.expect(&forge, 0);
+    let bodies = forge.bodies();
+    assert_eq!(bodies.len(), 2, "{bodies:?}");
+    assert!(bodies[0].contains("change/image"), "{}", bodies[0]);
+    assert_eq!(bodies[1], "<!-- fluxwright: all -->");
+
+    // What an earlier run has left, in whatever order they are listed.
+    let later = by_bot(4, &json!("<!-- fluxwright: all -->\nlater"));
+    let forge = Forge::start(vec![later, first()]);
+    run.expect(&forge, 0);
+    let bodies = forge.bodies();
+    assert_eq!(bodies.len(), 1, "{bodies:?}");
+    let calls = forge.calls();
+    let changed = "PATCH /repos/org/fleet/issues/comments/3";
+    assert!(calls.iter().any(|call| call == changed), "{calls:?}");
 }
 
 #[test]
