@@ -789,6 +789,15 @@ fn what_is_built_again_is_the_same_or_told() {
         "{}",
         run.stdout
     );
+    // The provenance names them; what variables are is nobody's business.
+    let mut with_options = verify.to_vec();
+    with_options.extend(["--", "--substitute", "TOKEN=secret"]);
+    let run = bundle(&with_options);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    let told = "- the provenance, \
+                `/predicate/buildDefinition/externalParameters/options/substitute/0`: in the rebuilt \
+                one alone\n";
+    assert!(run.stdout.contains(told), "{}", run.stdout);
     let web = fs::read_to_string(fixture.path().join("cluster/web.yaml")).unwrap();
     fixture.write("cluster/web.yaml", &web.replace("web:1.0", "web:1.1"));
     let run = bundle(&verify);
@@ -807,6 +816,34 @@ fn what_is_built_again_is_the_same_or_told() {
     // What cannot be built again is no answer.
     fixture.write("cluster/web.yaml", "{");
     assert_eq!(bundle(&verify).code, Some(2));
+}
+
+#[test]
+fn provenance_names_the_options() {
+    let fixture = Fixture::new();
+    let out = fixture.path().join(".out");
+    fixture.write(".seed", "0123456789abcdef");
+    let seed = fixture.path().join(".seed");
+    let create = ["create", text(fixture.path()), "--output", text(&out)];
+    let options = "--substitute=B=secret --substitute=A=1 --strict-substitute=false \
+                   --api-versions=example.com/v1 --lookup-from=repository";
+    let mut create: Vec<&str> = create.into_iter().chain(options.split(' ')).collect();
+    create.extend(["--seed-file", text(&seed)]);
+    let run = bundle(&create);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let run = bundle(&["inspect", text(&out), "--part", "provenance"]);
+    let statement: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    let parameters = &statement["predicate"]["buildDefinition"]["externalParameters"];
+    assert_eq!(
+        parameters["options"],
+        serde_json::json!({
+            "apiVersions": ["example.com/v1"],
+            "lookupFrom": ["repository"],
+            "seedFile": true,
+            "strictSubstitute": false,
+            "substitute": ["A", "B"],
+        })
+    );
 }
 
 #[test]

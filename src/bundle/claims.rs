@@ -12,7 +12,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::contents::{Dependency, Image, Provenance, images_of, inputs};
+use super::contents::{Dependency, Image, Inputs, Provenance, images_of, inputs};
 use super::layout::{ARCHIVE_NAME, LAYERS, Manifest, TITLE, VERSION, config, to_json};
 use super::read::damaged;
 use crate::artifact::{MemoryTree, Tree as _};
@@ -235,7 +235,11 @@ fn check_provenance(parts: &Parts<'_>, index: &Index, statement: &Value) -> Resu
             })
         })
         .collect();
-    let (lock_sha256, dependencies) = inputs(statement);
+    let Inputs {
+        lock_sha256,
+        dependencies,
+        options,
+    } = inputs(statement);
     let annotation = |name: &str| {
         let name = format!("org.opencontainers.image.{name}");
         parts.manifest.annotations.get(&name).map(String::as_str)
@@ -247,6 +251,7 @@ fn check_provenance(parts: &Parts<'_>, index: &Index, statement: &Value) -> Resu
         repository: [annotation("source"), annotation("revision")],
         lock_sha256: lock_sha256.as_deref(),
         dependencies: &dependencies,
+        options: &options,
         program: program.and_then(Value::as_str).unwrap_or_default(),
     };
     let is_pinned = dependencies.iter().cloned().collect::<BTreeSet<_>>() == pinned;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::diag::{Finding, ObjectRef};
 use crate::pipeline::cluster::{Cluster, Object, SourceOrigin, sha256};
@@ -28,6 +28,8 @@ pub struct Contents<'a> {
     pub dependencies: Vec<Dependency>,
     /// Where it comes from.
     pub origin: Origin,
+    /// The options that it was built with, by what provenance calls them.
+    pub options: Map<String, Value>,
 }
 
 /// Where the content of a bundle comes from.
@@ -131,6 +133,8 @@ pub(super) struct Provenance<'a> {
     pub(super) lock_sha256: Option<&'a str>,
     /// The sources.
     pub(super) dependencies: &'a [Dependency],
+    /// The options besides.
+    pub(super) options: &'a Map<String, Value>,
     /// The version of the program that made the bundle.
     pub(super) program: &'a str,
 }
@@ -165,6 +169,14 @@ impl Provenance<'_> {
         let entries = index.get("entries").and_then(Value::as_array);
         let entries = entries.into_iter().flatten();
         let entries: Vec<&Value> = entries.filter_map(|entry| entry.get("path")).collect();
+        let mut parameters = json!({
+            "entries": entries,
+            "fluxVersion": flux,
+            "kubernetesVersion": kubernetes,
+        });
+        if !self.options.is_empty() {
+            parameters["options"] = Value::Object(self.options.clone());
+        }
         json!({
             "_type": "https://in-toto.io/Statement/v1",
             "subject": subjects,
@@ -172,11 +184,7 @@ impl Provenance<'_> {
             "predicate": {
                 "buildDefinition": {
                     "buildType": "urn:fluxwright:bundle:v1",
-                    "externalParameters": {
-                        "entries": entries,
-                        "fluxVersion": flux,
-                        "kubernetesVersion": kubernetes,
-                    },
+                    "externalParameters": parameters,
                     "resolvedDependencies": dependencies,
                 },
                 "runDetails": {
@@ -190,30 +198,47 @@ impl Provenance<'_> {
     }
 }
 
-/// The digest of the lockfile, and the sources, that a provenance names.
-pub(super) fn inputs(statement: &Value) -> (Option<String>, Vec<Dependency>) {
+/// What a provenance says that a bundle was made of, besides what stands in its index.
+#[derive(Debug, Default)]
+pub(super) struct Inputs {
+    /// The digest of the lockfile.
+    pub(super) lock_sha256: Option<String>,
+    /// The sources.
+    pub(super) dependencies: Vec<Dependency>,
+    /// The options.
+    pub(super) options: Map<String, Value>,
+}
+
+/// What a provenance names.
+pub(super) fn inputs(statement: &Value) -> Inputs {
     let list = statement.pointer("/predicate/buildDefinition/resolvedDependencies");
     let list = list.and_then(Value::as_array).cloned().unwrap_or_default();
     let text = |value: &Value, pointer: &str| {
         let found = value.pointer(pointer).and_then(Value::as_str);
         found.map(str::to_owned)
     };
-    let mut lock = None;
-    let mut sources = Vec::new();
+    let options = statement.pointer("/predicate/buildDefinition/externalParameters/options");
+    let mut inputs = Inputs {
+        options: options
+            .and_then(Value::as_object)
+            .cloned()
+            .unwrap_or_default(),
+        ..Inputs::default()
+    };
     for dependency in &list {
         let digest = text(dependency, "/digest/sha256");
         let revision = text(dependency, "/annotations/revision");
         match (text(dependency, "/name"), revision, digest) {
-            (Some(name), Some(revision), Some(sha256)) => sources.push(Dependency {
+            (Some(name), Some(revision), Some(sha256)) => inputs.dependencies.push(Dependency {
                 name,
                 revision,
                 sha256,
             }),
             (None, None, Some(sha256)) if text(dependency, "/uri").as_deref() == Some(LOCKFILE) => {
-                lock = Some(sha256);
+                inputs.lock_sha256 = Some(sha256);
             }
             _ => {}
         }
     }
-    (lock, sources)
+    inputs
 }

@@ -229,6 +229,7 @@ pub fn create(contents: &Contents<'_>) -> Result<Bundle> {
         repository: [origin.source.as_deref(), origin.revision.as_deref()],
         lock_sha256: origin.lock_sha256.as_deref(),
         dependencies: &contents.dependencies,
+        options: &contents.options,
         program: env!("CARGO_PKG_VERSION"),
     };
     let provenance = to_json(&provenance.statement());

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::contents::{Contents, Dependency, Image, Origin, inputs};
 use super::layout::{Bundle, VERSION, create};
@@ -26,7 +26,7 @@ pub fn merge(parts: &[Opened]) -> Result<Bundle> {
     let mut images: BTreeMap<String, BTreeSet<_>> = BTreeMap::new();
     let mut findings = Findings::new();
     let mut dependencies: BTreeSet<Dependency> = BTreeSet::new();
-    let mut origin: Option<(Option<String>, BTreeMap<String, String>)> = None;
+    let mut common: Option<Common> = None;
     for part in parts {
         let mut files = OutputFiles::new();
         for path in part.build.paths() {
@@ -40,20 +40,28 @@ pub fn merge(parts: &[Opened]) -> Result<Bundle> {
         let list: Vec<Finding> = read(&part.findings, "findings")?;
         findings.extend(list);
         let statement: Value = read(&part.provenance, "a provenance")?;
-        let (lock, sources) = inputs(&statement);
-        dependencies.extend(sources);
-        let own = (lock, part.annotations.clone());
-        if origin.get_or_insert_with(|| own.clone()) != &own {
+        let inputs = inputs(&statement);
+        dependencies.extend(inputs.dependencies);
+        let own = Common {
+            lock_sha256: inputs.lock_sha256,
+            options: inputs.options,
+            annotations: part.annotations.clone(),
+        };
+        if common.get_or_insert_with(|| own.clone()) != &own {
             return Err(Error::new(
                 "merge/parts",
-                "the parts are of different revisions, or have different versions",
+                "the parts are of different revisions, or have different versions or options",
             )
-            .help("make all parts of one commit, with the same `--tag` and `--source`"));
+            .help("make all parts of one commit, with the same `--tag`, `--source` and options"));
         }
     }
     // A bundle in which anything failed is not made.
     let (files, _) = index::merge(&builds)?;
-    let (lock_sha256, annotations) = origin.unwrap_or_default();
+    let Common {
+        lock_sha256,
+        options,
+        annotations,
+    } = common.unwrap_or_default();
     let annotation = |name: &str| annotations.get(&format!("org.opencontainers.image.{name}"));
     let build = files.get(INDEX_NAME).cloned().unwrap_or_default();
     let build: Value = read(&build, "an index")?;
@@ -82,7 +90,16 @@ pub fn merge(parts: &[Opened]) -> Result<Bundle> {
             lock_sha256,
             tag: annotations.get(VERSION).cloned().unwrap_or_default(),
         },
+        options,
     })
+}
+
+/// What all parts have in common.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Common {
+    lock_sha256: Option<String>,
+    options: Map<String, Value>,
+    annotations: BTreeMap<String, String>,
 }
 
 fn read<T: serde::de::DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T> {

@@ -157,6 +157,7 @@ fn made_of(files: &OutputFiles, origin: Origin) -> Bundle {
             sha256: "1".repeat(64),
         }],
         origin,
+        options: serde_json::Map::new(),
     })
     .unwrap()
 }
@@ -182,6 +183,7 @@ fn what_goes_in_comes_out() {
     assert_eq!(statement["predicateType"], "https://slsa.dev/provenance/v1");
     let asked = &statement["predicate"]["buildDefinition"]["externalParameters"];
     assert_eq!(asked["entries"][0], "clusters/prod");
+    assert!(asked.get("options").is_none(), "{asked}");
     let sources = &statement["predicate"]["buildDefinition"]["resolvedDependencies"];
     assert_eq!(sources[1]["name"], "OCIRepository/apps/web");
     assert_eq!(

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use rayon::prelude::*;
+use serde_json::{Map, Value, json};
 
 use super::cache::{Place, Recorder};
 use super::head;
@@ -401,21 +402,41 @@ impl RepositoryArgs {
         let commit = located.as_ref().and_then(|(root, _)| head::of(root));
         let commit = commit.map(|head| head.revision);
         let folder = located.map(|(_, folder)| folder);
-        let names: Vec<&str> = self
-            .substitute
-            .iter()
-            .filter_map(|text| text.split('=').next())
-            .collect();
         let text = format!(
-            "{} {command} {commit:?} {folder:?} {:?} {names:?} {:?} {:?} {:?} {:?} {options}",
+            "{} {command} {commit:?} {folder:?} {:?} {:?} {:?} {:?} {options}",
             env!("CARGO_PKG_VERSION"),
             self.entry,
-            self.strict_substitute,
             self.flux_version,
             self.kube_version,
-            self.api_versions,
+            self.recorded(),
         );
         format!("sha256:{}", sha256(text.as_bytes()))
+    }
+
+    /// The options that decide what comes out, besides entry points and versions, as
+    /// provenance names them: files by their names alone, and of variables not the
+    /// values, which may be secret.
+    pub(super) fn recorded(&self) -> Map<String, Value> {
+        let names = |files: &[PathBuf]| -> Vec<String> {
+            let names = files.iter().filter_map(|file| file.file_name());
+            names.map(|name| name.to_string_lossy().into()).collect()
+        };
+        let variables = self.substitute.iter().filter_map(|v| v.split('=').next());
+        let mut variables: Vec<&str> = variables.collect();
+        variables.sort_unstable();
+        let mut options = Map::new();
+        let mut add = |name: &str, value: Value| {
+            if value != Value::Null && value != json!([]) {
+                options.insert(name.to_owned(), value);
+            }
+        };
+        add("apiVersions", json!(self.api_versions));
+        add("kustomizationFiles", json!(names(&self.kustomization_file)));
+        add("lookupFrom", json!(names(self.world.lookup_from())));
+        add("seedFile", json!(self.world.has_seed().then_some(true)));
+        add("strictSubstitute", json!(self.strict_substitute));
+        add("substitute", json!(variables));
+        options
     }
 
     /// Whether charts are rendered with what is in files that the user names.

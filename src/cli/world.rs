@@ -67,6 +67,11 @@ impl WorldArgs {
         self.seed_file.is_some()
     }
 
+    /// What `lookup` is answered from.
+    pub(super) fn lookup_from(&self) -> &[PathBuf] {
+        &self.lookup_from
+    }
+
     /// The file with the secret.
     pub(super) fn seed_file(&self) -> Option<&Path> {
         self.seed_file.as_deref()

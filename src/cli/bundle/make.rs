@@ -108,6 +108,7 @@ pub(super) fn make(
         findings: &findings,
         dependencies: bundle::dependencies(&clusters),
         origin,
+        options: args.recorded(),
     })
 }
 
