@@ -31,6 +31,14 @@
 //! - [`cli`]: the command line
 
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    not(all(feature = "network", feature = "sops", feature = "verify")),
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "the whole program shows what is used by nobody"
+    )
+)]
 
 pub mod artifact;
 pub mod bundle;
