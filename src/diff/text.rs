@@ -34,6 +34,23 @@ pub fn print(object: &Node) -> String {
     }
 }
 
+/// The first lines of an object as [`print`] gives them, and whether that is all of it.
+pub fn print_start(object: &Node, lines: usize) -> (String, bool) {
+    let mut text = String::new();
+    // A line has a key and its value; more stand on one where lists are nested.
+    let nodes = lines.saturating_mul(4);
+    let is_all = match emit::sorted_start(object, nodes, &mut text) {
+        Ok(is_all) => is_all,
+        Err(_) => return (print(object), true),
+    };
+    let ends = memchr::memchr_iter(b'\n', text.as_bytes());
+    let ends: Vec<usize> = ends.map(|at| at + 1).take(lines).collect();
+    let end = ends.last().copied().unwrap_or_default();
+    let is_all = is_all && end == text.len();
+    text.truncate(end);
+    (text, is_all)
+}
+
 /// The lines in which two texts differ, with `context` lines around them, in
 /// hunks as unified differences have them.
 pub fn lines(old: &str, new: &str, context: usize) -> Vec<Line> {
@@ -59,4 +76,38 @@ pub fn lines(old: &str, new: &str, context: usize) -> Vec<Line> {
         }
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diag::FileId;
+    use crate::yaml::parse_one;
+
+    #[test]
+    fn the_start_of_an_object_is_what_print_begins_with() {
+        let object =
+            "b: |\n  one\n  two\na:\n- - x\n  - {y: 1, z: []}\n- {}\nc: {d: &d 1, e: \"\"}\n";
+        for text in [object.to_owned(), format!("{object}f: *d\n")] {
+            let node = parse_one(&text, FileId::default()).unwrap().unwrap();
+            let whole = print(&node);
+            let count = whole.lines().count();
+            for lines in 0..count + 3 {
+                let (start, is_all) = print_start(&node, lines);
+                let expected: String = whole.split_inclusive('\n').take(lines).collect();
+                assert_eq!(start, expected, "{lines}");
+                assert_eq!(is_all, lines >= count, "{lines}");
+            }
+        }
+    }
+
+    #[test]
+    fn little_more_than_the_start_of_an_object_is_printed() {
+        let items: String = (0..1000).map(|i| format!("- {{n: {i}}}\n")).collect();
+        let node = parse_one(&items, FileId::default()).unwrap().unwrap();
+        let mut text = String::new();
+        assert!(!emit::sorted_start(&node, 40, &mut text).unwrap());
+        assert!((10..30).contains(&text.lines().count()), "{text}");
+        assert!(print(&node).starts_with(&text), "{text}");
+    }
 }

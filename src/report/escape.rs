@@ -19,7 +19,8 @@ fn acts(c: char) -> bool {
 }
 
 fn written(text: &str, is_written: impl Fn(char) -> bool) -> Cow<'_, str> {
-    if !text.contains(&is_written) {
+    let is_plain = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    if is_plain || !text.contains(&is_written) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 8);

@@ -16,6 +16,10 @@ use crate::yaml::Node;
 /// How wide a terminal must be for two columns.
 const TWO_COLUMNS_FROM: usize = 140;
 
+/// How many lines of an object are shown that is new or gone: definitions have tens of
+/// thousands.
+const MAX_LINES: usize = 200;
+
 /// Styles, or none.
 #[derive(Clone, Copy)]
 struct Palette {
@@ -150,7 +154,12 @@ fn one(object: &ObjectDifference, palette: Palette, width: usize) -> String {
         Action::Changed => None,
     };
     if let Some((node, is_new)) = whole {
-        block(&text::print(node), is_new, palette, &mut out);
+        let (text, is_all) = text::print_start(node, MAX_LINES);
+        block(&text, is_new, palette, &mut out);
+        if !is_all {
+            let more = "… the rest is left out: `--output unified` shows all of it";
+            let _ = writeln!(out, "      {}", palette.quiet(more));
+        }
     }
     out.push('\n');
     out
@@ -244,13 +253,18 @@ fn block(text: &str, is_new: bool, palette: Palette, out: &mut String) {
 }
 
 fn lined(kind: LineKind, text: &str, indent: &str, palette: Palette, out: &mut String) {
-    let line = match kind {
-        LineKind::Hunk => palette.quiet(text),
-        LineKind::Same => palette.quiet(&format!("  {text}")),
-        LineKind::Old => palette.red(&format!("- {text}")),
-        LineKind::New => palette.green(&format!("+ {text}")),
+    let (style, sign) = match kind {
+        LineKind::Hunk => (Style::new().dimmed(), ""),
+        LineKind::Same => (Style::new().dimmed(), "  "),
+        LineKind::Old => (AnsiColor::Red.on_default(), "- "),
+        LineKind::New => (AnsiColor::Green.on_default(), "+ "),
     };
-    let _ = writeln!(out, "{indent}{line}");
+    let text = escape::visible(text);
+    let _ = if palette.color {
+        writeln!(out, "{indent}{style}{sign}{text}{style:#}")
+    } else {
+        writeln!(out, "{indent}{sign}{text}")
+    };
 }
 
 /// Two texts beside each other, what is new on the right.

@@ -13,5 +13,5 @@ mod scalar;
 mod sorted;
 mod written;
 
-pub use sorted::{check_sorted, sorted, sorted_value};
+pub use sorted::{check_sorted, sorted, sorted_start, sorted_value};
 pub use written::{Indent, as_written, check_block, documents_as_written, value_as_written};

@@ -1,6 +1,7 @@
 //! What sigs.k8s.io/yaml prints.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 
 use super::super::resolve::{Scalar as Resolved, Version, is_plain_string, resolve};
 use super::super::text::is_allowed;
@@ -30,12 +31,35 @@ const CONFIG: Config = Config {
 /// `yaml/invalid`, as [`decode`] gives it, and for
 /// characters that the second reader refuses.
 pub fn sorted(node: &Node, out: &mut String) -> Result<()> {
-    let mut indirect = false;
-    node.walk(&mut |n| indirect |= n.is_alias() || n.tag() == Tag::Merge);
-    if indirect {
+    if is_indirect(node) {
         return sorted_value(&decode(node, Version::V3)?, out);
     }
     print(&NodeView(node), out)
+}
+
+/// As [`sorted`], but stops after so many nodes: keys, values and items. False where it
+/// has, in whatever line that was.
+///
+/// # Errors
+///
+/// As [`sorted`], of what is printed.
+pub fn sorted_start(node: &Node, nodes: usize, out: &mut String) -> Result<bool> {
+    if is_indirect(node) {
+        return sorted(node, out).map(|()| true);
+    }
+    let left = Cell::new(nodes);
+    let view = NodeView(node);
+    match print(&StartView { view, left: &left }, out) {
+        Err(_) if left.get() == 0 => Ok(false),
+        result => result.map(|()| true),
+    }
+}
+
+/// Whether aliases or merged keys are in a node.
+fn is_indirect(node: &Node) -> bool {
+    let mut found = false;
+    node.walk(&mut |n| found |= n.is_alias() || n.tag() == Tag::Merge);
+    found
 }
 
 /// Whether [`sorted`] prints a node: its error, where it does not. Fields that it
@@ -59,9 +83,7 @@ pub fn check_sorted(node: &Node, known: Option<&Node>) -> Result<()> {
             }),
         }
     }
-    let mut indirect = false;
-    node.walk(&mut |n| indirect |= n.is_alias() || n.tag() == Tag::Merge);
-    if indirect {
+    if is_indirect(node) {
         return check(&ValueView::Value(&decode(node, Version::V3)?));
     }
     check(&NodeView(node))
@@ -285,6 +307,38 @@ impl<'a> NodeView<'a> {
             }
             Value::Null | Value::Sequence(_) | Value::Mapping(_) => Ok(plain("null")),
         }
+    }
+}
+
+/// A node of which only so much is printed as is `left`.
+struct StartView<'a> {
+    view: NodeView<'a>,
+    left: &'a Cell<usize>,
+}
+
+impl View for StartView<'_> {
+    type Error = Error;
+
+    fn shape(&self) -> Result<Shape<'_, Self>> {
+        let left = self.left.get().checked_sub(1);
+        let left = left.ok_or_else(|| Error::new("yaml/invalid", "the rest is left out"))?;
+        self.left.set(left);
+        let within = |view| StartView {
+            view,
+            left: self.left,
+        };
+        Ok(match self.view.shape()? {
+            Shape::Scalar(scalar) => Shape::Scalar(scalar),
+            Shape::Sequence(start, items) => {
+                Shape::Sequence(start, items.into_iter().map(within).collect())
+            }
+            Shape::Mapping(start, entries) => {
+                let entries = entries.into_iter();
+                let entries = entries.map(|(key, value)| (within(key), within(value)));
+                Shape::Mapping(start, entries.collect())
+            }
+            Shape::Alias(name) => Shape::Alias(name),
+        })
     }
 }
 
