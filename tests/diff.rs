@@ -150,6 +150,30 @@ fn every_form_tells_the_same() {
 }
 
 #[test]
+fn a_terminal_gets_the_first_lines_of_what_is_new_or_gone() {
+    let object = |name: &str, lines: usize| {
+        let lines: String = (0..lines).map(|i| format!("  k{i:04}: v\n")).collect();
+        format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, namespace: shop}}\ndata:\n{lines}"
+        )
+    };
+    let fixture = Fixture::new();
+    fixture.write("cluster/gone.yaml", &object("gone", 3000));
+    fixture.commit();
+    fs::remove_file(fixture.path().join("cluster/gone.yaml")).unwrap();
+    fixture.write("cluster/new.yaml", &object("new", 3000));
+    // An object of fewer lines is shown as a whole.
+    fixture.write("cluster/short.yaml", &object("short", 188));
+    let human = fixture.diff(&[]).stdout;
+    assert_eq!(human.matches("the rest is left out").count(), 2, "{human}");
+    assert!(human.contains("+   k0187: v"), "{human}");
+    assert!(human.lines().count() < 650, "{}", human.lines().count());
+    let unified = fixture.diff(&["--output", "unified"]).stdout;
+    assert!(unified.contains("\n-  k2999: v\n"));
+    assert!(unified.contains("\n+  k2999: v\n"));
+}
+
+#[test]
 fn the_answer_is_no_as_one_asks() {
     let fixture = changed();
     assert_eq!(fixture.diff(&["--fail-on", "never"]).code, Some(0));
