@@ -37,8 +37,9 @@ pub fn print(object: &Node) -> String {
 /// The first lines of an object as [`print`] gives them, and whether that is all of it.
 pub fn print_start(object: &Node, lines: usize) -> (String, bool) {
     let mut text = String::new();
-    // A line has a key and its value; more stand on one where lists are nested.
-    let nodes = lines.saturating_mul(4);
+    // A line has a key and its value, and may begin an item; more stand on one where
+    // lists are nested.
+    let nodes = lines.saturating_mul(3);
     let is_all = match emit::sorted_start(object, nodes, &mut text) {
         Ok(is_all) => is_all,
         Err(_) => return (print(object), true),
@@ -88,7 +89,12 @@ mod tests {
     fn the_start_of_an_object_is_what_print_begins_with() {
         let object =
             "b: |\n  one\n  two\na:\n- - x\n  - {y: 1, z: []}\n- {}\nc: {d: &d 1, e: \"\"}\n";
-        for text in [object.to_owned(), format!("{object}f: *d\n")] {
+        let merged = "x: &x {_1: 1, _2: 2}\n_0: {Z: 1, b: 1, <<: *x}\n";
+        for text in [
+            object.to_owned(),
+            format!("{object}f: *d\n"),
+            merged.to_owned(),
+        ] {
             let node = parse_one(&text, FileId::default()).unwrap().unwrap();
             let whole = print(&node);
             let count = whole.lines().count();

@@ -15,6 +15,8 @@ mod workload;
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use super::compare::{ClusterDifference, Compared, Unrendered};
 use super::fields::{Change, ChangeKind};
 use super::pairs::Located;
@@ -119,7 +121,8 @@ pub(super) fn of(
 ) -> Vec<Finding> {
     let mut findings: Vec<Finding> = unrendered.iter().map(of_unrendered).collect();
     let fates = deletion::Fates::of(compared, new);
-    for Compared { pair, changes } in compared {
+    let of_one = |Compared { pair, changes }: &Compared<'_>| {
+        let mut findings = Vec::new();
         let subject = Subject {
             old: pair.old,
             new: pair.new,
@@ -134,7 +137,9 @@ pub(super) fn of(
         workload::look(&subject, &mut findings);
         rbac::look(&subject, compared, new, &mut findings);
         flux::look(&subject, &mut findings);
-    }
+        findings
+    };
+    findings.par_extend(compared.par_iter().flat_map_iter(of_one));
     suspended(compared, new, sources, &mut findings);
     radius::look(compared, old, new, &mut findings);
     findings.sort_by(|a, b| {

@@ -44,13 +44,22 @@ pub fn sorted(node: &Node, out: &mut String) -> Result<()> {
 ///
 /// As [`sorted`], of what is printed.
 pub fn sorted_start(node: &Node, nodes: usize, out: &mut String) -> Result<bool> {
-    if is_indirect(node) {
-        return sorted(node, out).map(|()| true);
-    }
-    let left = Cell::new(nodes);
+    let start = Beginning {
+        left: Cell::new(nodes),
+        is_indirect: Cell::new(false),
+    };
     let view = NodeView(node);
-    match print(&StartView { view, left: &left }, out) {
-        Err(_) if left.get() == 0 => Ok(false),
+    let view = StartView {
+        view,
+        start: &start,
+    };
+    let before = out.len();
+    match print(&view, out) {
+        Err(_) if start.is_indirect.get() => {
+            out.truncate(before);
+            sorted(node, out).map(|()| true)
+        }
+        Err(_) if start.left.get() == 0 => Ok(false),
         result => result.map(|()| true),
     }
 }
@@ -58,8 +67,12 @@ pub fn sorted_start(node: &Node, nodes: usize, out: &mut String) -> Result<bool>
 /// Whether aliases or merged keys are in a node.
 fn is_indirect(node: &Node) -> bool {
     let mut found = false;
-    node.walk(&mut |n| found |= n.is_alias() || n.tag() == Tag::Merge);
+    node.walk(&mut |n| found |= is_reference(n));
     found
+}
+
+fn is_reference(node: &Node) -> bool {
+    node.is_alias() || node.tag() == Tag::Merge
 }
 
 /// Whether [`sorted`] prints a node: its error, where it does not. Fields that it
@@ -310,24 +323,35 @@ impl<'a> NodeView<'a> {
     }
 }
 
-/// A node of which only so much is printed as is `left`.
+/// How far the start of a node is printed.
+struct Beginning {
+    /// How many nodes more.
+    left: Cell<usize>,
+    /// Whether an alias or a merged key was met.
+    is_indirect: Cell<bool>,
+}
+
+/// A node of which the start is printed.
 struct StartView<'a> {
     view: NodeView<'a>,
-    left: &'a Cell<usize>,
+    start: &'a Beginning,
 }
 
 impl View for StartView<'_> {
     type Error = Error;
 
     fn shape(&self) -> Result<Shape<'_, Self>> {
-        let left = self.left.get().checked_sub(1);
-        let left = left.ok_or_else(|| Error::new("yaml/invalid", "the rest is left out"))?;
-        self.left.set(left);
-        let within = |view| StartView {
-            view,
-            left: self.left,
-        };
-        Ok(match self.view.shape()? {
+        let StartView { view, start } = self;
+        let ends = || Error::new("yaml/invalid", "the rest is left out");
+        let left = start.left.get().checked_sub(1).ok_or_else(ends)?;
+        start.left.set(left);
+        // Keys that are merged in may stand first.
+        if is_reference(view.0) || view.0.entries().iter().any(|e| is_reference(&e.key)) {
+            start.is_indirect.set(true);
+            return Err(ends());
+        }
+        let within = |view| StartView { view, start };
+        Ok(match view.shape()? {
             Shape::Scalar(scalar) => Shape::Scalar(scalar),
             Shape::Sequence(start, items) => {
                 Shape::Sequence(start, items.into_iter().map(within).collect())
