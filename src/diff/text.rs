@@ -34,12 +34,13 @@ pub fn print(object: &Node) -> String {
     }
 }
 
-/// The first lines of an object as [`print`] gives them, and whether that is all of it.
+/// The first lines of an object as [`print`] gives them, of lists in lists not as many;
+/// and whether that is all of it.
 pub fn print_start(object: &Node, lines: usize) -> (String, bool) {
     let mut text = String::new();
     // A line has a key and its value, and may begin an item; more stand on one where
     // lists are nested.
-    let nodes = lines.saturating_mul(3);
+    let nodes = lines.saturating_mul(3).saturating_add(16);
     let is_all = match emit::sorted_start(object, nodes, &mut text) {
         Ok(is_all) => is_all,
         Err(_) => return (print(object), true),
