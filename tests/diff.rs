@@ -152,7 +152,8 @@ fn every_form_tells_the_same() {
 #[test]
 fn a_terminal_gets_the_first_lines_of_what_is_new_or_gone() {
     let object = |name: &str, lines: usize| {
-        let lines: String = (0..lines).map(|i| format!("  k{i:04}: v\n")).collect();
+        let lines: Vec<String> = (0..lines).map(|i| format!("  k{i:04}: v\n")).collect();
+        let lines = lines.concat();
         format!(
             "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, namespace: shop}}\ndata:\n{lines}"
         )

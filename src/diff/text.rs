@@ -34,16 +34,15 @@ pub fn print(object: &Node) -> String {
     }
 }
 
-/// The first lines of an object as [`print`] gives them, of lists in lists not as many;
+/// The first lines of an object as [`print()`] gives them, of lists in lists not as many;
 /// and whether that is all of it.
 pub fn print_start(object: &Node, lines: usize) -> (String, bool) {
     let mut text = String::new();
     // A line has a key and its value, and may begin an item; more stand on one where
     // lists are nested.
     let nodes = lines.saturating_mul(3).saturating_add(16);
-    let is_all = match emit::sorted_start(object, nodes, &mut text) {
-        Ok(is_all) => is_all,
-        Err(_) => return (print(object), true),
+    let Ok(is_all) = emit::sorted_start(object, nodes, &mut text) else {
+        return (print(object), true);
     };
     let ends = memchr::memchr_iter(b'\n', text.as_bytes());
     let ends: Vec<usize> = ends.map(|at| at + 1).take(lines).collect();
@@ -110,7 +109,7 @@ mod tests {
 
     #[test]
     fn little_more_than_the_start_of_an_object_is_printed() {
-        let items: String = (0..1000).map(|i| format!("- {{n: {i}}}\n")).collect();
+        let items = "- {n: 1}\n".repeat(1000);
         let node = parse_one(&items, FileId::default()).unwrap().unwrap();
         let mut text = String::new();
         assert!(!emit::sorted_start(&node, 40, &mut text).unwrap());
