@@ -187,28 +187,38 @@ def committed(arguments):
 
 
 def edits(arguments):
-    """A scalar of each file changed, one file after the other: how long `diff`
-    takes, beside a build."""
+    """A scalar of each file changed, one file after the other, and each file gone, or
+    no YAML any more: how long `diff` takes, beside a build."""
     chance = random.Random(7)
     with committed(arguments) as target:
         build = [PROGRAM, "build", "--no-cache", *arguments.entry, *arguments.further]
         diff = [PROGRAM, "diff", "--base", "HEAD", *arguments.entry, *arguments.further]
         full = min(run(build, target)[0] for _ in range(RUNS))
         run(diff, target)
-        took = {"the base in the cache": [], "--no-cache": []}
+        gone, broken = "--no-cache, the file gone", "--no-cache, the file no YAML"
+        took = {"the base in the cache": [], "--no-cache": [], gone: [], broken: []}
+
+        def without_cache(kind, file):
+            seconds = min(run([*diff, "--no-cache"], target)[0] for _ in range(2))
+            took[kind].append((seconds, file.relative_to(target)))
+
         for file in sorted(target.rglob("*.yaml")):
+            content = file.read_bytes()
+            file.unlink()
+            without_cache(gone, file)
+            file.write_bytes(content + b"\n{: [\n")
+            without_cache(broken, file)
+            file.write_bytes(content)
             text = file.read_text(errors="replace")
             places = list(re.finditer(r"(?m)^(?! *(?:#|apiVersion|kind)).*?: +(?=\w)", text))
             if not places:
                 continue
             at = chance.choice(places).end()
-            file.chmod(0o644)
             file.write_text(f"{text[:at]}x{text[at:]}")
             # The first run is the one that nothing is kept of.
-            name = file.relative_to(target)
-            took["the base in the cache"].append((run(diff, target)[0], name))
-            took["--no-cache"].append((min(run([*diff, "--no-cache"], target)[0] for _ in range(2)), name))
-            file.write_text(text)
+            took["the base in the cache"].append((run(diff, target)[0], file.relative_to(target)))
+            without_cache("--no-cache", file)
+            file.write_bytes(content)
         for name, runs in took.items():
             seconds = sorted(second for second, _ in runs)
             slower = sorted(((second, file) for second, file in runs if second > full), reverse=True)

@@ -826,7 +826,7 @@ fn provenance_names_the_options() {
     let seed = fixture.path().join(".seed");
     let create = ["create", text(fixture.path()), "--output", text(&out)];
     let options = "--substitute=B=secret --substitute=A=1 --strict-substitute=false \
-                   --api-versions=example.com/v1 --lookup-from=repository";
+                   --api-versions=example.com/v1 --lookup-from=repository --include-secrets";
     let mut create: Vec<&str> = create.into_iter().chain(options.split(' ')).collect();
     create.extend(["--seed-file", text(&seed)]);
     let run = bundle(&create);
@@ -838,6 +838,7 @@ fn provenance_names_the_options() {
         parameters["options"],
         serde_json::json!({
             "apiVersions": ["example.com/v1"],
+            "includeSecrets": true,
             "lookupFrom": ["repository"],
             "seedFile": true,
             "strictSubstitute": false,

@@ -40,6 +40,11 @@ impl SecretArgs {
             || variables.into_iter().any(|name| variable(name).is_some())
     }
 
+    /// Whether decrypted values are printed.
+    pub(super) fn includes_secrets(&self) -> bool {
+        self.include_secrets
+    }
+
     /// Reads the keys.
     ///
     /// # Errors

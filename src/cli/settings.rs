@@ -431,6 +431,11 @@ impl RepositoryArgs {
             }
         };
         add("apiVersions", json!(self.api_versions));
+        #[cfg(feature = "sops")]
+        add(
+            "includeSecrets",
+            json!(self.secrets.includes_secrets().then_some(true)),
+        );
         add("kustomizationFiles", json!(names(&self.kustomization_file)));
         add("lookupFrom", json!(names(self.world.lookup_from())));
         add("seedFile", json!(self.world.has_seed().then_some(true)));

@@ -44,9 +44,8 @@ pub fn print_start(object: &Node, lines: usize) -> (String, bool) {
     let Ok(is_all) = emit::sorted_start(object, nodes, &mut text) else {
         return (print(object), true);
     };
-    let ends = memchr::memchr_iter(b'\n', text.as_bytes());
-    let ends: Vec<usize> = ends.map(|at| at + 1).take(lines).collect();
-    let end = ends.last().copied().unwrap_or_default();
+    let ends = memchr::memchr_iter(b'\n', text.as_bytes()).take(lines);
+    let end = ends.last().map_or(0, |at| at + 1);
     let is_all = is_all && end == text.len();
     text.truncate(end);
     (text, is_all)

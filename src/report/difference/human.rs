@@ -29,12 +29,13 @@ struct Palette {
 impl Palette {
     /// Text of others in a style: its own control characters do nothing.
     fn paint(self, style: Style, text: &str) -> String {
-        let text = escape::visible(text);
-        if self.color {
-            format!("{style}{text}{style:#}")
-        } else {
-            text.into_owned()
-        }
+        let (style, text) = (self.style(style), escape::visible(text));
+        format!("{style}{text}{style:#}")
+    }
+
+    /// A style, which writes nothing where there is no colour.
+    fn style(self, style: Style) -> Style {
+        if self.color { style } else { Style::new() }
     }
 
     fn red(self, text: &str) -> String {
@@ -259,12 +260,8 @@ fn lined(kind: LineKind, text: &str, indent: &str, palette: Palette, out: &mut S
         LineKind::Old => (AnsiColor::Red.on_default(), "- "),
         LineKind::New => (AnsiColor::Green.on_default(), "+ "),
     };
-    let text = escape::visible(text);
-    let _ = if palette.color {
-        writeln!(out, "{indent}{style}{sign}{text}{style:#}")
-    } else {
-        writeln!(out, "{indent}{sign}{text}")
-    };
+    let (style, text) = (palette.style(style), escape::visible(text));
+    let _ = writeln!(out, "{indent}{style}{sign}{text}{style:#}");
 }
 
 /// Two texts beside each other, what is new on the right.
